@@ -1,0 +1,136 @@
+#include "base/thread_pool.h"
+
+#include <sched.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+
+namespace r1 {
+namespace {
+
+// About 20 to 50 microseconds: longer than the gap between two loops of one layer, shorter than a time slice.
+constexpr int kSpins = 2000;
+
+void pause_processor() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+int available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+struct ThreadPool::State {
+  std::vector<std::thread> workers;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::condition_variable finished;
+  // `generation` counts loops; a worker runs when it changes. `next` hands out indexes.
+  std::atomic<uint64_t> generation{0};
+  std::atomic<int64_t> next{0};
+  std::atomic<int> running{0};
+  std::atomic<bool> stopping{false};
+  int64_t count = 0;
+  const std::function<void(int64_t, int)>* body = nullptr;
+  std::exception_ptr failure;
+
+  void work(int thread) {
+    try {
+      for (;;) {
+        int64_t index = next.fetch_add(1, std::memory_order_relaxed);
+        if (index >= count) break;
+        (*body)(index, thread);
+      }
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!failure) failure = std::current_exception();
+      next.store(count, std::memory_order_relaxed);
+    }
+  }
+
+  void run_worker(int thread) {
+    uint64_t seen = 0;
+    for (;;) {
+      for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen; ++spin) {
+        pause_processor();
+      }
+      if (generation.load(std::memory_order_acquire) == seen) {
+        std::unique_lock lock(mutex);
+        wake.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen; });
+      }
+      seen = generation.load(std::memory_order_acquire);
+      if (stopping.load(std::memory_order_relaxed)) return;
+      work(thread);
+      if (running.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        std::lock_guard lock(mutex);
+        finished.notify_one();
+      }
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  if (threads < 0 || threads > 1024) {
+    throw_error(ErrorKind::invalid_argument, "threads: expected 0 to 1024, found {}", threads);
+  }
+  if (threads == 0) threads = available_processors();
+  for (int thread = 1; thread < threads; ++thread) {
+    state_->workers.emplace_back([state = state_.get(), thread] { state->run_worker(thread); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(state_->mutex);
+    state_->stopping.store(true);
+    state_->generation.fetch_add(1, std::memory_order_release);
+  }
+  state_->wake.notify_all();
+  for (std::thread& worker : state_->workers) worker.join();
+}
+
+int ThreadPool::size() const {
+  return static_cast<int>(state_->workers.size()) + 1;
+}
+
+void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t, int)>& body) {
+  if (count <= 0) return;
+  State& state = *state_;
+  if (state.workers.empty() || count == 1) {
+    for (int64_t index = 0; index < count; ++index) body(index, 0);
+    return;
+  }
+  state.count = count;
+  state.body = &body;
+  state.failure = nullptr;
+  state.next.store(0, std::memory_order_relaxed);
+  state.running.store(static_cast<int>(state.workers.size()), std::memory_order_relaxed);
+  {
+    std::lock_guard lock(state.mutex);
+    state.generation.fetch_add(1, std::memory_order_release);
+  }
+  state.wake.notify_all();
+  state.work(0);
+  for (int spin = 0; spin < kSpins && state.running.load(std::memory_order_acquire) != 0; ++spin) {
+    pause_processor();
+  }
+  if (state.running.load(std::memory_order_acquire) != 0) {
+    std::unique_lock lock(state.mutex);
+    state.finished.wait(lock, [&] { return state.running.load(std::memory_order_acquire) == 0; });
+  }
+  if (state.failure) std::rethrow_exception(state.failure);
+}
+
+}  // namespace r1

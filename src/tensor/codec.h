@@ -1,0 +1,27 @@
+// The plain reference codecs of every stored type: what the bytes mean, one row at a time. The kernels'
+// fast versions are tested against these.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "tensor/dtype.h"
+
+namespace r1 {
+
+/// Decodes `values.size()` elements (a multiple of the block) from `source`, bit-exactly as ggml's reference
+/// does. Throws Error(unsupported) for a type that holds no floats (i8 … i64).
+void dequantise_row(DType dtype, const std::byte* source, std::span<float> values);
+
+/// True when quantise_row can write the type.
+bool can_quantise(DType dtype);
+
+/// Encodes values.size() elements (a multiple of the block) into row_bytes(dtype, values.size()) bytes.
+/// `importance`: empty, or one non-negative weight for each element that scales its squared error.
+/// Throws Error(unsupported) for a type with no encoder, Error(invalid_argument) for a value that is not
+/// finite.
+void quantise_row(DType dtype, std::span<const float> values, std::byte* target,
+                  std::span<const float> importance = {});
+
+}  // namespace r1

@@ -1,0 +1,47 @@
+#include "base/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <vector>
+
+namespace r1 {
+namespace {
+
+TEST(ThreadPool, RunsEachIndexOnce) {
+  for (int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    EXPECT_EQ(pool.size(), threads);
+    for (int64_t count : {0, 1, 2, 1000}) {
+      std::vector<std::atomic<int>> hits(count);
+      pool.parallel_for(count, [&](int64_t index, int thread) {
+        ASSERT_LT(thread, threads);
+        hits[index]++;
+      });
+      for (auto& hit : hits) EXPECT_EQ(hit.load(), 1);
+    }
+  }
+}
+
+TEST(ThreadPool, RethrowsAndGoesOn) {
+  ThreadPool pool(3);
+  EXPECT_THROW(pool.parallel_for(100,
+                                 [](int64_t index, int) {
+                                   if (index == 7) throw std::runtime_error("seven");
+                                 }),
+               std::runtime_error);
+  std::atomic<int64_t> sum = 0;
+  pool.parallel_for(100, [&](int64_t index, int) { sum += index; });
+  EXPECT_EQ(sum.load(), 4950);
+}
+
+TEST(ThreadPool, ManyShortLoops) {
+  ThreadPool pool(2);
+  std::atomic<int64_t> sum = 0;
+  for (int loop = 0; loop < 20000; ++loop) pool.parallel_for(2, [&](int64_t, int) { sum++; });
+  EXPECT_EQ(sum.load(), 40000);
+}
+
+}  // namespace
+}  // namespace r1
