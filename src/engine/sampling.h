@@ -1,0 +1,56 @@
+// How the next token is chosen: the options, and the sampler.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace r1 {
+
+/// Defaults are the ones published for R1: temperature 0.6, top-p 0.95, everything else off.
+struct SamplingOptions {
+  float temperature = 0.6F;      // 0: always the likeliest token (the lowest id of equals)
+  int32_t top_k = 0;             // 0: off
+  float top_p = 0.95F;           // 1: off
+  float min_p = 0;               // 0: off; share of the likeliest token's probability
+  float typical_p = 1;           // 1: off; locally typical sampling (Meister et al., 2022)
+  float repetition_penalty = 1;  // 1: off; over the last penalty_window tokens (Keskar et al., 2019)
+  float presence_penalty = 0;    // OpenAI's: over generated tokens
+  float frequency_penalty = 0;
+  int32_t penalty_window = 64;  // tokens looked back for repetition_penalty; -1: all
+  float dry_multiplier = 0;     // 0: off; DRY: exponential penalty on continuing a repeated sequence
+  float dry_base = 1.75F;
+  int32_t dry_allowed_length = 2;
+  int32_t dry_window = -1;                         // -1: the whole context
+  std::vector<std::vector<int32_t>> dry_breakers;  // token sequences that end a match
+  std::unordered_map<int32_t, float> logit_bias;   // added to logits; -100 or less forbids
+  uint64_t seed = 0;                               // same seed, same text, whatever else runs
+  int32_t top_log_probabilities = -1;  // -1: none; n: the sampled token's and the n likeliest ones'
+};
+
+/// Throws Error(invalid_argument) that names the field, the range and the value.
+void validate(const SamplingOptions& options, int64_t vocabulary);
+
+struct TokenProbability {
+  int32_t token = 0;
+  float log_probability = 0;  // of the model's own distribution (temperature 1, before filters and penalties)
+};
+
+struct SampledToken {
+  int32_t token = 0;
+  std::optional<TokenProbability> chosen;  // when log-probabilities were asked for
+  std::vector<TokenProbability> top;       // likeliest first
+};
+
+/// Chooses the token at position `position` (index in the sequence, prompt included) from its logits. A pure
+/// function: the random draw depends on options.seed and position alone. `allowed`: empty, or one flag a
+/// token (constrained decoding). Order: logit bias, constraint, penalties, DRY, temperature; then top-k,
+/// typical, top-p, min-p. Throws Error(invalid_argument) if nothing is allowed.
+SampledToken sample(std::span<const float> logits, const SamplingOptions& options,
+                    std::span<const int32_t> context, int64_t prompt_tokens, int64_t position,
+                    std::span<const bool> allowed = {});
+
+}  // namespace r1

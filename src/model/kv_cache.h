@@ -1,0 +1,62 @@
+// The memory of keys and values: equal blocks of tokens, each holding all layers' rows of its tokens.
+// Who owns which block is the engine's business (engine/kv_pool.h); this is storage and addressing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "tensor/dtype.h"
+
+namespace r1 {
+
+/// What one layer stores for a token. MLA stores one shared row (latent and rotary key): value_columns is 0
+/// and values are read from the head of the key row.
+struct KvLayerShape {
+  int64_t heads = 0;          // key/value heads
+  int64_t key_columns = 0;    // of one head
+  int64_t value_columns = 0;  // of one head
+};
+
+class KvCache {
+ public:
+  /// Tokens in a block. Attention sums block by block, so this is part of the arithmetic: a constant.
+  static constexpr int64_t kBlockTokens = 32;
+
+  /// Memory is reserved at once and touched as used. Types: f32, f16, q8_0, q4_0; a quantised type needs
+  /// columns that are multiples of 32 (Error(unsupported) otherwise).
+  KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype);
+  ~KvCache();
+  KvCache(const KvCache&) = delete;
+
+  /// Bytes that one block takes over all layers.
+  static size_t block_bytes(const std::vector<KvLayerShape>& layers, DType key_dtype, DType value_dtype);
+
+  int64_t blocks() const { return blocks_; }
+  DType key_dtype() const { return key_dtype_; }
+  DType value_dtype() const { return value_dtype_; }
+  const KvLayerShape& layer(int64_t index) const { return layers_[index]; }
+  int64_t layers() const { return static_cast<int64_t>(layers_.size()); }
+
+  /// Base addresses and strides of a layer, as kernels::AttentionShape wants them: token t of block b, head h
+  /// at data + b · block_stride + t · token_bytes + h · head_bytes.
+  struct Plane {
+    std::byte* data;
+    size_t block_stride, token_bytes, head_bytes;
+  };
+  Plane keys(int64_t layer) const;
+  Plane values(int64_t layer) const;
+
+  /// Copies the first `tokens` tokens of a block, all layers (a shared prefix that ends inside a block).
+  void copy_block(int32_t from, int32_t to, int64_t tokens);
+
+ private:
+  struct Memory;
+  std::vector<KvLayerShape> layers_;
+  int64_t blocks_;
+  DType key_dtype_, value_dtype_;
+  std::unique_ptr<Memory> memory_;
+};
+
+}  // namespace r1
