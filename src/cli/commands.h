@@ -1,0 +1,18 @@
+// The commands of the program. Each lives in its own file and declares its options there.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace r1::cli {
+
+/// Each function adds its subcommand with options, help and a callback that does the job. Callbacks throw
+/// Error; main prints it. Option values live as long as the App does.
+void add_run_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
+void add_perplexity_command(CLI::App& app);
+void add_convert_command(CLI::App& app);
+void add_quantize_command(CLI::App& app);
+void add_hub_commands(CLI::App& app);  // pull, list, show, rm
+void add_debug_commands(CLI::App& app);
+
+}  // namespace r1::cli
