@@ -1,0 +1,18 @@
+#include "kernels/cpu/functions.h"
+
+namespace r1::kernels::avx2 {
+
+const KernelTable table = {
+    .name = "avx2",
+    .quantise_rows = nullptr,
+    .matmul_quantised = nullptr,
+    .matmul_float = nullptr,
+    .attention = nullptr,
+    .rms_norm = nullptr,
+    .swiglu = nullptr,
+    .add = nullptr,
+    .add_scaled = nullptr,
+    .store_row = nullptr,
+};
+
+}  // namespace r1::kernels::avx2

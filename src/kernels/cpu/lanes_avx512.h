@@ -1,0 +1,147 @@
+// Sixteen lanes in one AVX-512 register. lanes_scalar.h says what each function computes.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace r1::kernels {
+namespace {
+
+struct F32x16 {
+  __m512 v;
+};
+struct I32x16 {
+  __m512i v;
+};
+
+inline F32x16 broadcast(float value) {
+  return {_mm512_set1_ps(value)};
+}
+inline I32x16 broadcast(int32_t value) {
+  return {_mm512_set1_epi32(value)};
+}
+inline F32x16 load(const float* p) {
+  return {_mm512_loadu_ps(p)};
+}
+inline I32x16 load(const int32_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+inline __mmask16 first_lanes(int count) {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
+inline F32x16 load_partial(const float* p, int count) {
+  return {_mm512_maskz_loadu_ps(first_lanes(count), p)};
+}
+inline void store(float* p, F32x16 a) {
+  _mm512_storeu_ps(p, a.v);
+}
+inline void store(int32_t* p, I32x16 a) {
+  _mm512_storeu_si512(p, a.v);
+}
+inline void store_partial(float* p, F32x16 a, int count) {
+  _mm512_mask_storeu_ps(p, first_lanes(count), a.v);
+}
+
+inline F32x16 load_f16(const uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+inline F32x16 load_bf16(const uint16_t* p) {
+  const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+}
+inline I32x16 load_i8(const int8_t* p) {
+  return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline I32x16 load_u8(const uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+inline void store_f16(uint16_t* p, F32x16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+}
+inline void store_i8(int8_t* p, I32x16 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+
+inline F32x16 operator+(F32x16 a, F32x16 b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+inline F32x16 operator-(F32x16 a, F32x16 b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+inline F32x16 operator*(F32x16 a, F32x16 b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+inline F32x16 operator/(F32x16 a, F32x16 b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+inline F32x16 max(F32x16 a, F32x16 b) {
+  return {_mm512_max_ps(a.v, b.v)};
+}
+inline F32x16 min(F32x16 a, F32x16 b) {
+  return {_mm512_min_ps(a.v, b.v)};
+}
+inline I32x16 operator+(I32x16 a, I32x16 b) {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+inline I32x16 operator-(I32x16 a, I32x16 b) {
+  return {_mm512_sub_epi32(a.v, b.v)};
+}
+inline I32x16 operator*(I32x16 a, I32x16 b) {
+  return {_mm512_mullo_epi32(a.v, b.v)};
+}
+inline I32x16 operator&(I32x16 a, I32x16 b) {
+  return {_mm512_and_si512(a.v, b.v)};
+}
+inline I32x16 operator|(I32x16 a, I32x16 b) {
+  return {_mm512_or_si512(a.v, b.v)};
+}
+inline I32x16 operator^(I32x16 a, I32x16 b) {
+  return {_mm512_xor_si512(a.v, b.v)};
+}
+
+inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+inline F32x16 abs(F32x16 a) {
+  return {_mm512_abs_ps(a.v)};
+}
+template <int kBits>
+inline I32x16 shift_left(I32x16 a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32x16 shift_right(I32x16 a) {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+inline F32x16 to_float(I32x16 a) {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
+inline I32x16 round_to_int(F32x16 a) {
+  return {_mm512_cvtps_epi32(a.v)};
+}
+inline F32x16 as_float(I32x16 a) {
+  return {_mm512_castsi512_ps(a.v)};
+}
+inline I32x16 as_int(F32x16 a) {
+  return {_mm512_castps_si512(a.v)};
+}
+inline F32x16 select_less(F32x16 x, F32x16 y, F32x16 a, F32x16 b) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(x.v, y.v, _CMP_LT_OQ), b.v, a.v)};
+}
+
+inline float reduce_add(F32x16 a) {
+  __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+inline int32_t reduce_add(I32x16 a) {
+  return _mm512_reduce_add_epi32(a.v);
+}
+inline float reduce_max(F32x16 a) {
+  return _mm512_reduce_max_ps(a.v);
+}
+
+}  // namespace
+}  // namespace r1::kernels
