@@ -1,0 +1,112 @@
+#include "formats/hub_directory.h"
+
+#include "base/error.h"
+#include "formats/json_file.h"
+
+namespace r1 {
+namespace {
+
+constexpr int64_t kScaleBlock = 128;
+
+std::optional<std::string> read_if_present(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  return read_text_file(path);
+}
+
+std::optional<std::string> template_of(const std::filesystem::path& config_path, const std::string& text) {
+  const nlohmann::json config = parse_json(text, config_path.string());
+  if (!config.is_object() || !config.contains("chat_template") || config["chat_template"].is_null()) {
+    return std::nullopt;
+  }
+  const nlohmann::json& value = config["chat_template"];
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_array()) {
+    for (const auto& entry : value) {
+      if (entry.is_object() && entry.value("name", nlohmann::json()) == "default" &&
+          entry.contains("template") && entry["template"].is_string()) {
+        return entry["template"].get<std::string>();
+      }
+    }
+  }
+  throw_error(ErrorKind::bad_file,
+              "{}: chat_template: expected a string or a list with an entry 'default', found {}",
+              config_path.string(), short_json(value));
+}
+
+void check_quantisation(const std::string& name, const nlohmann::json& config) {
+  if (!config.contains("quantization_config")) return;
+  const nlohmann::json& value = config["quantization_config"];
+  const auto method = value.is_object() ? value.value("quant_method", nlohmann::json()) : nlohmann::json();
+  if (method != "fp8") {
+    throw_error(ErrorKind::unsupported, "{}: quantization_config.quant_method: expected \"fp8\", found {}",
+                name, short_json(method));
+  }
+  const auto block = value.value("weight_block_size", nlohmann::json());
+  if (block != nlohmann::json({kScaleBlock, kScaleBlock})) {
+    throw_error(ErrorKind::unsupported,
+                "{}: quantization_config.weight_block_size: expected [{}, {}], found {}", name, kScaleBlock,
+                kScaleBlock, short_json(block));
+  }
+}
+
+void pair_scales(const std::string& name, const nlohmann::json& config, SafetensorsFile& weights) {
+  for (const TensorView& tensor : weights.tensors()) {
+    if (tensor.dtype != DType::f8_e4m3) continue;
+    if (!config.contains("quantization_config")) {
+      throw_error(ErrorKind::bad_file, "{}: tensor '{}' is FP8, but config.json has no quantization_config",
+                  name, tensor.name);
+    }
+    const std::string scale_name = tensor.name + "_scale_inv";
+    const TensorView* scales = weights.find(scale_name);
+    if (scales == nullptr || tensor.shape.size() != 2) {
+      throw_error(ErrorKind::bad_file,
+                  "{}: tensor '{}' is FP8: expected two dimensions and a tensor '{}', found {}", name,
+                  tensor.name, scale_name,
+                  scales == nullptr ? "no such tensor" : fmt::format("{} dimensions", tensor.shape.size()));
+    }
+    const std::vector<int64_t> expected = {(tensor.shape[0] + kScaleBlock - 1) / kScaleBlock,
+                                           (tensor.shape[1] + kScaleBlock - 1) / kScaleBlock};
+    if (scales->dtype != DType::f32 || scales->shape != expected) {
+      throw_error(ErrorKind::bad_file, "{}: tensor '{}': expected F32 of shape [{}], found {} of shape [{}]",
+                  name, scale_name, fmt::join(expected, ", "), info(scales->dtype).name,
+                  fmt::join(scales->shape, ", "));
+    }
+    weights.set_block_scales(tensor.name, reinterpret_cast<const float*>(scales->data));
+  }
+}
+
+SafetensorsFile open_weights(const std::filesystem::path& path) {
+  const auto index = path / "model.safetensors.index.json";
+  if (std::filesystem::exists(index)) return SafetensorsFile::open_index(index);
+  const auto single = path / "model.safetensors";
+  if (std::filesystem::exists(single)) return SafetensorsFile::open(single);
+  throw_error(ErrorKind::bad_file,
+              "{}: expected model.safetensors or model.safetensors.index.json, found neither", path.string());
+}
+
+}  // namespace
+
+HubDirectory HubDirectory::open(const std::filesystem::path& path) {
+  const auto config_path = path / "config.json";
+  if (!std::filesystem::exists(config_path)) {
+    throw_error(ErrorKind::bad_file, "{}: no model directory: expected a config.json in it", path.string());
+  }
+  nlohmann::json config = read_json(config_path);
+  if (!config.is_object())
+    throw_error(ErrorKind::bad_file, "{}: expected a JSON object", config_path.string());
+  check_quantisation(config_path.string(), config);
+
+  HubDirectory hub{path, std::move(config), {}, {}, {}, {}, open_weights(path)};
+  pair_scales(path.string(), hub.config, hub.weights);
+  const auto generation_path = path / "generation_config.json";
+  if (std::filesystem::exists(generation_path)) hub.generation_config = read_json(generation_path);
+  hub.tokenizer_json = read_if_present(path / "tokenizer.json");
+  hub.tokenizer_config = read_if_present(path / "tokenizer_config.json");
+  hub.chat_template = read_if_present(path / "chat_template.jinja");
+  if (!hub.chat_template && hub.tokenizer_config) {
+    hub.chat_template = template_of(path / "tokenizer_config.json", *hub.tokenizer_config);
+  }
+  return hub;
+}
+
+}  // namespace r1

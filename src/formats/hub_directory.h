@@ -1,0 +1,32 @@
+// A model as published on a hub: a directory with config.json, safetensors files and the tokenizer's files.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "formats/safetensors.h"
+
+namespace r1 {
+
+/// Plain data, const after opening. Texts are as in the files; whoever reads them checks them.
+struct HubDirectory {
+  std::filesystem::path path;
+  nlohmann::json config;  // an object
+  std::optional<nlohmann::json> generation_config;
+  std::optional<std::string> tokenizer_json;
+  std::optional<std::string> tokenizer_config;
+  /// chat_template.jinja, else the string `chat_template` of tokenizer_config.json (its entry named "default"
+  /// when it is a list of templates).
+  std::optional<std::string> chat_template;
+  SafetensorsFile weights;
+
+  /// Opens model.safetensors or, where present, model.safetensors.index.json with its shards. FP8 tensors get
+  /// their block scales from `NAME_scale_inv` ({ceil(o/128), ceil(i/128)} float32).
+  /// Error(bad_file) for missing or damaged parts, Error(unsupported) for other quantisations than FP8 with
+  /// 128 × 128 blocks.
+  static HubDirectory open(const std::filesystem::path& path);
+};
+
+}  // namespace r1

@@ -1,0 +1,46 @@
+// A model's weights and metadata on disk, in whichever form: a GGUF file or a hub directory.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "formats/gguf.h"
+#include "formats/hub_directory.h"
+
+namespace r1 {
+
+/// Shared and const: whoever holds the pointer keeps the mappings, and so every TensorView's data, alive.
+/// Reading from several threads is safe.
+class ModelFile {
+ public:
+  enum class Form { gguf, hub };
+
+  /// `path` is a .gguf file (any shard of a sharded one) or a hub directory. Throws Error.
+  static std::shared_ptr<const ModelFile> open(const std::filesystem::path& path);
+
+  Form form() const { return gguf_ ? Form::gguf : Form::hub; }
+  const GgufFile* gguf() const { return gguf_ ? &*gguf_ : nullptr; }   // nullptr for a hub directory
+  const HubDirectory* hub() const { return hub_ ? &*hub_ : nullptr; }  // nullptr for a GGUF file
+
+  const std::filesystem::path& path() const { return path_; }
+  const TensorView* find(std::string_view name) const;  // by the name in the file; nullptr: absent
+  std::span<const TensorView> tensors() const;
+  /// Bytes of all files of the model.
+  size_t total_bytes() const;
+  /// Asks the system to load these pages now (a hint).
+  void populate(const TensorView& tensor) const;
+  void populate_all() const;
+
+ private:
+  ModelFile() = default;
+
+  std::filesystem::path path_;
+  std::optional<GgufFile> gguf_;
+  std::optional<HubDirectory> hub_;
+};
+
+}  // namespace r1

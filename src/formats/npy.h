@@ -1,0 +1,25 @@
+// NumPy's .npy files of float32 arrays in row-major order.
+// Source: numpy.lib.format, "Format Version 1.0" to "3.0".
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+namespace r1 {
+
+struct NpyArray {
+  std::vector<int64_t> shape;  // outermost first
+  std::vector<float> values;
+};
+
+/// Little-endian float32, C order; anything else throws Error(unsupported), a damaged file Error(bad_file).
+NpyArray read_npy(const std::filesystem::path& path);
+
+/// values.size() must be the product of `shape` (else Error(invalid_argument)); Error(io) when the system
+/// refuses. The file appears whole or not at all.
+void write_npy(const std::filesystem::path& path, std::span<const int64_t> shape,
+               std::span<const float> values);
+
+}  // namespace r1
