@@ -12,7 +12,8 @@ namespace {
 /// libcurl wants one global initialisation before the first handle; a function-local static is thread-safe.
 void initialise_curl() {
   static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (result != CURLE_OK) throw_error(ErrorKind::network, "cannot start libcurl: {}", curl_easy_strerror(result));
+  if (result != CURLE_OK)
+    throw_error(ErrorKind::network, "cannot start libcurl: {}", curl_easy_strerror(result));
 }
 
 struct Transfer {
@@ -52,7 +53,9 @@ HttpClient::HttpClient() {
   if (handle_ == nullptr) throw_error(ErrorKind::network, "cannot make a libcurl handle");
 }
 
-HttpClient::~HttpClient() { curl_easy_cleanup(handle_); }
+HttpClient::~HttpClient() {
+  curl_easy_cleanup(handle_);
+}
 
 HttpResponse HttpClient::get(const HttpRequest& request) {
   if (request.url.find_first_of("\r\n") != std::string::npos ||

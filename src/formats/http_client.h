@@ -13,7 +13,8 @@ struct HttpRequest {
   std::string url;                                 // http or https
   std::string bearer_token;                        // empty: none. Not sent to another host after a redirect.
   std::optional<uint64_t> range_begin, range_end;  // bytes [begin, end)
-  /// Body bytes as they come; return false to stop (Error(cancelled)). Empty: collected in HttpResponse::body.
+  /// Body bytes as they come; return false to stop (Error(cancelled)). Empty: collected in
+  /// HttpResponse::body.
   std::function<bool(std::span<const char>)> on_data;
   uint64_t body_limit = 64U << 20U;  // for a collected body: more is an Error(network)
 };
@@ -23,8 +24,9 @@ struct HttpResponse {
   std::string body;
 };
 
-/// Follows redirects (10 at most, http and https only), checks certificates, honours the usual proxy variables.
-/// Gives up after 30 s without a connection or with less than 1 byte a second. One object a thread.
+/// Follows redirects (10 at most, http and https only), checks certificates, honours the usual proxy
+/// variables. Gives up after 30 s without a connection or with less than 1 byte a second. One object a
+/// thread.
 class HttpClient {
  public:
   HttpClient();

@@ -19,7 +19,8 @@ bool is_name(const std::string& text) {
 }
 
 bool is_revision(const std::string& text) {
-  if (text.empty() || text.size() > 200 || text.front() == '/' || text.find("..") != std::string::npos) return false;
+  if (text.empty() || text.size() > 200 || text.front() == '/' || text.find("..") != std::string::npos)
+    return false;
   return std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
   });
@@ -78,9 +79,10 @@ std::string join(const std::set<std::string>& names) {
 }
 
 bool belongs_to_hub_model(const std::string& path) {
-  static const std::set<std::string> kFiles = {
-      "model.safetensors.index.json", "config.json", "generation_config.json", "tokenizer.json",
-      "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "LICENSE"};
+  static const std::set<std::string> kFiles = {"model.safetensors.index.json", "config.json",
+                                               "generation_config.json",       "tokenizer.json",
+                                               "tokenizer_config.json",        "special_tokens_map.json",
+                                               "chat_template.jinja",          "LICENSE"};
   if (path.find('/') != std::string::npos) return false;  // original/, figures/, onnx/ …
   return path.ends_with(".safetensors") || kFiles.count(path) != 0;
 }
@@ -93,10 +95,14 @@ std::string gguf_variant(const std::string& path) {
 const char* meaning_of(int status) {
   switch (status) {
     case 401:
-    case 403: return "not allowed: set HF_TOKEN to a token with access";
-    case 404: return "no such repository or revision";
-    case 429: return "the hub asks to slow down, try later";
-    default: return "unexpected answer";
+    case 403:
+      return "not allowed: set HF_TOKEN to a token with access";
+    case 404:
+      return "no such repository or revision";
+    case 429:
+      return "the hub asks to slow down, try later";
+    default:
+      return "unexpected answer";
   }
 }
 
@@ -109,7 +115,8 @@ HubReference HubReference::parse(const std::string& text) {
     reference.quantisation = rest.substr(colon + 1);
     rest.resize(colon);
     if (!is_name(reference.quantisation)) {
-      throw_error(ErrorKind::invalid_argument, "'{}': expected a quantisation such as Q4_K_M behind ':'", text);
+      throw_error(ErrorKind::invalid_argument, "'{}': expected a quantisation such as Q4_K_M behind ':'",
+                  text);
     }
   }
   reference.revision = "main";
@@ -122,8 +129,8 @@ HubReference HubReference::parse(const std::string& text) {
   }
   const size_t slash = rest.find('/');
   if (slash == std::string::npos || !is_name(rest.substr(0, slash)) || !is_name(rest.substr(slash + 1))) {
-    throw_error(ErrorKind::invalid_argument, "'{}': expected OWNER/NAME, OWNER/NAME:QUANT or OWNER/NAME@REVISION",
-                text);
+    throw_error(ErrorKind::invalid_argument,
+                "'{}': expected OWNER/NAME, OWNER/NAME:QUANT or OWNER/NAME@REVISION", text);
   }
   reference.repository = rest;
   return reference;
@@ -167,8 +174,8 @@ HubRepository fetch_repository(HttpClient& client, const HubOptions& options, co
   }
   for (const HubFile& file : repository.files) {
     if (!is_safe_path(file.path)) {
-      throw_error(ErrorKind::network, "{}: file name '{}' leads outside of the repository", reference.repository,
-                  file.path);
+      throw_error(ErrorKind::network, "{}: file name '{}' leads outside of the repository",
+                  reference.repository, file.path);
     }
   }
   if (!is_name(repository.commit)) {
@@ -214,7 +221,8 @@ std::vector<HubFile> select_files(const HubReference& reference, const HubReposi
     for (const std::string& candidate : variants) {
       const std::string stem = upper(candidate.substr(candidate.rfind('/') + 1));
       available.insert(quantisation_of(stem));
-      if (stem == wanted || stem.ends_with("-" + wanted) || stem.ends_with("." + wanted)) matching.insert(candidate);
+      if (stem == wanted || stem.ends_with("-" + wanted) || stem.ends_with("." + wanted))
+        matching.insert(candidate);
     }
     if (matching.size() != 1) {
       throw_error(ErrorKind::invalid_argument, "{}: {} matches {}; there are: {}", reference.repository,

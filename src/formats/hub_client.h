@@ -1,5 +1,6 @@
 // A client of a Hugging Face style hub: what a repository holds, and which of its files make up a model.
-// Protocol: the hub's public HTTP API (GET api/models/REPO/revision/REV?blobs=true, GET REPO/resolve/REV/FILE).
+// Protocol: the hub's public HTTP API (GET api/models/REPO/revision/REV?blobs=true, GET
+// REPO/resolve/REV/FILE).
 #pragma once
 
 #include <cstdint>
@@ -38,7 +39,8 @@ struct HubOptions {
   std::string token;                                // HF_TOKEN
 };
 
-/// Throws Error(network) with the status and what it means (401/403: token; 404: no such repository or revision).
+/// Throws Error(network) with the status and what it means (401/403: token; 404: no such repository or
+/// revision).
 HubRepository fetch_repository(HttpClient& client, const HubOptions& options, const HubReference& reference);
 
 /// The address of a file at a commit.
@@ -46,8 +48,8 @@ std::string file_url(const HubOptions& options, const std::string& repository, c
                      const std::string& path);
 
 /// The files to download. With GGUF files in the repository: all shards of the one whose name carries the
-/// quantisation (none given: Q4_K_M, or the only one there is). Without: safetensors with config and tokenizer.
-/// Throws Error(invalid_argument) that lists what there is when the choice is not clear.
+/// quantisation (none given: Q4_K_M, or the only one there is). Without: safetensors with config and
+/// tokenizer. Throws Error(invalid_argument) that lists what there is when the choice is not clear.
 std::vector<HubFile> select_files(const HubReference& reference, const HubRepository& repository);
 
 }  // namespace r1
