@@ -170,5 +170,28 @@ inline float reduce_max(F32x16 a) {
   return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
 
+/// target[j · 16 + i] = source[i · stride + j], 16 × 16.
+inline void transpose(const float* source, int64_t stride, float* target) {
+  for (int half = 0; half < 2; half++) {
+    for (int quarter = 0; quarter < 4; quarter++) {
+      // Lane L of z[j]: four floats of row 8·half + 4·L + j.
+      __m256 z[4];
+      for (int j = 0; j < 4; j++) {
+        const float* const p = source + (half * 8 + j) * stride + quarter * 4;
+        z[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + 4 * stride), 1);
+      }
+      const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(z[0], z[1]));
+      const __m256d b = _mm256_castps_pd(_mm256_unpacklo_ps(z[2], z[3]));
+      const __m256d c = _mm256_castps_pd(_mm256_unpackhi_ps(z[0], z[1]));
+      const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(z[2], z[3]));
+      float* const out = target + quarter * 64 + half * 8;
+      _mm256_storeu_ps(out, _mm256_castpd_ps(_mm256_unpacklo_pd(a, b)));
+      _mm256_storeu_ps(out + 16, _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)));
+      _mm256_storeu_ps(out + 32, _mm256_castpd_ps(_mm256_unpacklo_pd(c, d)));
+      _mm256_storeu_ps(out + 48, _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace r1::kernels

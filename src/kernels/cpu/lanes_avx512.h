@@ -143,5 +143,29 @@ inline float reduce_max(F32x16 a) {
   return _mm512_reduce_max_ps(a.v);
 }
 
+/// target[j · 16 + i] = source[i · stride + j], 16 × 16.
+inline void transpose(const float* source, int64_t stride, float* target) {
+  for (int quarter = 0; quarter < 4; quarter++) {
+    // Lane L of z[j]: four floats of row 4·L + j.
+    __m512 z[4];
+    for (int j = 0; j < 4; j++) {
+      const float* const p = source + j * stride + quarter * 4;
+      z[j] = _mm512_castps128_ps512(_mm_loadu_ps(p));
+      z[j] = _mm512_insertf32x4(z[j], _mm_loadu_ps(p + 4 * stride), 1);
+      z[j] = _mm512_insertf32x4(z[j], _mm_loadu_ps(p + 8 * stride), 2);
+      z[j] = _mm512_insertf32x4(z[j], _mm_loadu_ps(p + 12 * stride), 3);
+    }
+    const __m512d a = _mm512_castps_pd(_mm512_unpacklo_ps(z[0], z[1]));
+    const __m512d b = _mm512_castps_pd(_mm512_unpacklo_ps(z[2], z[3]));
+    const __m512d c = _mm512_castps_pd(_mm512_unpackhi_ps(z[0], z[1]));
+    const __m512d d = _mm512_castps_pd(_mm512_unpackhi_ps(z[2], z[3]));
+    float* const out = target + quarter * 64;
+    _mm512_storeu_ps(out, _mm512_castpd_ps(_mm512_unpacklo_pd(a, b)));
+    _mm512_storeu_ps(out + 16, _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    _mm512_storeu_ps(out + 32, _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)));
+    _mm512_storeu_ps(out + 48, _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));
+  }
+}
+
 }  // namespace
 }  // namespace r1::kernels

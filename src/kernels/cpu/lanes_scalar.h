@@ -171,5 +171,11 @@ inline float reduce_max(const F32x16& a) {
   return largest;
 }
 
+/// target[j · 16 + i] = source[i · stride + j], 16 × 16.
+inline void transpose(const float* source, int64_t stride, float* target) {
+  for (int i = 0; i < 16; i++)
+    for (int j = 0; j < 16; j++) target[j * 16 + i] = source[i * stride + j];
+}
+
 }  // namespace
 }  // namespace r1::kernels

@@ -4,9 +4,9 @@ namespace r1::kernels::avx512 {
 
 const KernelTable table = {
     .name = "avx512",
-    .quantise_rows = nullptr,
-    .matmul_quantised = nullptr,
-    .matmul_float = nullptr,
+    .quantise_rows = quantise_rows,
+    .matmul_quantised = matmul_quantised,
+    .matmul_float = matmul_float,
     .attention = nullptr,
     .rms_norm = nullptr,
     .swiglu = nullptr,

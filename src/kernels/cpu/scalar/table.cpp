@@ -4,9 +4,9 @@ namespace r1::kernels::scalar {
 
 const KernelTable table = {
     .name = "scalar",
-    .quantise_rows = nullptr,
-    .matmul_quantised = nullptr,
-    .matmul_float = nullptr,
+    .quantise_rows = quantise_rows,
+    .matmul_quantised = matmul_quantised,
+    .matmul_float = matmul_float,
     .attention = nullptr,
     .rms_norm = nullptr,
     .swiglu = nullptr,

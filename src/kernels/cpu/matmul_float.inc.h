@@ -1,0 +1,106 @@
+// matmul_float for any instruction set, over its lanes: lanes are outputs. For each block of 32 columns a sum
+// from zero by fused multiply-adds in ascending order, then added to the running sum.
+
+inline constexpr int kFloatBlock = 32;
+
+/// Sixteen FP8 E4M3 values, exactly.
+inline F32x16 load_f8(const uint8_t* p) {
+  const I32x16 bits = load_u8(p);
+  const I32x16 magnitude = bits & broadcast(0x7f);
+  const F32x16 count = to_float(magnitude);  // below 8: subnormal, count · 2^-9; 127: NaN
+  const F32x16 normal = as_float(shift_left<20>(magnitude) + broadcast(120 << 23));
+  const F32x16 subnormal = count * broadcast(0x1p-9F);
+  const F32x16 finite = select_less(count, broadcast(8.0F), subnormal, normal);
+  const F32x16 value = select_less(count, broadcast(127.0F), finite, as_float(broadcast(0x7fc00000)));
+  return as_float(as_int(value) | shift_left<24>(bits & broadcast(0x80)));
+}
+
+/// Columns [begin, begin + count) of a panel as rows of floats. Reads up to count of each row.
+inline void decode_float_panel(const WeightMatrix& w, int64_t first_output, int64_t begin, int64_t count,
+                               float* decoded) {
+  const int64_t whole = count / 16 * 16;
+  if (w.dtype != DType::f32 && w.dtype != DType::f16 && w.dtype != DType::bf16 &&
+      (w.dtype != DType::f8_e4m3 || w.block_scales == nullptr || whole != count)) {
+    decode_panel(w, first_output, begin, count, decoded);
+    return;
+  }
+  const int64_t scale_columns = (w.inputs + 127) / 128;
+  for (int64_t i = 0; i < kOutputPanel; i++) {
+    const int64_t output = first_output + i < w.outputs ? first_output + i : w.outputs - 1;
+    const std::byte* const row = w.data + static_cast<size_t>(output) * w.row_bytes;
+    float* const values = decoded + i * kFloatChunkColumns;
+    if (w.dtype == DType::f32) {
+      const auto* source = reinterpret_cast<const float*>(row) + begin;
+      for (int64_t c = 0; c < whole; c += 16) store(values + c, load(source + c));
+      for (int64_t c = whole; c < count; c++) values[c] = source[c];
+    } else if (w.dtype == DType::f8_e4m3) {
+      const auto* source = reinterpret_cast<const uint8_t*>(row) + begin;
+      const float* const scales = w.block_scales + output / 128 * scale_columns;
+      for (int64_t c = 0; c < whole; c += 16)
+        store(values + c, load_f8(source + c) * broadcast(scales[(begin + c) / 128]));
+    } else {
+      const auto* source = reinterpret_cast<const uint16_t*>(row) + begin;
+      const bool half = w.dtype == DType::f16;
+      for (int64_t c = 0; c < whole; c += 16)
+        store(values + c, half ? load_f16(source + c) : load_bf16(source + c));
+      uint16_t rest[16] = {};
+      for (int64_t c = whole; c < count; c++) rest[c - whole] = source[c];
+      float converted[16];
+      store(converted, half ? load_f16(rest) : load_bf16(rest));
+      for (int64_t c = whole; c < count; c++) values[c] = converted[c - whole];
+    }
+  }
+}
+
+template <int kRows>
+inline void multiply_float_rows(const float* weights, int64_t count, const float* x, int64_t x_stride,
+                                float* sums) {
+  F32x16 running[kRows];
+  for (int r = 0; r < kRows; r++) running[r] = load(sums + r * kOutputPanel);
+  for (int64_t begin = 0; begin < count; begin += kFloatBlock) {
+    const int64_t end = begin + kFloatBlock < count ? begin + kFloatBlock : count;
+    F32x16 block[kRows];
+    for (int r = 0; r < kRows; r++) block[r] = broadcast(0.0F);
+    for (int64_t c = begin; c < end; c++) {
+      const F32x16 weight = load(weights + c * kOutputPanel);
+      for (int r = 0; r < kRows; r++) block[r] = fma(weight, broadcast(x[r * x_stride + c]), block[r]);
+    }
+    for (int r = 0; r < kRows; r++) running[r] = running[r] + block[r];
+  }
+  for (int r = 0; r < kRows; r++) store(sums + r * kOutputPanel, running[r]);
+}
+
+/// kRows at a time, then what is left.
+template <int kRows>
+inline void multiply_float(const float* weights, int64_t count, const float* x, int64_t x_stride,
+                           int64_t rows, float* sums) {
+  int64_t r = 0;
+  for (; r + kRows <= rows; r += kRows)
+    multiply_float_rows<kRows>(weights, count, x + r * x_stride, x_stride, sums + r * kOutputPanel);
+  if constexpr (kRows > 1) {
+    if (r < rows)
+      multiply_float<kRows / 2>(weights, count, x + r * x_stride, x_stride, rows - r,
+                                sums + r * kOutputPanel);
+  }
+}
+
+template <int kRows>
+inline void matmul_float_body(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
+                              int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
+                              std::byte* scratch_bytes) {
+  const FloatScratch scratch = float_scratch(scratch_bytes, rows);
+  for (int64_t first = output_begin; first < output_end; first += kOutputPanel) {
+    for (int64_t i = 0; i < rows; i++) store(scratch.sums + i * kOutputPanel, broadcast(0.0F));
+    for (int64_t begin = 0; begin < w.inputs; begin += kFloatChunkColumns) {
+      const int64_t count = w.inputs - begin < kFloatChunkColumns ? w.inputs - begin : kFloatChunkColumns;
+      decode_float_panel(w, first, begin, count, scratch.decoded);
+      for (int64_t c = 0; c < count; c += 16)  // the last may turn stale columns round: they are not used
+        transpose(scratch.decoded + c, kFloatChunkColumns, scratch.weights + c * kOutputPanel);
+      multiply_float<kRows>(scratch.weights, count, x + begin, x_stride, rows, scratch.sums);
+    }
+    const int outputs =
+        static_cast<int>(output_end - first < kOutputPanel ? output_end - first : kOutputPanel);
+    for (int64_t r = 0; r < rows; r++)
+      store_partial(y + r * y_stride + first, load(scratch.sums + r * kOutputPanel), outputs);
+  }
+}

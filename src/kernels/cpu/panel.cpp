@@ -1,0 +1,99 @@
+#include "kernels/cpu/panel.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "tensor/codec.h"
+#include "tensor/float_formats.h"
+
+namespace r1::kernels {
+
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+int64_t aligned(int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+constexpr int64_t kWeightBytes = kChunkColumns * kOutputPanel;
+constexpr int64_t kFactorBytes = kChunkColumns / 16 * 48 * int64_t{sizeof(float)};
+constexpr int64_t kFloatPanelBytes = kFloatChunkColumns * kOutputPanel * int64_t{sizeof(float)};
+
+int64_t sum_bytes(int64_t rows) {
+  return rows * kOutputPanel * int64_t{sizeof(float)};
+}
+
+}  // namespace
+
+size_t matmul_scratch_bytes(int64_t inputs, int64_t rows) {
+  const int64_t group_bytes = aligned(rows * (inputs / 16) * int64_t{sizeof(int32_t)});
+  const int64_t quantised = kWeightBytes + kFactorBytes + sum_bytes(rows) + group_bytes;
+  const int64_t floats = 2 * kFloatPanelBytes + sum_bytes(rows);
+  return static_cast<size_t>(std::max(quantised, floats));
+}
+
+QuantisedScratch quantised_scratch(std::byte* scratch, int64_t rows) {
+  std::byte* const factors = scratch + kWeightBytes;
+  std::byte* const sums = factors + kFactorBytes;
+  std::byte* const groups = sums + sum_bytes(rows);
+  return {reinterpret_cast<uint8_t*>(scratch), reinterpret_cast<float*>(factors),
+          reinterpret_cast<float*>(sums), reinterpret_cast<int32_t*>(groups),
+          reinterpret_cast<float*>(groups)};
+}
+
+FloatScratch float_scratch(std::byte* scratch, int64_t rows) {
+  return {reinterpret_cast<float*>(scratch), reinterpret_cast<float*>(scratch + kFloatPanelBytes),
+          reinterpret_cast<float*>(scratch + 2 * kFloatPanelBytes)};
+}
+
+QuantisedFormat quantised_format(const WeightMatrix& w, int64_t output_begin, int64_t output_end) {
+  if (!is_quantised(w.dtype))
+    throw_error(ErrorKind::invalid_argument, "matmul_quantised: weights of type {} are not quantised",
+                name(w.dtype));
+  const DTypeInfo& type = info(w.dtype);
+  if (w.inputs <= 0 || w.inputs % type.block_elements != 0)
+    throw_error(ErrorKind::invalid_argument,
+                "matmul_quantised: weights of type {} with {} inputs, expected a multiple of {}", type.name,
+                w.inputs, type.block_elements);
+  if (output_begin < 0 || output_begin % kOutputPanel != 0 || output_end > w.outputs)
+    throw_error(
+        ErrorKind::invalid_argument,
+        "matmul_quantised: outputs {} to {}, expected a range of 0 to {} that begins at a multiple of {}",
+        output_begin, output_end, w.outputs, kOutputPanel);
+  const IntegerForm form = integer_form(w.dtype);
+  return {.dtype = w.dtype,
+          .decode = integer_decoder(w.dtype),
+          .block_columns = type.block_elements,
+          .block_bytes = type.block_bytes,
+          .group = std::min(form.group, 32),
+          .has_minimums = form.has_minimums,
+          .largest = form.largest};
+}
+
+PanelRows panel_rows(const WeightMatrix& w, int64_t first_output, int64_t output_end) {
+  PanelRows rows{};
+  for (int64_t i = 0; i < kOutputPanel; i++)
+    rows.row[i] = w.data + static_cast<size_t>(std::min(first_output + i, w.outputs - 1)) * w.row_bytes;
+  // Only whole panels are fetched ahead, so that no address past the weights is touched.
+  const int64_t next = first_output + kOutputPanel;
+  if (next + kOutputPanel <= std::min(output_end, w.outputs))
+    rows.next = w.data + static_cast<size_t>(next) * w.row_bytes;
+  return rows;
+}
+
+void decode_panel(const WeightMatrix& w, int64_t first_output, int64_t begin, int64_t count, float* decoded) {
+  const DTypeInfo& type = info(w.dtype);
+  const size_t offset = static_cast<size_t>(begin / type.block_elements * type.block_bytes);
+  const PanelRows rows = panel_rows(w, first_output, w.outputs);
+  for (int64_t i = 0; i < kOutputPanel; i++) {
+    float* const values = decoded + i * kFloatChunkColumns;
+    dequantise_row(w.dtype, rows.row[i] + offset, {values, static_cast<size_t>(count)});
+    if (w.dtype != DType::f8_e4m3 || w.block_scales == nullptr) continue;
+    const int64_t output = std::min(first_output + i, w.outputs - 1);
+    const float* const scales = w.block_scales + output / 128 * ((w.inputs + 127) / 128);
+    for (int64_t c = 0; c < count; c++) values[c] *= scales[(begin + c) / 128];
+  }
+}
+
+}  // namespace r1::kernels
