@@ -1,0 +1,287 @@
+#include "formats/synth.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "formats/gguf_writer.h"
+#include "formats/hub_plan.h"
+#include "formats/random_blocks.h"
+#include "formats/tokenizer_metadata.h"
+
+namespace r1 {
+namespace {
+
+/// A Qwen2 or Llama shape.
+struct DenseShape {
+  std::string_view name;
+  bool llama;
+  int hidden;
+  int layers;
+  int heads;
+  int kv_heads;
+  int inner;
+  int vocabulary;
+  double rope_theta;
+  double epsilon;
+  bool tied;
+  int context;
+};
+
+// From the published config.json files.
+constexpr std::array<DenseShape, 9> kDenseShapes = {{
+    {"R1-Distill-Qwen-1.5B", false, 1536, 28, 12, 2, 8960, 151936, 1e4, 1e-6, false, 131072},
+    {"R1-Distill-Qwen-7B", false, 3584, 28, 28, 4, 18944, 152064, 1e4, 1e-6, false, 131072},
+    {"R1-Distill-Qwen-14B", false, 5120, 48, 40, 8, 13824, 152064, 1e6, 1e-5, false, 131072},
+    {"R1-Distill-Qwen-32B", false, 5120, 64, 40, 8, 27648, 152064, 1e6, 1e-5, false, 131072},
+    {"R1-Distill-Llama-8B", true, 4096, 32, 32, 8, 14336, 128256, 5e5, 1e-5, false, 131072},
+    {"R1-Distill-Llama-70B", true, 8192, 80, 64, 8, 28672, 128256, 5e5, 1e-5, false, 131072},
+    {"Qwen2.5-3B-Instruct", false, 2048, 36, 16, 2, 11008, 151936, 1e6, 1e-6, true, 32768},
+    {"tiny-qwen2", false, 256, 2, 4, 2, 512, 512, 1e4, 1e-6, false, 4096},
+    {"tiny-llama", true, 256, 2, 4, 2, 512, 512, 5e5, 1e-5, false, 131072},
+}};
+
+struct DeepseekShape {
+  std::string_view name;
+  int hidden;
+  int layers;
+  int dense_layers;
+  int heads;
+  int inner;
+  int expert_inner;
+  int experts;
+  int experts_used;
+  int groups;
+  int groups_used;
+  int q_rank;
+  int kv_rank;
+  int nope;
+  int rope;
+  int value;
+  int vocabulary;
+};
+constexpr std::array<DeepseekShape, 2> kDeepseekShapes = {{
+    {"R1", 7168, 61, 3, 128, 18432, 2048, 256, 8, 8, 4, 1536, 512, 128, 64, 128, 129280},
+    {"tiny-deepseek", 256, 3, 1, 4, 512, 256, 16, 4, 4, 2, 256, 256, 32, 32, 64, 512},
+}};
+
+bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+nlohmann::json dense_config(const DenseShape& shape) {
+  nlohmann::json config = {
+      {"architectures", {shape.llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"}},
+      {"model_type", shape.llama ? "llama" : "qwen2"},
+      {"hidden_act", "silu"},
+      {"hidden_size", shape.hidden},
+      {"num_hidden_layers", shape.layers},
+      {"num_attention_heads", shape.heads},
+      {"num_key_value_heads", shape.kv_heads},
+      {"intermediate_size", shape.inner},
+      {"vocab_size", shape.vocabulary},
+      {"rope_theta", shape.rope_theta},
+      {"rms_norm_eps", shape.epsilon},
+      {"tie_word_embeddings", shape.tied},
+      {"max_position_embeddings", shape.context},
+  };
+  if (shape.llama) {
+    config["rope_scaling"] = {{"rope_type", "llama3"},
+                              {"factor", 8.0},
+                              {"low_freq_factor", 1.0},
+                              {"high_freq_factor", 4.0},
+                              {"original_max_position_embeddings", 8192}};
+  }
+  return config;
+}
+
+nlohmann::json deepseek_config(const DeepseekShape& shape) {
+  return {
+      {"architectures", {"DeepseekV3ForCausalLM"}},
+      {"model_type", "deepseek_v3"},
+      {"hidden_act", "silu"},
+      {"hidden_size", shape.hidden},
+      {"num_hidden_layers", shape.layers},
+      {"first_k_dense_replace", shape.dense_layers},
+      {"moe_layer_freq", 1},
+      {"num_attention_heads", shape.heads},
+      {"num_key_value_heads", shape.heads},
+      {"intermediate_size", shape.inner},
+      {"moe_intermediate_size", shape.expert_inner},
+      {"n_routed_experts", shape.experts},
+      {"n_shared_experts", 1},
+      {"num_experts_per_tok", shape.experts_used},
+      {"n_group", shape.groups},
+      {"topk_group", shape.groups_used},
+      {"routed_scaling_factor", 2.5},
+      {"norm_topk_prob", true},
+      {"scoring_func", "sigmoid"},
+      {"topk_method", "noaux_tc"},
+      {"q_lora_rank", shape.q_rank},
+      {"kv_lora_rank", shape.kv_rank},
+      {"qk_nope_head_dim", shape.nope},
+      {"qk_rope_head_dim", shape.rope},
+      {"v_head_dim", shape.value},
+      {"vocab_size", shape.vocabulary},
+      {"rope_theta", 10000},
+      {"rope_scaling",
+       {{"type", "yarn"},
+        {"factor", 40},
+        {"beta_fast", 32},
+        {"beta_slow", 1},
+        {"mscale", 1.0},
+        {"mscale_all_dim", 1.0},
+        {"original_max_position_embeddings", 4096}}},
+      {"rms_norm_eps", 1e-6},
+      {"tie_word_embeddings", false},
+      {"max_position_embeddings", 163840},
+  };
+}
+
+// --- types of the tensors ---
+
+struct FileType {
+  std::string_view name;
+  uint32_t id;  // general.file_type
+  DType base;
+};
+constexpr std::array<FileType, 12> kFileTypes = {{
+    {"F32", 0, DType::f32},
+    {"F16", 1, DType::f16},
+    {"BF16", 32, DType::bf16},
+    {"Q4_0", 2, DType::q4_0},
+    {"Q8_0", 7, DType::q8_0},
+    {"Q2_K", 10, DType::q2_k},
+    {"Q3_K_M", 12, DType::q3_k},
+    {"Q4_K_S", 14, DType::q4_k},
+    {"Q4_K_M", 15, DType::q4_k},
+    {"Q5_K_S", 16, DType::q5_k},
+    {"Q5_K_M", 17, DType::q5_k},
+    {"Q6_K", 18, DType::q6_k},
+}};
+
+const FileType& file_type_from_name(const std::string& name) {
+  for (const FileType& type : kFileTypes) {
+    if (same_name(type.name, name)) return type;
+  }
+  std::vector<std::string_view> names;
+  for (const FileType& type : kFileTypes) names.push_back(type.name);
+  throw_error(ErrorKind::invalid_argument, "unknown type '{}': expected one of {}", name,
+              fmt::join(names, ", "));
+}
+
+/// The usual mixtures: more bits for the output, and in the _M kinds for half of the attn_v and ffn_down.
+DType tensor_type(const FileType& file_type, const TensorPlan& tensor, const HubPlan& plan) {
+  DType dtype = file_type.base;
+  const bool is_k = info(dtype).block_elements == 256;
+  const bool is_output =
+      tensor.name == "output.weight" || (plan.tied_embeddings && tensor.name == "token_embd.weight");
+  if (is_output && (is_k || dtype == DType::q4_0)) dtype = DType::q6_k;
+  int64_t layer = 0;
+  if (file_type.name.ends_with("_K_M") && std::sscanf(tensor.name.c_str(), "blk.%ld.", &layer) == 1 &&
+      (tensor.name.ends_with("attn_v.weight") || tensor.name.ends_with("ffn_down.weight"))) {
+    const int64_t eighth = plan.layers / 8;
+    const bool more = layer < eighth || layer >= 7 * plan.layers / 8 || (layer - eighth) % 3 == 2;
+    if (more) dtype = dtype == DType::q3_k ? DType::q5_k : DType::q6_k;
+    if (!more && dtype == DType::q3_k) dtype = DType::q4_k;
+  }
+  const int64_t columns = tensor.shape.back();
+  if (columns % info(dtype).block_elements != 0) dtype = columns % 32 == 0 ? DType::q8_0 : DType::f16;
+  return dtype;
+}
+
+/// Fills the tensor piece by piece on all threads and appends it.
+void write_random_tensor(GgufWriter& writer, ThreadPool& pool, const TensorPlan& tensor, DType dtype,
+                         uint64_t seed) {
+  const int64_t columns = tensor.shape.back();
+  int64_t rows = 1;
+  for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) rows *= tensor.shape[i];
+  const size_t stride = row_bytes(dtype, columns);
+  const float deviation =
+      tensor.shape.size() > 1 ? 1.0F / std::sqrt(static_cast<float>(columns)) : 0.1F;  // biases
+  uint64_t name_hash = 0;
+  for (char character : tensor.name) name_hash = mix_bits(name_hash ^ static_cast<unsigned char>(character));
+  constexpr int64_t kChunkBytes = int64_t{64} << 20;
+  constexpr int64_t kPieceBytes = int64_t{1} << 18;
+  const int64_t chunk_rows = std::max<int64_t>(1, kChunkBytes / static_cast<int64_t>(stride));
+  const int64_t piece_rows = std::max<int64_t>(1, kPieceBytes / static_cast<int64_t>(stride));
+  std::vector<std::byte> chunk;
+  for (int64_t first = 0; first < rows; first += chunk_rows) {
+    const int64_t count = std::min(chunk_rows, rows - first);
+    chunk.resize(static_cast<size_t>(count) * stride);
+    // A row's draw depends on its number alone.
+    pool.parallel_for((count + piece_rows - 1) / piece_rows, [&](int64_t piece, int) {
+      for (int64_t row = piece * piece_rows; row < std::min(count, (piece + 1) * piece_rows); ++row) {
+        fill_random_blocks(dtype, std::span(chunk).subspan(static_cast<size_t>(row) * stride, stride),
+                           deviation, seed ^ name_hash, static_cast<uint64_t>(first + row));
+      }
+    });
+    writer.append(chunk);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> synth_shape_names() {
+  std::vector<std::string> names;
+  for (const DenseShape& shape : kDenseShapes) names.emplace_back(shape.name);
+  for (const DeepseekShape& shape : kDeepseekShapes) names.emplace_back(shape.name);
+  return names;
+}
+
+nlohmann::json synth_config(std::string_view shape_name) {
+  for (const DenseShape& shape : kDenseShapes) {
+    if (same_name(shape.name, shape_name)) return dense_config(shape);
+  }
+  for (const DeepseekShape& shape : kDeepseekShapes) {
+    if (same_name(shape.name, shape_name)) return deepseek_config(shape);
+  }
+  throw_error(ErrorKind::invalid_argument, "unknown shape '{}': expected one of {}", shape_name,
+              fmt::join(synth_shape_names(), ", "));
+}
+
+void write_synthetic_gguf(std::string_view shape, const std::filesystem::path& output,
+                          const SynthOptions& options) {
+  const nlohmann::json config = synth_config(shape);
+  const HubPlan plan = plan_hub_model(config, std::string(shape));
+  const FileType& file_type = file_type_from_name(options.type);
+
+  GgufWriter writer(output);
+  write_model_metadata(writer, config, std::string(shape));
+  writer.set_string("general.name", fmt::format("{} with random weights", shape));
+  writer.set_u32("general.file_type", file_type.id);
+  writer.set_u32("general.quantization_version", 2);
+  if (options.tokenizer) {
+    write_tokenizer_metadata(writer, *options.tokenizer, plan.vocabulary_size);
+  } else {
+    write_byte_vocabulary(writer, plan.vocabulary_size);
+  }
+  std::vector<DType> dtypes;
+  for (const TensorPlan& tensor : plan.tensors) {
+    dtypes.push_back(tensor.always_f32 ? DType::f32 : tensor_type(file_type, tensor, plan));
+    writer.declare_tensor(tensor.name, dtypes.back(), tensor.shape);
+  }
+  ThreadPool pool(options.threads);
+  for (size_t i = 0; i < plan.tensors.size(); ++i) {
+    const TensorPlan& tensor = plan.tensors[i];
+    if (tensor.source == TensorPlan::Source::rotary_factors) {
+      writer.append(std::as_bytes(std::span(tensor.values)));
+    } else if (tensor.name.ends_with("norm.weight")) {
+      const std::vector<float> ones(static_cast<size_t>(tensor.shape[0]), 1.0F);
+      writer.append(std::as_bytes(std::span(ones)));
+    } else {
+      write_random_tensor(writer, pool, tensor, dtypes[i], options.seed);
+    }
+  }
+  writer.finish();
+}
+
+}  // namespace r1
