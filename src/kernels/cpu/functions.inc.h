@@ -13,3 +13,5 @@ void swiglu(const float* gate, const float* up, int64_t count, float* out);
 void add(float* x, const float* y, int64_t count);
 void add_scaled(float* x, const float* y, float factor, int64_t count);
 void store_row(DType dtype, const float* x, int64_t count, std::byte* out);
+int64_t multiply_peak(int64_t rounds);
+uint64_t read_peak(const uint64_t* data, size_t words);

@@ -13,6 +13,8 @@ const KernelTable table = {
     .add = nullptr,
     .add_scaled = nullptr,
     .store_row = nullptr,
+    .multiply_peak = multiply_peak,
+    .read_peak = read_peak,
 };
 
 }  // namespace r1::kernels::scalar
