@@ -1,0 +1,396 @@
+// Attention over a paged cache. Included after lanes_*.h, tile_*.h and exp.inc.h.
+//
+// A pass takes up to kPassRows query rows that share a key/value head (positions outside, heads inside) and
+// goes over the keys once, in tiles of 32 tokens that are converted to float32 (exactly, for every cache
+// type): keys transposed, so that a lane is a token, values as they lie, so that a lane is a column. Query
+// rows are worked on in strips that fill the registers.
+//
+// The order of sums of one query row, whatever is computed beside it:
+//   score[t] = one fused chain over ascending columns, of (query · scale · log2 e) and key
+//   m'       = max(m, scores of the tile),   c = 2^(m - m'),   p[t] = 2^(score[t] - m')
+//   total    = fma(total, c, Σp)             Σp: tokens t and t + 16 first, then as reduce_add
+//   sums[i]  = fma(sums[i], c, s[i])         s[i] = one fused chain over ascending tokens of p[t],
+//   value[t][i] output   = sums · (1 / total)
+// Tokens after the row's position take no part: their lanes get score -∞, and the chain of s ends before.
+// (Online softmax: Milakov and Gimelshein, 2018; tiles: Dao et al., FlashAttention, 2022.)
+
+namespace r1::kernels {
+namespace {
+
+/// 16 elements of a stored row from `column` (a multiple of 16) on.
+template <DType kType>
+inline F32x16 decode(const std::byte* row, int64_t column) {
+  if constexpr (kType == DType::f32) {
+    return load(reinterpret_cast<const float*>(row) + column);
+  } else if constexpr (kType == DType::f16) {
+    return load_f16(reinterpret_cast<const uint16_t*>(row) + column);
+  } else if constexpr (kType == DType::q8_0) {
+    const std::byte* block = row + column / 32 * 34;
+    const auto* values = reinterpret_cast<const int8_t*>(block + 2 + column % 32);
+    return to_float(load_i8(values)) * broadcast(value_of_f16(block));
+  } else {
+    static_assert(kType == DType::q4_0);
+    const std::byte* block = row + column / 32 * 18;
+    const I32x16 bytes = load_u8(reinterpret_cast<const uint8_t*>(block + 2));
+    const I32x16 nibbles = column % 32 == 0 ? bytes & broadcast(int32_t{15}) : shift_right<4>(bytes);
+    return to_float(nibbles - broadcast(int32_t{8})) * broadcast(value_of_f16(block));
+  }
+}
+
+/// The last `count` (< 16) elements of a row; only plain types have such ends.
+template <DType kType>
+inline F32x16 decode_end(const std::byte* row, int64_t column, int count) {
+  if constexpr (kType == DType::f32) {
+    return load_partial(reinterpret_cast<const float*>(row) + column, count);
+  } else if constexpr (kType == DType::f16) {
+    uint16_t halves[16] = {};
+    __builtin_memcpy(halves, row + 2 * column, 2 * static_cast<size_t>(count));
+    return load_f16(halves);
+  } else {
+    return broadcast(0.0F);
+  }
+}
+
+/// Bytes of 16 elements, for prefetching only.
+constexpr int64_t bytes_of_16(DType dtype) {
+  return dtype == DType::f32 ? 64 : dtype == DType::f16 ? 32 : dtype == DType::q8_0 ? 17 : 9;
+}
+
+/// Where the tokens of a tile lie. Tokens past the last one to be seen repeat it: never uninitialised memory.
+struct TileRows {
+  const std::byte* rows[kTileTokens];
+};
+
+struct Plane {
+  const std::byte* data;  // of the key/value head
+  size_t block_bytes, token_bytes;
+};
+
+inline TileRows find_tile(const Plane& plane, const AttentionSlice& slice, int64_t block_tokens,
+                          int64_t first, int64_t tokens) {
+  TileRows tile;
+  const std::byte* row = nullptr;
+  for (int64_t t = 0; t < kTileTokens; t++) {
+    if (t < tokens) {
+      const int64_t position = first + t;
+      const int64_t within = position & (block_tokens - 1);
+      if (within == 0 || t == 0) {
+        const auto block = static_cast<size_t>(slice.blocks[position / block_tokens]);
+        row = plane.data + block * plane.block_bytes + static_cast<size_t>(within) * plane.token_bytes;
+      } else {
+        row += plane.token_bytes;
+      }
+    }
+    tile.rows[t] = row;
+  }
+  return tile;
+}
+
+/// key_tile[column][token], columns padded with zeros to a multiple of 16. Asks for the next tile's rows.
+template <DType kType>
+void transpose_keys(const TileRows& tile, const TileRows& next, int64_t columns, float* key_tile) {
+  for (int64_t half = 0; half < kTileTokens; half += 16) {
+    for (int64_t column = 0; column < columns; column += 16) {
+      F32x16 block[16];
+      if (column + 16 <= columns) {
+        for (int t = 0; t < 16; t++) block[t] = decode<kType>(tile.rows[half + t], column);
+      } else {
+        for (int t = 0; t < 16; t++) {
+          block[t] = decode_end<kType>(tile.rows[half + t], column, static_cast<int>(columns - column));
+        }
+      }
+      transpose(block);
+      for (int c = 0; c < 16; c++) store(key_tile + (column + c) * kTileTokens + half, block[c]);
+      const int64_t offset = column / 16 * bytes_of_16(kType);
+      if (offset % 64 < bytes_of_16(kType)) {  // this step enters a new cache line
+        for (int t = 0; t < 16; t++) prefetch(next.rows[half + t] + offset);
+      }
+    }
+  }
+}
+
+/// value_tile[token][column], columns padded with zeros to a multiple of 16.
+template <DType kType>
+void copy_values(const TileRows& tile, const TileRows& next, int64_t tokens, int64_t columns,
+                 float* value_tile) {
+  const int64_t stride = (columns + 15) / 16 * 16;
+  for (int64_t t = 0; t < tokens; t++) {
+    const std::byte* row = tile.rows[t];
+    int64_t column = 0;
+    for (; column + 16 <= columns; column += 16) {
+      store(value_tile + t * stride + column, decode<kType>(row, column));
+      const int64_t offset = column / 16 * bytes_of_16(kType);
+      if (offset % 64 < bytes_of_16(kType)) prefetch(next.rows[t] + offset);
+    }
+    if (column < columns) {
+      store(value_tile + t * stride + column,
+            decode_end<kType>(row, column, static_cast<int>(columns - column)));
+    }
+  }
+}
+
+inline void load_key_tile(DType dtype, const TileRows& tile, const TileRows& next, int64_t columns,
+                          float* key_tile) {
+  switch (dtype) {
+    case DType::f32:
+      return transpose_keys<DType::f32>(tile, next, columns, key_tile);
+    case DType::f16:
+      return transpose_keys<DType::f16>(tile, next, columns, key_tile);
+    case DType::q8_0:
+      return transpose_keys<DType::q8_0>(tile, next, columns, key_tile);
+    case DType::q4_0:
+      return transpose_keys<DType::q4_0>(tile, next, columns, key_tile);
+    default:
+      refuse_cache_type(dtype);
+  }
+}
+
+inline void load_value_tile(DType dtype, const TileRows& tile, const TileRows& next, int64_t tokens,
+                            int64_t columns, float* value_tile) {
+  switch (dtype) {
+    case DType::f32:
+      return copy_values<DType::f32>(tile, next, tokens, columns, value_tile);
+    case DType::f16:
+      return copy_values<DType::f16>(tile, next, tokens, columns, value_tile);
+    case DType::q8_0:
+      return copy_values<DType::q8_0>(tile, next, tokens, columns, value_tile);
+    case DType::q4_0:
+      return copy_values<DType::q4_0>(tile, next, tokens, columns, value_tile);
+    default:
+      refuse_cache_type(dtype);
+  }
+}
+
+/// scores[row][token] of kRows query rows; queries[column][kStripRows].
+template <int kRows>
+void score_strip(const float* queries, const float* key_tile, int64_t columns, float* scores) {
+  for (int64_t first = 0; first < kTileTokens; first += 16 * kScoreVectors) {
+    F32x16 sums[kRows][kScoreVectors];
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; r++) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kScoreVectors; v++) sums[r][v] = broadcast(0.0F);
+    }
+    const float* key = key_tile + first;
+    for (int64_t c = 0; c < columns; c++, key += kTileTokens, queries += kStripRows) {
+      F32x16 keys[kScoreVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kScoreVectors; v++) keys[v] = load(key + 16 * v);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; r++) {
+        const F32x16 query = broadcast(queries[r]);
+#pragma GCC unroll 2
+        for (int v = 0; v < kScoreVectors; v++) sums[r][v] = fma(query, keys[v], sums[r][v]);
+      }
+    }
+    queries -= columns * kStripRows;
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; r++) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kScoreVectors; v++) store(scores + r * kTileTokens + first + 16 * v, sums[r][v]);
+    }
+  }
+}
+
+/// One register block of the weighted sum of values: kRows rows × kVectors vectors of columns.
+template <int kRows, int kVectors>
+inline void value_block(const float* weights, const float* values, int64_t stride, int64_t tokens,
+                        const float* corrections, bool first_tile, float* sums) {
+  F32x16 block[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; r++) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; v++) block[r][v] = broadcast(0.0F);
+  }
+  for (int64_t t = 0; t < tokens; t++, values += stride) {
+    F32x16 row[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; v++) row[v] = load(values + 16 * v);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; r++) {
+      const F32x16 weight = broadcast(weights[r * kTileTokens + t]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; v++) block[r][v] = fma(weight, row[v], block[r][v]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; r++) {
+    const F32x16 correction = broadcast(corrections[r]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; v++) {
+      float* sum = sums + r * stride + 16 * v;
+      store(sum, first_tile ? block[r][v] : fma(load(sum), correction, block[r][v]));
+    }
+  }
+}
+
+template <int kRows>
+void value_strip(const float* weights, const float* values, int64_t stride, int64_t tokens,
+                 const float* corrections, bool first_tile, float* sums) {
+  constexpr int kVectors = value_vectors(kRows);
+  int64_t column = 0;
+  for (; column + 16 * kVectors <= stride; column += 16 * kVectors) {
+    value_block<kRows, kVectors>(weights, values + column, stride, tokens, corrections, first_tile,
+                                 sums + column);
+  }
+  for (; column < stride; column += 16) {
+    value_block<kRows, 1>(weights, values + column, stride, tokens, corrections, first_tile, sums + column);
+  }
+}
+
+using ScoreStrip = void (*)(const float*, const float*, int64_t, float*);
+using ValueStrip = void (*)(const float*, const float*, int64_t, int64_t, const float*, bool, float*);
+
+/// The function for each number of rows from 1 to kStripRows.
+template <int kRows = kStripRows>
+ScoreStrip score_strip_of(int64_t rows) {
+  if (rows == kRows) return score_strip<kRows>;
+  if constexpr (kRows > 1) return score_strip_of<kRows - 1>(rows);
+  return nullptr;
+}
+template <int kRows = kStripRows>
+ValueStrip value_strip_of(int64_t rows) {
+  if (rows == kRows) return value_strip<kRows>;
+  if constexpr (kRows > 1) return value_strip_of<kRows - 1>(rows);
+  return nullptr;
+}
+
+/// The softmax step of one strip: scores become weights in place. limits[r]: tokens that row r sees of this
+/// tile; rows with none keep their state.
+inline void weigh_strip(float* scores, int64_t rows, const int64_t* limits, float* maximum, float* total,
+                        float* corrections) {
+  constexpr float kInfinity = __builtin_inff();
+  alignas(64) float highest[16];
+  alignas(64) float added[16] = {};
+  store(highest, load(maximum));
+  alignas(64) static constexpr float kLane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const F32x16 lane = load(kLane);
+  for (int64_t r = 0; r < rows; r++) {
+    if (limits[r] <= 0) continue;
+    float* row = scores + r * kTileTokens;
+    F32x16 low = load(row);
+    F32x16 high = load(row + 16);
+    if (limits[r] < kTileTokens) {
+      const F32x16 limit = broadcast(static_cast<float>(limits[r]));
+      low = select_less(lane, limit, low, broadcast(-kInfinity));
+      high = select_less(lane + broadcast(16.0F), limit, high, broadcast(-kInfinity));
+    }
+    const float tile_highest = reduce_max(max(low, high));
+    if (tile_highest > highest[r]) highest[r] = tile_highest;
+    const F32x16 top = broadcast(highest[r]);
+    low = exp2_of_negative(low - top);
+    high = exp2_of_negative(high - top);
+    store(row, low);
+    store(row + 16, high);
+    added[r] = reduce_add(low + high);
+  }
+  const F32x16 correction = exp2_of_negative(load(maximum) - load(highest));
+  store(corrections, correction);
+  store(total, fma(load(total), correction, load(added)));
+  store(maximum, load(highest));
+}
+
+/// One pass: positions [row_begin, row_end) of the slice, heads [head_begin, head_end) of one key/value head.
+inline void attention_pass(const AttentionShape& shape, const AttentionSlice& slice, const Plane& keys,
+                           const Plane& values, int64_t row_begin, int64_t row_end, int64_t head_begin,
+                           int64_t head_end, const AttentionScratch& plan, float* scratch) {
+  const int64_t heads = head_end - head_begin;
+  const int64_t rows = (row_end - row_begin) * heads;
+  const int64_t strips = (rows + kStripRows - 1) / kStripRows;
+  const int64_t stride = (shape.value_columns + 15) / 16 * 16;
+  const int64_t first_position = slice.first_position + row_begin;
+  const int64_t last_position = slice.first_position + row_end - 1;
+  float* queries = scratch + plan.queries;
+  float* sums = scratch + plan.sums;
+  float* maximum = scratch + plan.maximum;
+  float* total = scratch + plan.total;
+
+  const float factor = shape.scale * 0x1.715476p+0F;  // log2 e: weights are powers of two
+  for (int64_t row = 0; row < rows; row++) {
+    const float* from = slice.queries + (row_begin + row / heads) * shape.query_stride +
+                        (head_begin + row % heads) * shape.key_columns;
+    float* to = queries + row / kStripRows * kStripRows * shape.key_columns + row % kStripRows;
+    for (int64_t c = 0; c < shape.key_columns; c++) to[c * kStripRows] = from[c] * factor;
+  }
+  for (int64_t i = 0; i < strips * 16; i++) {
+    maximum[i] = -__builtin_inff();
+    total[i] = 0;
+  }
+
+  TileRows next_keys;
+  TileRows next_values;
+  auto find = [&](int64_t tile) {
+    const int64_t tokens = last_position + 1 - tile;
+    next_keys = find_tile(keys, slice, shape.block_tokens, tile, tokens);
+    next_values = find_tile(values, slice, shape.block_tokens, tile, tokens);
+  };
+  find(0);
+  for (int64_t tile = 0; tile <= last_position; tile += kTileTokens) {
+    const TileRows tile_keys = next_keys;
+    const TileRows tile_values = next_values;
+    if (tile + kTileTokens <= last_position) find(tile + kTileTokens);
+    const int64_t seen = last_position + 1 - tile;  // by the last row
+    load_key_tile(shape.key_dtype, tile_keys, next_keys, shape.key_columns, scratch + plan.key_tile);
+    load_value_tile(shape.value_dtype, tile_values, next_values, seen < kTileTokens ? seen : kTileTokens,
+                    shape.value_columns, scratch + plan.value_tile);
+    const int64_t first_row = tile > first_position ? (tile - first_position) * heads : 0;
+    for (int64_t strip = first_row / kStripRows; strip < strips; strip++) {
+      const int64_t base = strip * kStripRows;
+      const int64_t count = rows - base < kStripRows ? rows - base : kStripRows;
+      alignas(64) float scores[kStripRows * kTileTokens];
+      alignas(64) float corrections[16];
+      int64_t limits[kStripRows];
+      for (int64_t r = 0; r < count; r++) {
+        const int64_t limit = first_position + (base + r) / heads + 1 - tile;
+        limits[r] = limit < kTileTokens ? limit : kTileTokens;
+      }
+      score_strip_of(count)(queries + base * shape.key_columns, scratch + plan.key_tile, shape.key_columns,
+                            scores);
+      weigh_strip(scores, count, limits, maximum + strip * 16, total + strip * 16, corrections);
+      for (int64_t r = 0; r < count;) {  // rows that see equally many tokens go together
+        int64_t end = r + 1;
+        while (end < count && limits[end] == limits[r]) end++;
+        if (limits[r] > 0) {
+          value_strip_of(end - r)(scores + r * kTileTokens, scratch + plan.value_tile, stride, limits[r],
+                                  corrections + r, tile == 0, sums + (base + r) * stride);
+        }
+        r = end;
+      }
+    }
+  }
+
+  for (int64_t row = 0; row < rows; row++) {
+    const F32x16 inverse = broadcast(1.0F / total[row / kStripRows * 16 + row % kStripRows]);
+    float* to = slice.output + (row_begin + row / heads) * shape.output_stride +
+                (head_begin + row % heads) * shape.value_columns;
+    for_each_vector(shape.value_columns, [&](int64_t at, int n) {
+      store_up_to(to + at, load(sums + row * stride + at) * inverse, n);
+    });
+  }
+}
+
+inline void attention_body(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
+                           int64_t row_end, int64_t head_begin, int64_t head_end, std::byte* scratch) {
+  const int64_t group = shape.heads / shape.key_value_heads;
+  const AttentionScratch plan = plan_attention_scratch(shape);
+  for (int64_t head = head_begin; head < head_end;) {
+    const int64_t shared = head / group;  // the key/value head
+    const int64_t group_end = (shared + 1) * group;
+    const int64_t end = group_end < head_end ? group_end : head_end;
+    const auto index = static_cast<size_t>(shared);
+    const Plane keys = {shape.keys + index * shape.key_head_bytes, shape.key_block_bytes,
+                        shape.key_token_bytes};
+    const Plane values = {shape.values + index * shape.value_head_bytes, shape.value_block_bytes,
+                          shape.value_token_bytes};
+    const int64_t positions = kPassRows / (end - head) > 0 ? kPassRows / (end - head) : 1;
+    for (int64_t row = row_begin; row < row_end; row += positions) {
+      const int64_t row_stop = row + positions < row_end ? row + positions : row_end;
+      attention_pass(shape, slice, keys, values, row, row_stop, head, end, plan,
+                     reinterpret_cast<float*>(scratch));
+    }
+    head = end;
+  }
+}
+
+}  // namespace
+}  // namespace r1::kernels

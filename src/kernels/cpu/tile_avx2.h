@@ -1,0 +1,61 @@
+// AVX2's register blocks for attention; tile_scalar.h says what each part is.
+#pragma once
+
+#include "kernels/cpu/lanes_avx2.h"
+
+namespace r1::kernels {
+namespace {
+
+constexpr int kStripRows = 6;  // 6 rows of one F32x16 fill 12 of the 16 registers
+constexpr int kScoreVectors = 1;
+
+constexpr int value_vectors(int rows) {
+  return rows <= 1 ? 4 : rows <= 3 ? 2 : 1;
+}
+
+inline float value_of_f16(const std::byte* p) {
+  uint16_t half;
+  __builtin_memcpy(&half, p, sizeof half);
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
+}
+
+inline void transpose_8x8(__m256 (&r)[8]) {
+  __m256 a[8];
+  __m256 b[8];
+  for (int i = 0; i < 8; i += 2) {
+    a[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    a[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    b[i] = _mm256_shuffle_ps(a[i], a[i + 2], 0x44);
+    b[i + 1] = _mm256_shuffle_ps(a[i], a[i + 2], 0xee);
+    b[i + 2] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0x44);
+    b[i + 3] = _mm256_shuffle_ps(a[i + 1], a[i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; i++) {
+    r[i] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+    r[i + 4] = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+  }
+}
+
+inline void transpose(F32x16 (&rows)[16]) {
+  __m256 corner[4][8];  // [upper left, upper right, lower left, lower right]
+  for (int i = 0; i < 8; i++) {
+    corner[0][i] = rows[i].lo;
+    corner[1][i] = rows[i].hi;
+    corner[2][i] = rows[i + 8].lo;
+    corner[3][i] = rows[i + 8].hi;
+  }
+  for (auto& block : corner) transpose_8x8(block);
+  for (int i = 0; i < 8; i++) {
+    rows[i] = {corner[0][i], corner[2][i]};
+    rows[i + 8] = {corner[1][i], corner[3][i]};
+  }
+}
+
+inline void prefetch(const std::byte* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+}
+
+}  // namespace
+}  // namespace r1::kernels

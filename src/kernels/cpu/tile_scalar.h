@@ -1,0 +1,39 @@
+// What attention needs of an instruction set beside its lanes: the size of its register blocks (which changes
+// no result) and a transpose. tile_avx2.h and tile_avx512.h are the vector versions.
+#pragma once
+
+#include "kernels/cpu/lanes_scalar.h"
+
+namespace r1::kernels {
+namespace {
+
+constexpr int kStripRows = 4;     // query rows that one register block works on
+constexpr int kScoreVectors = 2;  // of 16 tokens each, side by side in a register block: 1 or 2
+
+/// Vectors of 16 value columns side by side in a register block of `rows` rows.
+constexpr int value_vectors(int /*rows*/) {
+  return 1;
+}
+
+/// One stored f16.
+inline float value_of_f16(const std::byte* p) {
+  uint16_t half;
+  __builtin_memcpy(&half, p, sizeof half);
+  return f32_from_f16(half);
+}
+
+/// Lane j of rows[i] goes to lane i of rows[j].
+inline void transpose(F32x16 (&rows)[16]) {
+  for (int i = 0; i < 16; i++) {
+    for (int j = 0; j < i; j++) {
+      const float kept = rows[i].v[j];
+      rows[i].v[j] = rows[j].v[i];
+      rows[j].v[i] = kept;
+    }
+  }
+}
+
+inline void prefetch(const std::byte* /*p*/) {}
+
+}  // namespace
+}  // namespace r1::kernels
