@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,15 +43,35 @@ struct TokenProbability {
 struct SampledToken {
   int32_t token = 0;
   std::optional<TokenProbability> chosen;  // when log-probabilities were asked for
-  std::vector<TokenProbability> top;       // likeliest first
+  std::vector<TokenProbability> top;       // likeliest first, lowest id of equals first
 };
 
-/// Chooses the token at position `position` (index in the sequence, prompt included) from its logits. A pure
-/// function: the random draw depends on options.seed and position alone. `allowed`: empty, or one flag a
-/// token (constrained decoding). Order: logit bias, constraint, penalties, DRY, temperature; then top-k,
-/// typical, top-p, min-p. Throws Error(invalid_argument) if nothing is allowed.
-SampledToken sample(std::span<const float> logits, const SamplingOptions& options,
-                    std::span<const int32_t> context, int64_t prompt_tokens, int64_t position,
-                    std::span<const bool> allowed = {});
+/// Chooses tokens. Holds scratch memory only (16 bytes an entry of the vocabulary): which Sampler is asked
+/// makes no difference. One thread at a time.
+class Sampler {
+ public:
+  Sampler();
+  ~Sampler();
+  Sampler(Sampler&&) noexcept;
+  Sampler& operator=(Sampler&&) noexcept;
+
+  /// Chooses the token at position `position` (index in the sequence, prompt included) from its logits; the
+  /// random draw depends on options.seed and position alone. `context`: all tokens before it, of which the
+  /// first `prompt_tokens` are the prompt. `allowed`: empty, or one bit a token (bit t % 64 of word t / 64;
+  /// constrained decoding). Order: logit bias, constraint, penalties (repetition, then frequency and
+  /// presence), DRY, temperature; then top-k, typical, top-p, min-p. Throws Error(invalid_argument) that
+  /// names the position when a logit is not a number or nothing is allowed.
+  SampledToken sample(std::span<const float> logits, const SamplingOptions& options,
+                      std::span<const int32_t> context, int64_t prompt_tokens, int64_t position,
+                      std::span<const uint64_t> allowed = {});
+
+  /// A token that was decided elsewhere, as if sampled: with its log-probabilities when they were asked for.
+  SampledToken describe(std::span<const float> logits, const SamplingOptions& options, int32_t token,
+                        int64_t position);
+
+ private:
+  struct Scratch;
+  std::unique_ptr<Scratch> scratch_;
+};
 
 }  // namespace r1

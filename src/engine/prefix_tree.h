@@ -1,0 +1,83 @@
+// Finds the longest run of tokens whose keys and values are still in the cache: a radix tree whose edges are
+// blocks of 32 tokens.
+//
+// Invariants:
+//  - the keys and values of a node's tokens, in its block, are those of the token path from the root; they
+//  are
+//    never written again, so whoever shares the block reads the bits that it would have computed;
+//  - only full nodes have children. A node with fewer tokens (a tail) may share its block with the sequence
+//    that still appends to it: others copy the node's tokens out of it;
+//  - a sequence that holds a node's block holds the blocks of all its ancestors. So every cached block can be
+//    evicted, leaves first: what is available is free + cached.
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "engine/kv_pool.h"
+
+namespace r1 {
+
+class PrefixTree {
+ public:
+  struct Node {
+    std::vector<int32_t> tokens;  // 1 … block_tokens
+    int32_t block = -1;           // -1: the root
+    Node* parent = nullptr;
+    std::vector<std::unique_ptr<Node>> children;
+    uint64_t last_use = 0;
+  };
+
+  PrefixTree(KvPool& pool, int64_t block_tokens);
+
+  struct Match {
+    std::vector<int32_t> blocks;  // full blocks, each with a reference for the caller
+    Node* tail = nullptr;         // node of the last of them (the root for none)
+    Node* partial = nullptr;      // child of tail that agrees with some more tokens; not retained
+    int64_t partial_tokens = 0;
+  };
+  /// The longest match that leaves at least one of `tokens` over (it must be computed to have logits).
+  Match match(std::span<const int32_t> tokens);
+  /// Tokens that match() would find, without touching anything.
+  int64_t match_length(std::span<const int32_t> tokens) const;
+
+  /// Adds a full block below `tail` and moves `tail` to it. When the tree knows these tokens already, its
+  /// block is returned instead: the caller's is released, the tree's has a reference for the caller.
+  int32_t append(Node*& tail, std::span<const int32_t> tokens, int32_t block);
+  /// Adds the beginning of a block (1 … block_tokens - 1 tokens), or lets its node grow. Nothing happens when
+  /// the tree knows these tokens already.
+  void append_partial(Node* tail, std::span<const int32_t> tokens, int32_t block);
+
+  /// A block with one reference: a free one, else the least recently used leaf is forgotten. -1: all are in
+  /// use.
+  int32_t allocate();
+  int64_t available() const { return pool_->free() + pool_->cached(); }
+  /// As KvPool's, and keeps the order of eviction.
+  void retain(int32_t block);
+  void release(int32_t block);
+
+  Node* root() { return &root_; }
+  /// Throws std::logic_error that names the broken invariant.
+  void check_integrity() const;
+
+ private:
+  Node* find_best(const Node* parent, std::span<const int32_t> tokens, int64_t* common) const;
+  void touch(Node* node);
+  void insert(Node* parent, std::span<const int32_t> tokens, int32_t block);
+  void remove(Node* node);
+  bool evictable(const Node* node) const;
+
+  KvPool* pool_;
+  int64_t block_tokens_;
+  Node root_;
+  std::vector<Node*> node_of_block_;
+  std::set<std::pair<uint64_t, int32_t>> evictable_;  // (last_use, block) of unreferenced leaves
+  uint64_t clock_ = 0;
+};
+
+}  // namespace r1

@@ -1,0 +1,65 @@
+// Decides what the next forward pass computes: who runs, who waits, who gives its memory back.
+// The rules and why: docs/engine.md. One thread.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/kv_pool.h"
+#include "engine/prefix_tree.h"
+#include "engine/sequence.h"
+#include "model/kv_cache.h"
+
+namespace r1 {
+
+/// Rows [sequence.computed, sequence.computed + rows) of a sequence. The last `outputs` of them have logits:
+/// none in the middle of a prompt, 1 + drafts at its end and in decoding.
+struct PlannedSlice {
+  Sequence* sequence = nullptr;
+  int64_t rows = 0;
+  int64_t outputs = 0;
+};
+
+class Scheduler {
+ public:
+  Scheduler(KvCache& cache, const EngineOptions& options);
+
+  void add(SequencePointer sequence);
+  /// Takes a sequence out, wherever it is; its blocks go back, what they hold stays findable.
+  void remove(const Sequence& sequence);
+
+  /// Admits, preempts and packs. The plan is valid until the next call of the scheduler. Not empty unless
+  /// nothing is left to do.
+  const std::vector<PlannedSlice>& plan();
+  /// After tokens were computed: lets others find the sequence's blocks.
+  void commit(Sequence& sequence);
+
+  const std::vector<SequencePointer>& running() const { return running_; }
+  const std::vector<SequencePointer>& waiting() const { return waiting_; }
+  const KvPool& pool() const { return pool_; }
+  int64_t preemptions() const { return preemptions_; }
+  void check_integrity() const;
+
+ private:
+  void admit();
+  bool try_admit(Sequence& sequence);
+  bool shares_unfinished_prefix(const Sequence& sequence) const;
+  void reserve_decode_rows();
+  void preempt(size_t index);
+  bool grow(Sequence& sequence, int64_t tokens);
+  void release(Sequence& sequence);
+  int64_t blocks_for(int64_t tokens) const;
+
+  KvCache* cache_;
+  EngineOptions options_;
+  KvPool pool_;
+  PrefixTree tree_;
+  // Both in order of priority, then arrival.
+  std::vector<SequencePointer> waiting_;
+  std::vector<SequencePointer> running_;
+  std::vector<PlannedSlice> plan_;
+  uint64_t turn_ = 0;  // rotates who decodes first when not all fit
+  int64_t preemptions_ = 0;
+};
+
+}  // namespace r1
