@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace r1::kernels {
@@ -134,6 +135,11 @@ template <int kBits>
 inline I32x16 shift_right(I32x16 a) {
   return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
 }
+/// The sign moves in.
+template <int kBits>
+inline I32x16 shift_right_signed(I32x16 a) {
+  return {_mm256_srai_epi32(a.lo, kBits), _mm256_srai_epi32(a.hi, kBits)};
+}
 inline F32x16 to_float(I32x16 a) {
   return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
 }
@@ -191,6 +197,52 @@ inline void transpose(const float* source, int64_t stride, float* target) {
       _mm256_storeu_ps(out + 48, _mm256_castpd_ps(_mm256_unpackhi_pd(c, d)));
     }
   }
+}
+
+/// columns[j], lane i: bytes 4·j … 4·j + 3 of the 16 bytes at row[i] + offset.
+inline void load_columns(const std::byte* const* row, int64_t offset, I32x16* columns) {
+  for (int half = 0; half < 2; half++) {
+    __m256i z[4];  // 128-bit lane L of z[j]: the bytes of row 8·half + 4·L + j
+    for (int j = 0; j < 4; j++) {
+      const auto at = [=](int i) {
+        return _mm_loadu_si128(reinterpret_cast<const __m128i*>(row[i] + offset));
+      };
+      z[j] = _mm256_inserti128_si256(_mm256_castsi128_si256(at(8 * half + j)), at(8 * half + 4 + j), 1);
+    }
+    const __m256i a = _mm256_unpacklo_epi32(z[0], z[1]);
+    const __m256i b = _mm256_unpacklo_epi32(z[2], z[3]);
+    const __m256i c = _mm256_unpackhi_epi32(z[0], z[1]);
+    const __m256i d = _mm256_unpackhi_epi32(z[2], z[3]);
+    (half == 0 ? columns[0].lo : columns[0].hi) = _mm256_unpacklo_epi64(a, b);
+    (half == 0 ? columns[1].lo : columns[1].hi) = _mm256_unpackhi_epi64(a, b);
+    (half == 0 ? columns[2].lo : columns[2].hi) = _mm256_unpacklo_epi64(c, d);
+    (half == 0 ? columns[3].lo : columns[3].hi) = _mm256_unpackhi_epi64(c, d);
+  }
+}
+
+/// The four bytes at row[i] + offset of each row; offsets = row_offsets(row).
+struct RowOffsets {
+  __m256i lo, hi;
+};
+inline RowOffsets row_offsets(const std::byte* const* row) {
+  int32_t offsets[16];
+  for (int i = 0; i < 16; i++) offsets[i] = static_cast<int32_t>(row[i] - row[0]);
+  const auto* both = reinterpret_cast<const __m256i*>(offsets);
+  return {_mm256_loadu_si256(both), _mm256_loadu_si256(both + 1)};
+}
+inline I32x16 gather_dwords(const std::byte* const* row, RowOffsets offsets, int64_t offset) {
+  const auto* base = reinterpret_cast<const int*>(row[0] + offset);
+  return {_mm256_i32gather_epi32(base, offsets.lo, 1), _mm256_i32gather_epi32(base, offsets.hi, 1)};
+}
+
+/// The binary16 in the low half of each lane.
+inline F32x16 float_from_low_half(I32x16 a) {
+  const __m256i low = _mm256_set1_epi32(0xffff);
+  // Packs lanes 0–3 8–11 | 4–7 12–15 as 16 bits each, then puts them in order.
+  const __m256i packed = _mm256_permute4x64_epi64(
+      _mm256_packus_epi32(_mm256_and_si256(a.lo, low), _mm256_and_si256(a.hi, low)), 0xd8);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(packed)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(packed, 1))};
 }
 
 }  // namespace

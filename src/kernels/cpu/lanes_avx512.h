@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace r1::kernels {
@@ -114,6 +115,11 @@ template <int kBits>
 inline I32x16 shift_right(I32x16 a) {
   return {_mm512_srli_epi32(a.v, kBits)};
 }
+/// The sign moves in.
+template <int kBits>
+inline I32x16 shift_right_signed(I32x16 a) {
+  return {_mm512_srai_epi32(a.v, kBits)};
+}
 inline F32x16 to_float(I32x16 a) {
   return {_mm512_cvtepi32_ps(a.v)};
 }
@@ -165,6 +171,44 @@ inline void transpose(const float* source, int64_t stride, float* target) {
     _mm512_storeu_ps(out + 32, _mm512_castpd_ps(_mm512_unpacklo_pd(c, d)));
     _mm512_storeu_ps(out + 48, _mm512_castpd_ps(_mm512_unpackhi_pd(c, d)));
   }
+}
+
+/// columns[j], lane i: bytes 4·j … 4·j + 3 of the 16 bytes at row[i] + offset.
+inline void load_columns(const std::byte* const* row, int64_t offset, I32x16* columns) {
+  __m512i z[4];  // 128-bit lane L of z[j]: the bytes of row 4·L + j
+  for (int j = 0; j < 4; j++) {
+    const auto at = [=](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(row[i] + offset)); };
+    z[j] = _mm512_castsi128_si512(at(j));
+    z[j] = _mm512_inserti32x4(z[j], at(j + 4), 1);
+    z[j] = _mm512_inserti32x4(z[j], at(j + 8), 2);
+    z[j] = _mm512_inserti32x4(z[j], at(j + 12), 3);
+  }
+  const __m512i a = _mm512_unpacklo_epi32(z[0], z[1]);
+  const __m512i b = _mm512_unpacklo_epi32(z[2], z[3]);
+  const __m512i c = _mm512_unpackhi_epi32(z[0], z[1]);
+  const __m512i d = _mm512_unpackhi_epi32(z[2], z[3]);
+  columns[0].v = _mm512_unpacklo_epi64(a, b);
+  columns[1].v = _mm512_unpackhi_epi64(a, b);
+  columns[2].v = _mm512_unpacklo_epi64(c, d);
+  columns[3].v = _mm512_unpackhi_epi64(c, d);
+}
+
+/// The four bytes at row[i] + offset of each row; offsets = row_offsets(row).
+struct RowOffsets {
+  __m512i v;
+};
+inline RowOffsets row_offsets(const std::byte* const* row) {
+  int32_t offsets[16];
+  for (int i = 0; i < 16; i++) offsets[i] = static_cast<int32_t>(row[i] - row[0]);
+  return {_mm512_loadu_si512(offsets)};
+}
+inline I32x16 gather_dwords(const std::byte* const* row, RowOffsets offsets, int64_t offset) {
+  return {_mm512_i32gather_epi32(offsets.v, row[0] + offset, 1)};
+}
+
+/// The binary16 in the low half of each lane.
+inline F32x16 float_from_low_half(I32x16 a) {
+  return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(a.v))};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ namespace {
 #include "kernels/cpu/matmul_float.inc.h"
 #include "kernels/cpu/matmul_quantised.inc.h"
 #include "kernels/cpu/quantise_rows.inc.h"
+#include "kernels/cpu/unpack.inc.h"
 
 inline int32_t load_dword(const int8_t* p) {
   int32_t value;
@@ -78,7 +79,7 @@ inline void multiply_all(const MultiplyCall& call) {
 struct Isa {
   static constexpr bool kSignedWide = true;
 
-  static Unpacker unpacker(DType) { return nullptr; }
+  static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
     if (call.signed_weights)  // no such format has minimums or groups of 16

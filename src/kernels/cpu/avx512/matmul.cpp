@@ -8,6 +8,7 @@ namespace {
 #include "kernels/cpu/matmul_float.inc.h"
 #include "kernels/cpu/matmul_quantised.inc.h"
 #include "kernels/cpu/quantise_rows.inc.h"
+#include "kernels/cpu/unpack.inc.h"
 
 inline int32_t load_dword(const int8_t* p) {
   int32_t value;
@@ -83,7 +84,7 @@ inline void multiply_all(const MultiplyCall& call) {
 struct Isa {
   static constexpr bool kSignedWide = false;
 
-  static Unpacker unpacker(DType) { return nullptr; }
+  static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
     if (group == 32)
