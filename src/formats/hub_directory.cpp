@@ -86,6 +86,13 @@ SafetensorsFile open_weights(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::optional<std::string> read_chat_template(const std::filesystem::path& directory) {
+  if (auto text = read_if_present(directory / "chat_template.jinja")) return text;
+  const auto config_path = directory / "tokenizer_config.json";
+  const auto config = read_if_present(config_path);
+  return config ? template_of(config_path, *config) : std::nullopt;
+}
+
 HubDirectory HubDirectory::open(const std::filesystem::path& path) {
   const auto config_path = path / "config.json";
   if (!std::filesystem::exists(config_path)) {
@@ -102,10 +109,7 @@ HubDirectory HubDirectory::open(const std::filesystem::path& path) {
   if (std::filesystem::exists(generation_path)) hub.generation_config = read_json(generation_path);
   hub.tokenizer_json = read_if_present(path / "tokenizer.json");
   hub.tokenizer_config = read_if_present(path / "tokenizer_config.json");
-  hub.chat_template = read_if_present(path / "chat_template.jinja");
-  if (!hub.chat_template && hub.tokenizer_config) {
-    hub.chat_template = template_of(path / "tokenizer_config.json", *hub.tokenizer_config);
-  }
+  hub.chat_template = read_chat_template(path);
   return hub;
 }
 

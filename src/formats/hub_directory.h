@@ -29,4 +29,7 @@ struct HubDirectory {
   static HubDirectory open(const std::filesystem::path& path);
 };
 
+/// HubDirectory::chat_template alone.
+std::optional<std::string> read_chat_template(const std::filesystem::path& directory);
+
 }  // namespace r1
