@@ -30,7 +30,7 @@ struct ThinkingOptions {
   bool starts_inside = false;                 // the prompt ends inside an open thinking block
   int32_t open_token = -1, close_token = -1;  // -1: the vocabulary has none
   int64_t budget = -1;                        // reasoning tokens; -1: no limit
-  std::vector<int32_t> closing;               // what is emitted at the limit (contains close_token)
+  std::vector<int32_t> closing{};             // what is emitted at the limit (contains close_token)
   int64_t answer_reserve = 0;  // of max_tokens: tokens kept back for the answer; thinking is closed in time
 };
 
@@ -50,22 +50,22 @@ struct RequestSummary {
 
 struct Request {
   std::vector<int32_t> prompt;  // at least one token
-  SamplingOptions sampling;
-  ThinkingOptions thinking;
-  int64_t max_tokens = -1;           // -1: until the context is full
-  std::vector<int32_t> stop_tokens;  // ends the answer; not passed on
-  int32_t speculation = 0;           // tokens drafted by prompt look-up a step, at most; 0: off
-  bool loop_detection = false;       // end an answer that only repeats itself (engine/loop_detector.h)
-  int32_t priority = 0;              // higher first; equal: first come
+  SamplingOptions sampling{};
+  ThinkingOptions thinking{};
+  int64_t max_tokens = -1;             // -1: until the context is full
+  std::vector<int32_t> stop_tokens{};  // ends the answer; not passed on
+  int32_t speculation = 0;             // tokens drafted by prompt look-up a step, at most; 0: off
+  bool loop_detection = false;         // end an answer that only repeats itself (engine/loop_detector.h)
+  int32_t priority = 0;                // higher first; equal: first come
   /// Called on the engine's thread for each new token, in order. Return false to stop here (a stop string was
   /// found: FinishReason::stop_callback). Must not throw.
-  std::function<bool(const SampledToken&)> on_token;
+  std::function<bool(const SampledToken&)> on_token{};
   /// Called once, last, on the engine's thread (not when the engine is destroyed before the end).
-  std::function<void(const RequestSummary&)> on_finish;
+  std::function<void(const RequestSummary&)> on_finish{};
   /// Allowed tokens at the next position: bit t % 64 of word t / 64, as many words as the vocabulary needs;
   /// empty: no constraint. Called on any thread of the pool, one call at a time for a request, in order; the
   /// words are read before the next call. An Error that it throws ends the request.
-  std::function<std::span<const uint64_t>(std::span<const int32_t> generated)> constraint;
+  std::function<std::span<const uint64_t>(std::span<const int32_t> generated)> constraint{};
 };
 
 struct EngineOptions {

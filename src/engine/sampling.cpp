@@ -84,7 +84,9 @@ int32_t Sampler::Scratch::draw_token(std::span<const float> logits, float larges
   const auto add = [&](int32_t token) { candidates.push_back({token, logits[token], weights[token], 0}); };
   if (options.top_k > 0 && options.top_k < size) {
     select_largest(logits, options.top_k, ids, maxima);
-    for (int32_t token : ids) add(token);
+    for (int32_t token : ids) {
+      if (weights[token] > 0) add(token);
+    }
     total = sum_weights(candidates);
   } else {
     // Tokens that no later filter can keep need not become candidates: all that are rarer than an equal share

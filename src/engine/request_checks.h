@@ -1,0 +1,15 @@
+// What an engine refuses, and what it fills in.
+#pragma once
+
+#include "engine/engine.h"
+
+namespace r1 {
+
+/// Fills in the zeros from the model. Throws Error(invalid_argument) for options that make no sense.
+EngineOptions complete_options(EngineOptions options, const Model& model);
+
+/// Throws Error(invalid_argument) that names the field, what was expected and what was found;
+/// Error(context_overflow) with the numbers when the request does not fit into `context` tokens.
+void check_request(const Request& request, int64_t vocabulary, int64_t context);
+
+}  // namespace r1
