@@ -18,9 +18,10 @@ void dequantise_row(DType dtype, const std::byte* source, std::span<float> value
 bool can_quantise(DType dtype);
 
 /// Encodes values.size() elements (a multiple of the block) into row_bytes(dtype, values.size()) bytes.
-/// `importance`: empty, or one non-negative weight for each element that scales its squared error.
+/// `importance`: one non-negative weight for each element that scales its squared error, or empty: then
+/// sqrt(mean square of the row + x²) for element x, so that large elements count somewhat more.
 /// Throws Error(unsupported) for a type with no encoder, Error(invalid_argument) for a value that is not
-/// finite.
+/// finite or too large for the type.
 void quantise_row(DType dtype, std::span<const float> values, std::byte* target,
                   std::span<const float> importance = {});
 

@@ -1,6 +1,8 @@
 // Encoders: the search of codec_search.h, then the packing of each type. Layouts: tensor/blocks.h.
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <vector>
 
 #include "base/error.h"
 #include "tensor/blocks.h"
@@ -202,14 +204,30 @@ void convert_each(std::span<const float> values, std::byte* target, Convert conv
   }
 }
 
-void check_finite(DType dtype, std::span<const float> values) {
+// Beyond what any block can hold (65504 · 128 · 32); squares of smaller values do not overflow.
+constexpr float kLargestInBlock = 3e8F;
+
+void check_values(DType dtype, std::span<const float> values) {
+  const float largest = is_quantised(dtype) ? kLargestInBlock : std::numeric_limits<float>::max();
   for (size_t i = 0; i < values.size(); ++i) {
-    if (!std::isfinite(values[i])) {
+    if (!(std::fabs(values[i]) <= largest)) {
       throw_error(ErrorKind::invalid_argument,
-                  "element {} of a row for {}: expected a finite number, found {}", i, name(dtype),
-                  values[i]);
+                  "element {} of a row for {}: expected a finite number of at most {}, found {}", i,
+                  name(dtype), largest, values[i]);
     }
   }
+}
+
+/// What an error in each weight costs when nobody measured it: in trained models the inputs of large weights
+/// tend to be large, too. Between squared error (all equal) and relative error (proportional to the weight).
+std::vector<float> default_importance(std::span<const float> values) {
+  double mean_square = 0;
+  for (float value : values) mean_square += double{value} * value / static_cast<double>(values.size());
+  std::vector<float> importance(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    importance[i] = static_cast<float>(std::sqrt(mean_square + double{values[i]} * values[i]));
+  }
+  return importance;
 }
 
 uint16_t f16_checked(float value) {
@@ -234,7 +252,7 @@ void quantise_row(DType dtype, std::span<const float> values, std::byte* target,
                 "a row of {} elements has {} importance weights, expected as many", values.size(),
                 importance.size());
   }
-  check_finite(dtype, values);
+  check_values(dtype, values);
   switch (dtype) {
     case DType::f32:
       std::memcpy(target, values.data(), values.size_bytes());
@@ -250,11 +268,14 @@ void quantise_row(DType dtype, std::span<const float> values, std::byte* target,
   }
   const Encoder* encoder = find_encoder(dtype);
   if (encoder == nullptr) throw_error(ErrorKind::unsupported, "{} can be read, but not written", name(dtype));
+  std::vector<float> defaults;
+  if (importance.empty()) importance = defaults = default_importance(values);
   const DTypeInfo& type = info(dtype);
   const auto elements = static_cast<size_t>(type.block_elements);
   for (size_t start = 0; start < values.size(); start += elements) {
-    const auto block_importance = importance.empty() ? importance : importance.subspan(start, elements);
-    encoder->pack(fit_block(encoder->form, values.subspan(start, elements), block_importance), target);
+    encoder->pack(
+        fit_block(encoder->form, values.subspan(start, elements), importance.subspan(start, elements)),
+        target);
     target += type.block_bytes;
   }
 }

@@ -30,9 +30,6 @@ struct Run {
 
 constexpr float kLeastScale = 1e-30F;  // smaller ones count as zero; binary16 holds none of them
 
-// Beyond what any type can hold (65504 · 128 · 32); squares of smaller values do not overflow.
-constexpr float kLargestValue = 3e8F;
-
 float inverse_of(float scale) {
   return std::fabs(scale) < kLeastScale ? 0.0F : 1.0F / scale;
 }
@@ -417,27 +414,19 @@ class Search {
 }  // namespace
 
 BlockFit fit_block(const BlockForm& form, std::span<const float> x, std::span<const float> importance) {
-  for (float value : x) {
-    if (std::fabs(value) > kLargestValue) {
-      throw_error(ErrorKind::invalid_argument, "{} does not fit a quantised block, expected at most {}",
-                  value, kLargestValue);
+  double mean = 0;
+  for (float weight : importance) {
+    if (!(weight >= 0) || !std::isfinite(weight)) {
+      throw_error(ErrorKind::invalid_argument, "an importance weight is {}, expected a number from 0 up",
+                  weight);
     }
+    mean += weight / static_cast<double>(importance.size());
   }
   float weights[256];
   std::fill_n(weights, x.size(), 1.0F);
-  if (!importance.empty()) {
-    double mean = 0;
-    for (float weight : importance) {
-      if (!(weight >= 0) || !std::isfinite(weight)) {
-        throw_error(ErrorKind::invalid_argument, "an importance weight is {}, expected a number from 0 up",
-                    weight);
-      }
-      mean += weight / static_cast<double>(importance.size());
-    }
-    if (mean > 0) {
-      // A floor keeps sub-blocks that nothing asks for from being thrown away altogether.
-      for (size_t i = 0; i < x.size(); ++i) weights[i] = static_cast<float>(importance[i] / mean) + 1e-5F;
-    }
+  if (mean > 0) {
+    // A floor keeps sub-blocks that nothing asks for from being thrown away altogether.
+    for (size_t i = 0; i < x.size(); ++i) weights[i] = static_cast<float>(importance[i] / mean) + 1e-5F;
   }
   if (form.size == 16) return Search<16>(form, x.data(), weights).fit();
   return Search<32>(form, x.data(), weights).fit();

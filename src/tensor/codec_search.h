@@ -28,9 +28,9 @@ struct BlockFit {
   int8_t q[256] = {};
 };
 
-/// Finds the fit of `x` (size · count values, all finite). `importance`: empty, or a non-negative weight for
+/// Finds the fit of `x` (size · count values, magnitudes below 1e9). `importance`: a non-negative weight for
 /// the squared error of each value. Deterministic: the same on every machine. Throws Error(invalid_argument)
-/// when the values are too large for a binary16 scale.
+/// when the values are too large for a binary16 scale or a weight is negative or not finite.
 BlockFit fit_block(const BlockForm& form, std::span<const float> x, std::span<const float> importance);
 
 }  // namespace r1::codec
