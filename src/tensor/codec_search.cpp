@@ -47,6 +47,7 @@ class Search {
       : form_(form),
         q_low_(static_cast<float>(form.q_low)),
         q_high_(static_cast<float>(form.q_high)),
+        hopeless_start_(form.count > 1 ? 1.3F : 10.0F),
         has_minimums_(form.minimum_high > 0),
         assess_(kSize == 16 ? assessors().assess_16 : assessors().assess_32) {
     for (int j = 0; j < form.count; ++j) {
@@ -106,7 +107,7 @@ class Search {
         best = line;
         best_moments = moments;
       }
-      if (moments.error >= previous) return;
+      if (moments.error >= previous || moments.error > best_moments.error * hopeless_start_) return;
       previous = moments.error;
       line = improved(run, moments, line);
     }
@@ -234,6 +235,7 @@ class Search {
           error += difference * difference * (moments_[j].wqq - pull);
         }
         for (size_t place = 0; place < kept.size(); ++place) {
+          if (fit.d == kept[place].d) break;
           if (!(error < kept_error[place])) continue;
           std::move_backward(kept.begin() + place, kept.end() - 1, kept.end());
           std::move_backward(kept_error.begin() + place, kept_error.end() - 1, kept_error.end());
@@ -404,6 +406,7 @@ class Search {
   BlockForm form_;
   float q_low_;
   float q_high_;
+  float hopeless_start_;  // a descent ends when it starts so many times worse than the best so far
   bool has_minimums_;
   Assess assess_;
   Run runs_[16];
