@@ -69,6 +69,20 @@ void draw_block(BlockQ4_0& block, Draw& draw, float deviation) {
   draw.fill(block.nibbles, sizeof(block.nibbles));
 }
 
+void draw_block(BlockQ5_0& block, Draw& draw, float deviation) {
+  block.d = f16_from_f32(deviation / kDeviation32);
+  draw.fill(block.high_bits, sizeof(block.high_bits));
+  draw.fill(block.nibbles, sizeof(block.nibbles));
+}
+
+void draw_block(BlockQ5_1& block, Draw& draw, float deviation) {
+  const float factor = deviation / kDeviation32;
+  block.d = f16_from_f32(factor);
+  block.m = f16_from_f32(-15.5F * factor);
+  draw.fill(block.high_bits, sizeof(block.high_bits));
+  draw.fill(block.nibbles, sizeof(block.nibbles));
+}
+
 void draw_block(BlockQ8_0& block, Draw& draw, float deviation) {
   block.d = f16_from_f32(deviation / kDeviation256);
   draw.fill(block.q, sizeof(block.q));
@@ -165,6 +179,10 @@ void fill_random_blocks(DType dtype, std::span<std::byte> target, float deviatio
       return fill_values<uint16_t>(target, draw, deviation, bf16_from_f32);
     case DType::q4_0:
       return fill_blocks<BlockQ4_0>(target, draw, deviation);
+    case DType::q5_0:
+      return fill_blocks<BlockQ5_0>(target, draw, deviation);
+    case DType::q5_1:
+      return fill_blocks<BlockQ5_1>(target, draw, deviation);
     case DType::q8_0:
       return fill_blocks<BlockQ8_0>(target, draw, deviation);
     case DType::q2_k:

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "formats/gguf_writer.h"
 #include "formats/hub_plan.h"
+#include "formats/quantise_policy.h"
 #include "formats/random_blocks.h"
 #include "formats/tokenizer_metadata.h"
 
@@ -146,56 +146,29 @@ nlohmann::json deepseek_config(const DeepseekShape& shape) {
   };
 }
 
-// --- types of the tensors ---
-
-struct FileType {
-  std::string_view name;
-  uint32_t id;  // general.file_type
-  DType base;
-};
-constexpr std::array<FileType, 12> kFileTypes = {{
-    {"F32", 0, DType::f32},
-    {"F16", 1, DType::f16},
-    {"BF16", 32, DType::bf16},
-    {"Q4_0", 2, DType::q4_0},
-    {"Q8_0", 7, DType::q8_0},
-    {"Q2_K", 10, DType::q2_k},
-    {"Q3_K_M", 12, DType::q3_k},
-    {"Q4_K_S", 14, DType::q4_k},
-    {"Q4_K_M", 15, DType::q4_k},
-    {"Q5_K_S", 16, DType::q5_k},
-    {"Q5_K_M", 17, DType::q5_k},
-    {"Q6_K", 18, DType::q6_k},
-}};
-
-const FileType& file_type_from_name(const std::string& name) {
-  for (const FileType& type : kFileTypes) {
-    if (same_name(type.name, name)) return type;
-  }
+QuantisationTarget target_from_name(const std::string& target_name) {
+  if (const auto target = quantisation_target_from_name(target_name)) return *target;
   std::vector<std::string_view> names;
-  for (const FileType& type : kFileTypes) names.push_back(type.name);
-  throw_error(ErrorKind::invalid_argument, "unknown type '{}': expected one of {}", name,
+  for (const QuantisationTargetInfo& known : quantisation_targets()) names.push_back(known.name);
+  throw_error(ErrorKind::invalid_argument, "unknown type '{}': expected one of {}", target_name,
               fmt::join(names, ", "));
 }
 
-/// The usual mixtures: more bits for the output, and in the _M kinds for half of the attn_v and ffn_down.
-DType tensor_type(const FileType& file_type, const TensorPlan& tensor, const HubPlan& plan) {
-  DType dtype = file_type.base;
-  const bool is_k = info(dtype).block_elements == 256;
-  const bool is_output =
-      tensor.name == "output.weight" || (plan.tied_embeddings && tensor.name == "token_embd.weight");
-  if (is_output && (is_k || dtype == DType::q4_0)) dtype = DType::q6_k;
-  int64_t layer = 0;
-  if (file_type.name.ends_with("_K_M") && std::sscanf(tensor.name.c_str(), "blk.%ld.", &layer) == 1 &&
-      (tensor.name.ends_with("attn_v.weight") || tensor.name.ends_with("ffn_down.weight"))) {
-    const int64_t eighth = plan.layers / 8;
-    const bool more = layer < eighth || layer >= 7 * plan.layers / 8 || (layer - eighth) % 3 == 2;
-    if (more) dtype = dtype == DType::q3_k ? DType::q5_k : DType::q6_k;
-    if (!more && dtype == DType::q3_k) dtype = DType::q4_k;
+/// The types that a model gets when it is quantised.
+std::vector<DType> tensor_types(const HubPlan& plan, const nlohmann::json& config,
+                                QuantisationTarget target) {
+  QuantisedModelShape shape;
+  shape.architecture = plan.architecture;
+  shape.layers = static_cast<int>(plan.layers);
+  shape.heads = config["num_attention_heads"];
+  shape.key_value_heads = config["num_key_value_heads"];
+  shape.tied_embeddings = plan.tied_embeddings;
+  std::vector<DType> types;
+  for (const TensorPlan& tensor : plan.tensors) {
+    types.push_back(tensor.always_f32 ? DType::f32
+                                      : choose_type(tensor.name, tensor.shape, shape, target).dtype);
   }
-  const int64_t columns = tensor.shape.back();
-  if (columns % info(dtype).block_elements != 0) dtype = columns % 32 == 0 ? DType::q8_0 : DType::f16;
-  return dtype;
+  return types;
 }
 
 /// Fills the tensor piece by piece on all threads and appends it.
@@ -252,22 +225,21 @@ void write_synthetic_gguf(std::string_view shape, const std::filesystem::path& o
                           const SynthOptions& options) {
   const nlohmann::json config = synth_config(shape);
   const HubPlan plan = plan_hub_model(config, std::string(shape));
-  const FileType& file_type = file_type_from_name(options.type);
+  const QuantisationTarget target = target_from_name(options.type);
 
   GgufWriter writer(output);
   write_model_metadata(writer, config, std::string(shape));
   writer.set_string("general.name", fmt::format("{} with random weights", shape));
-  writer.set_u32("general.file_type", file_type.id);
+  writer.set_u32("general.file_type", info(target).file_type);
   writer.set_u32("general.quantization_version", 2);
   if (options.tokenizer) {
     write_tokenizer_metadata(writer, *options.tokenizer, plan.vocabulary_size);
   } else {
     write_byte_vocabulary(writer, plan.vocabulary_size);
   }
-  std::vector<DType> dtypes;
-  for (const TensorPlan& tensor : plan.tensors) {
-    dtypes.push_back(tensor.always_f32 ? DType::f32 : tensor_type(file_type, tensor, plan));
-    writer.declare_tensor(tensor.name, dtypes.back(), tensor.shape);
+  const std::vector<DType> dtypes = tensor_types(plan, config, target);
+  for (size_t i = 0; i < plan.tensors.size(); ++i) {
+    writer.declare_tensor(plan.tensors[i].name, dtypes[i], plan.tensors[i].shape);
   }
   ThreadPool pool(options.threads);
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
