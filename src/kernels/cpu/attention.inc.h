@@ -86,9 +86,15 @@ inline TileRows find_tile(const Plane& plane, const AttentionSlice& slice, int64
   return tile;
 }
 
-/// key_tile[column][token], columns padded with zeros to a multiple of 16. Asks for the next tile's rows.
+inline void ask_for_tile(const TileRows& tile, int64_t bytes) {
+  for (const std::byte* row : tile.rows) {
+    for (int64_t at = 0; at < bytes; at += 64) prefetch(row + at);
+  }
+}
+
+/// key_tile[column][token], columns padded with zeros to a multiple of 16.
 template <DType kType>
-void transpose_keys(const TileRows& tile, const TileRows& next, int64_t columns, float* key_tile) {
+void transpose_keys(const TileRows& tile, int64_t columns, float* key_tile) {
   for (int64_t half = 0; half < kTileTokens; half += 16) {
     for (int64_t column = 0; column < columns; column += 16) {
       F32x16 block[16];
@@ -101,26 +107,19 @@ void transpose_keys(const TileRows& tile, const TileRows& next, int64_t columns,
       }
       transpose(block);
       for (int c = 0; c < 16; c++) store(key_tile + (column + c) * kTileTokens + half, block[c]);
-      const int64_t offset = column / 16 * bytes_of_16(kType);
-      if (offset % 64 < bytes_of_16(kType)) {  // this step enters a new cache line
-        for (int t = 0; t < 16; t++) prefetch(next.rows[half + t] + offset);
-      }
     }
   }
 }
 
 /// value_tile[token][column], columns padded with zeros to a multiple of 16.
 template <DType kType>
-void copy_values(const TileRows& tile, const TileRows& next, int64_t tokens, int64_t columns,
-                 float* value_tile) {
+void copy_values(const TileRows& tile, int64_t tokens, int64_t columns, float* value_tile) {
   const int64_t stride = (columns + 15) / 16 * 16;
   for (int64_t t = 0; t < tokens; t++) {
     const std::byte* row = tile.rows[t];
     int64_t column = 0;
     for (; column + 16 <= columns; column += 16) {
       store(value_tile + t * stride + column, decode<kType>(row, column));
-      const int64_t offset = column / 16 * bytes_of_16(kType);
-      if (offset % 64 < bytes_of_16(kType)) prefetch(next.rows[t] + offset);
     }
     if (column < columns) {
       store(value_tile + t * stride + column,
@@ -129,41 +128,76 @@ void copy_values(const TileRows& tile, const TileRows& next, int64_t tokens, int
   }
 }
 
-inline void load_key_tile(DType dtype, const TileRows& tile, const TileRows& next, int64_t columns,
-                          float* key_tile) {
+inline void load_key_tile(DType dtype, const TileRows& tile, int64_t columns, float* key_tile) {
   switch (dtype) {
     case DType::f32:
-      return transpose_keys<DType::f32>(tile, next, columns, key_tile);
+      return transpose_keys<DType::f32>(tile, columns, key_tile);
     case DType::f16:
-      return transpose_keys<DType::f16>(tile, next, columns, key_tile);
+      return transpose_keys<DType::f16>(tile, columns, key_tile);
     case DType::q8_0:
-      return transpose_keys<DType::q8_0>(tile, next, columns, key_tile);
+      return transpose_keys<DType::q8_0>(tile, columns, key_tile);
     case DType::q4_0:
-      return transpose_keys<DType::q4_0>(tile, next, columns, key_tile);
+      return transpose_keys<DType::q4_0>(tile, columns, key_tile);
     default:
       refuse_cache_type(dtype);
   }
 }
 
-inline void load_value_tile(DType dtype, const TileRows& tile, const TileRows& next, int64_t tokens,
-                            int64_t columns, float* value_tile) {
+inline void load_value_tile(DType dtype, const TileRows& tile, int64_t tokens, int64_t columns,
+                            float* value_tile) {
   switch (dtype) {
     case DType::f32:
-      return copy_values<DType::f32>(tile, next, tokens, columns, value_tile);
+      return copy_values<DType::f32>(tile, tokens, columns, value_tile);
     case DType::f16:
-      return copy_values<DType::f16>(tile, next, tokens, columns, value_tile);
+      return copy_values<DType::f16>(tile, tokens, columns, value_tile);
     case DType::q8_0:
-      return copy_values<DType::q8_0>(tile, next, tokens, columns, value_tile);
+      return copy_values<DType::q8_0>(tile, tokens, columns, value_tile);
     case DType::q4_0:
-      return copy_values<DType::q4_0>(tile, next, tokens, columns, value_tile);
+      return copy_values<DType::q4_0>(tile, tokens, columns, value_tile);
     default:
       refuse_cache_type(dtype);
   }
+}
+
+/// Keys for score_strip, from a converted tile [column][token].
+struct ConvertedKeys {
+  const float* tile;
+  F32x16 at(int64_t column, int64_t token) const { return load(tile + column * kTileTokens + token); }
+  void ask_for_next(int64_t /*column*/) const {}
+};
+
+/// The same in a pass of one strip, which waits for memory: asks for the next tile evenly, a bit in each
+/// column. (That its rows lie together is only a guess: prefetching elsewhere does no harm.)
+struct ConvertedKeysOnce : ConvertedKeys {
+  const std::byte* next;
+  int64_t column_bytes;  // of all tokens of a tile
+  void ask_for_next(int64_t column) const {
+    for (int64_t at = 0; at < column_bytes; at += 64) prefetch(next + column * column_bytes + at);
+  }
+};
+
+/// The same from a transposed tile [column][token] of f16.
+struct HalfKeysOnce {
+  const uint16_t* tile;
+  const std::byte* next;
+  F32x16 at(int64_t column, int64_t token) const { return load_f16(tile + column * kTileTokens + token); }
+  void ask_for_next(int64_t column) const { prefetch(next + column * 2 * kTileTokens); }
+};
+
+/// The tile for HalfKeysOnce. `columns` is a multiple of 16.
+inline void transpose_half_keys(const TileRows& tile, int64_t columns, uint16_t* half_tile) {
+  for (int64_t column = 0; column < columns; column += 16) {
+    transpose_halves(tile.rows, 2 * column, half_tile + column * kTileTokens);
+  }
+}
+
+inline void convert_half_keys(const uint16_t* half_tile, int64_t columns, float* key_tile) {
+  for (int64_t i = 0; i < columns * kTileTokens; i += 16) store(key_tile + i, load_f16(half_tile + i));
 }
 
 /// scores[row][token] of kRows query rows; queries[column][kStripRows].
-template <int kRows>
-void score_strip(const float* queries, const float* key_tile, int64_t columns, float* scores) {
+template <int kRows, typename Keys>
+void score_strip(const float* queries, const Keys& keys, int64_t columns, float* scores) {
   for (int64_t first = 0; first < kTileTokens; first += 16 * kScoreVectors) {
     F32x16 sums[kRows][kScoreVectors];
 #pragma GCC unroll 16
@@ -171,19 +205,19 @@ void score_strip(const float* queries, const float* key_tile, int64_t columns, f
 #pragma GCC unroll 2
       for (int v = 0; v < kScoreVectors; v++) sums[r][v] = broadcast(0.0F);
     }
-    const float* key = key_tile + first;
-    for (int64_t c = 0; c < columns; c++, key += kTileTokens, queries += kStripRows) {
-      F32x16 keys[kScoreVectors];
+    const float* query_column = queries;
+    for (int64_t c = 0; c < columns; c++, query_column += kStripRows) {
+      F32x16 key[kScoreVectors];
 #pragma GCC unroll 2
-      for (int v = 0; v < kScoreVectors; v++) keys[v] = load(key + 16 * v);
+      for (int v = 0; v < kScoreVectors; v++) key[v] = keys.at(c, first + 16 * v);
+      if (first == 0) keys.ask_for_next(c);
 #pragma GCC unroll 16
       for (int r = 0; r < kRows; r++) {
-        const F32x16 query = broadcast(queries[r]);
+        const F32x16 query = broadcast(query_column[r]);
 #pragma GCC unroll 2
-        for (int v = 0; v < kScoreVectors; v++) sums[r][v] = fma(query, keys[v], sums[r][v]);
+        for (int v = 0; v < kScoreVectors; v++) sums[r][v] = fma(query, key[v], sums[r][v]);
       }
     }
-    queries -= columns * kStripRows;
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; r++) {
 #pragma GCC unroll 2
@@ -192,20 +226,59 @@ void score_strip(const float* queries, const float* key_tile, int64_t columns, f
   }
 }
 
+/// Values for value_block, from a converted tile.
+struct ConvertedValues {
+  const float* tile;
+  int64_t stride;
+  F32x16 at(int64_t token, int64_t column) const { return load(tile + token * stride + column); }
+  void ask_for_next(int64_t /*token*/, int64_t /*column*/, int /*vectors*/) const {}
+};
+
+/// Values for value_block, converted on the way: for passes of one strip, which read each value once.
+template <DType kType>
+struct StoredValues {
+  const TileRows& rows;
+  const TileRows& next;
+  F32x16 at(int64_t token, int64_t column) const { return decode<kType>(rows.rows[token], column); }
+  void ask_for_next(int64_t token, int64_t column, int vectors) const {
+    const int64_t begin = column / 16 * bytes_of_16(kType);
+    for (int64_t offset = 0; offset < vectors * bytes_of_16(kType); offset += 64) {
+      prefetch(next.rows[token] + begin + offset);
+    }
+  }
+};
+
+template <typename Body>
+inline void with_stored_values(DType dtype, const TileRows& rows, const TileRows& next, const Body& body) {
+  switch (dtype) {
+    case DType::f32:
+      return body(StoredValues<DType::f32>{rows, next});
+    case DType::f16:
+      return body(StoredValues<DType::f16>{rows, next});
+    case DType::q8_0:
+      return body(StoredValues<DType::q8_0>{rows, next});
+    case DType::q4_0:
+      return body(StoredValues<DType::q4_0>{rows, next});
+    default:
+      refuse_cache_type(dtype);
+  }
+}
+
 /// One register block of the weighted sum of values: kRows rows × kVectors vectors of columns.
-template <int kRows, int kVectors>
-inline void value_block(const float* weights, const float* values, int64_t stride, int64_t tokens,
-                        const float* corrections, bool first_tile, float* sums) {
+template <int kRows, int kVectors, typename Values>
+inline void value_block(const float* weights, const Values& values, int64_t column, int64_t stride,
+                        int64_t tokens, const float* corrections, bool first_tile, float* sums) {
   F32x16 block[kRows][kVectors];
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; r++) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; v++) block[r][v] = broadcast(0.0F);
   }
-  for (int64_t t = 0; t < tokens; t++, values += stride) {
+  for (int64_t t = 0; t < tokens; t++) {
     F32x16 row[kVectors];
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; v++) row[v] = load(values + 16 * v);
+    for (int v = 0; v < kVectors; v++) row[v] = values.at(t, column + 16 * v);
+    values.ask_for_next(t, column, kVectors);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; r++) {
       const F32x16 weight = broadcast(weights[r * kTileTokens + t]);
@@ -218,41 +291,41 @@ inline void value_block(const float* weights, const float* values, int64_t strid
     const F32x16 correction = broadcast(corrections[r]);
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; v++) {
-      float* sum = sums + r * stride + 16 * v;
+      float* sum = sums + r * stride + column + 16 * v;
       store(sum, first_tile ? block[r][v] : fma(load(sum), correction, block[r][v]));
     }
   }
 }
 
-template <int kRows>
-void value_strip(const float* weights, const float* values, int64_t stride, int64_t tokens,
+/// sums[row][column] of kRows rows after one tile; weights[row][token].
+template <int kRows, typename Values>
+void value_strip(const float* weights, const Values& values, int64_t stride, int64_t tokens,
                  const float* corrections, bool first_tile, float* sums) {
   constexpr int kVectors = value_vectors(kRows);
   int64_t column = 0;
   for (; column + 16 * kVectors <= stride; column += 16 * kVectors) {
-    value_block<kRows, kVectors>(weights, values + column, stride, tokens, corrections, first_tile,
-                                 sums + column);
+    value_block<kRows, kVectors>(weights, values, column, stride, tokens, corrections, first_tile, sums);
   }
   for (; column < stride; column += 16) {
-    value_block<kRows, 1>(weights, values + column, stride, tokens, corrections, first_tile, sums + column);
+    value_block<kRows, 1>(weights, values, column, stride, tokens, corrections, first_tile, sums);
   }
 }
 
-using ScoreStrip = void (*)(const float*, const float*, int64_t, float*);
-using ValueStrip = void (*)(const float*, const float*, int64_t, int64_t, const float*, bool, float*);
-
-/// The function for each number of rows from 1 to kStripRows.
-template <int kRows = kStripRows>
-ScoreStrip score_strip_of(int64_t rows) {
-  if (rows == kRows) return score_strip<kRows>;
-  if constexpr (kRows > 1) return score_strip_of<kRows - 1>(rows);
-  return nullptr;
+/// Calls the instance for `rows` (1 … kStripRows) rows.
+template <int kRows = kStripRows, typename Keys>
+inline void score_rows(int64_t rows, const float* queries, const Keys& keys, int64_t columns, float* scores) {
+  if (rows == kRows) return score_strip<kRows>(queries, keys, columns, scores);
+  if constexpr (kRows > 1) score_rows<kRows - 1>(rows, queries, keys, columns, scores);
 }
-template <int kRows = kStripRows>
-ValueStrip value_strip_of(int64_t rows) {
-  if (rows == kRows) return value_strip<kRows>;
-  if constexpr (kRows > 1) return value_strip_of<kRows - 1>(rows);
-  return nullptr;
+template <int kRows = kStripRows, typename Values>
+inline void sum_rows(int64_t rows, const float* weights, const Values& values, int64_t stride, int64_t tokens,
+                     const float* corrections, bool first_tile, float* sums) {
+  if (rows == kRows) {
+    return value_strip<kRows>(weights, values, stride, tokens, corrections, first_tile, sums);
+  }
+  if constexpr (kRows > 1) {
+    sum_rows<kRows - 1>(rows, weights, values, stride, tokens, corrections, first_tile, sums);
+  }
 }
 
 /// The softmax step of one strip: scores become weights in place. limits[r]: tokens that row r sees of this
@@ -304,6 +377,11 @@ inline void attention_pass(const AttentionShape& shape, const AttentionSlice& sl
   float* sums = scratch + plan.sums;
   float* maximum = scratch + plan.maximum;
   float* total = scratch + plan.total;
+  float* key_tile = scratch + plan.key_tile;
+  float* value_tile = scratch + plan.value_tile;
+  auto* half_tile = reinterpret_cast<uint16_t*>(scratch + plan.half_tile);
+  const bool halves = kTransposesHalves && shape.key_dtype == DType::f16 && shape.key_columns % 16 == 0;
+  const bool direct = strips == 1 && shape.value_columns % 16 == 0;  // each value is used once
 
   const float factor = shape.scale * 0x1.715476p+0F;  // log2 e: weights are powers of two
   for (int64_t row = 0; row < rows; row++) {
@@ -329,10 +407,21 @@ inline void attention_pass(const AttentionShape& shape, const AttentionSlice& sl
     const TileRows tile_keys = next_keys;
     const TileRows tile_values = next_values;
     if (tile + kTileTokens <= last_position) find(tile + kTileTokens);
-    const int64_t seen = last_position + 1 - tile;  // by the last row
-    load_key_tile(shape.key_dtype, tile_keys, next_keys, shape.key_columns, scratch + plan.key_tile);
-    load_value_tile(shape.value_dtype, tile_values, next_values, seen < kTileTokens ? seen : kTileTokens,
-                    shape.value_columns, scratch + plan.value_tile);
+    if (halves) {
+      transpose_half_keys(tile_keys, shape.key_columns, half_tile);
+      if (strips > 1) convert_half_keys(half_tile, shape.key_columns, key_tile);
+    } else {
+      load_key_tile(shape.key_dtype, tile_keys, shape.key_columns, key_tile);
+    }
+    if (!direct) {
+      const int64_t seen = last_position + 1 - tile;  // by the last row
+      load_value_tile(shape.value_dtype, tile_values, seen < kTileTokens ? seen : kTileTokens,
+                      shape.value_columns, value_tile);
+    }
+    if (strips > 1) {
+      ask_for_tile(next_keys, shape.key_columns / 16 * bytes_of_16(shape.key_dtype));
+      ask_for_tile(next_values, shape.value_columns / 16 * bytes_of_16(shape.value_dtype));
+    }
     const int64_t first_row = tile > first_position ? (tile - first_position) * heads : 0;
     for (int64_t strip = first_row / kStripRows; strip < strips; strip++) {
       const int64_t base = strip * kStripRows;
@@ -344,17 +433,32 @@ inline void attention_pass(const AttentionShape& shape, const AttentionSlice& sl
         const int64_t limit = first_position + (base + r) / heads + 1 - tile;
         limits[r] = limit < kTileTokens ? limit : kTileTokens;
       }
-      score_strip_of(count)(queries + base * shape.key_columns, scratch + plan.key_tile, shape.key_columns,
-                            scores);
+      const float* strip_queries = queries + base * shape.key_columns;
+      if (halves && strips == 1) {
+        score_rows(count, strip_queries, HalfKeysOnce{half_tile, next_keys.rows[0]}, shape.key_columns,
+                   scores);
+      } else if (strips == 1) {
+        const ConvertedKeysOnce source{{key_tile}, next_keys.rows[0], 2 * bytes_of_16(shape.key_dtype)};
+        score_rows(count, strip_queries, source, shape.key_columns, scores);
+      } else {
+        score_rows(count, strip_queries, ConvertedKeys{key_tile}, shape.key_columns, scores);
+      }
       weigh_strip(scores, count, limits, maximum + strip * 16, total + strip * 16, corrections);
-      for (int64_t r = 0; r < count;) {  // rows that see equally many tokens go together
-        int64_t end = r + 1;
-        while (end < count && limits[end] == limits[r]) end++;
-        if (limits[r] > 0) {
-          value_strip_of(end - r)(scores + r * kTileTokens, scratch + plan.value_tile, stride, limits[r],
-                                  corrections + r, tile == 0, sums + (base + r) * stride);
+      auto sum_values = [&](const auto& source) {
+        for (int64_t r = 0; r < count;) {  // rows that see equally many tokens go together
+          int64_t end = r + 1;
+          while (end < count && limits[end] == limits[r]) end++;
+          if (limits[r] > 0) {
+            sum_rows(end - r, scores + r * kTileTokens, source, stride, limits[r], corrections + r, tile == 0,
+                     sums + (base + r) * stride);
+          }
+          r = end;
         }
-        r = end;
+      };
+      if (direct) {
+        with_stored_values(shape.value_dtype, tile_values, next_values, sum_values);
+      } else {
+        sum_values(ConvertedValues{value_tile, stride});
       }
     }
   }

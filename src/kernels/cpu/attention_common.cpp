@@ -24,6 +24,7 @@ AttentionScratch plan_attention_scratch(const AttentionShape& shape) {
   plan.maximum = take(rows * 16);
   plan.total = take(rows * 16);
   plan.key_tile = take(key_columns * kTileTokens);
+  plan.half_tile = take(key_columns * kTileTokens / 2);
   plan.value_tile = take(value_columns * kTileTokens);
   plan.floats = end;
   return plan;

@@ -21,6 +21,7 @@ struct AttentionScratch {
   int64_t maximum;     // running maximum, 16 of each strip
   int64_t total;       // running sum of the weights, 16 of each strip
   int64_t key_tile;    // [key columns, padded to 16][32 tokens]
+  int64_t half_tile;   // the same of f16, in half the floats
   int64_t value_tile;  // [32 tokens][value columns, padded to 16]
   int64_t floats;      // in all
 };

@@ -53,8 +53,11 @@ inline void transpose(F32x16 (&rows)[16]) {
   }
 }
 
+constexpr bool kTransposesHalves = false;  // shuffles have a port of their own beside the two of arithmetic
+inline void transpose_halves(const std::byte* const* /*rows*/, int64_t /*offset*/, uint16_t* /*out*/) {}
+
 inline void prefetch(const std::byte* p) {
-  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

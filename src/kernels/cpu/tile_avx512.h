@@ -45,8 +45,46 @@ inline void transpose(F32x16 (&rows)[16]) {
   }
 }
 
+constexpr bool kTransposesHalves = true;
+
+/// 16 columns of 32 rows of f16, `offset` bytes into each row: out[column][row]. Half the shuffles of
+/// converting first.
+inline void transpose_halves(const std::byte* const* rows, int64_t offset, uint16_t* out) {
+  __m512i r[16];  // 256 bits of row i, 256 bits of row i + 16; the halves go their way side by side
+  for (int i = 0; i < 16; i++) {
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[i] + offset));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[i + 16] + offset));
+    r[i] = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+  __m512i c[2][8];  // c[g][k]: in each 128 bits, column k (or k + 8) of rows 8 g … 8 g + 7 (or + 16)
+  for (int g = 0; g < 2; g++) {
+    __m512i a[8];
+    __m512i b[8];
+    for (int i = 0; i < 8; i += 2) {
+      a[i] = _mm512_unpacklo_epi16(r[8 * g + i], r[8 * g + i + 1]);
+      a[i + 1] = _mm512_unpackhi_epi16(r[8 * g + i], r[8 * g + i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4) {
+      b[i] = _mm512_unpacklo_epi32(a[i], a[i + 2]);
+      b[i + 1] = _mm512_unpackhi_epi32(a[i], a[i + 2]);
+      b[i + 2] = _mm512_unpacklo_epi32(a[i + 1], a[i + 3]);
+      b[i + 3] = _mm512_unpackhi_epi32(a[i + 1], a[i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+      c[g][2 * i] = _mm512_unpacklo_epi64(b[i], b[i + 4]);
+      c[g][2 * i + 1] = _mm512_unpackhi_epi64(b[i], b[i + 4]);
+    }
+  }
+  const __m512i even = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+  const __m512i odd = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+  for (int k = 0; k < 8; k++) {
+    _mm512_storeu_si512(out + 32 * k, _mm512_permutex2var_epi64(c[0][k], even, c[1][k]));
+    _mm512_storeu_si512(out + 32 * (k + 8), _mm512_permutex2var_epi64(c[0][k], odd, c[1][k]));
+  }
+}
+
 inline void prefetch(const std::byte* p) {
-  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
 }
 
 }  // namespace

@@ -33,6 +33,11 @@ inline void transpose(F32x16 (&rows)[16]) {
   }
 }
 
+/// Whether transpose_halves() exists: 16 columns of 32 rows of f16, `offset` bytes into each row, to
+/// out[column][row].
+constexpr bool kTransposesHalves = false;
+inline void transpose_halves(const std::byte* const* /*rows*/, int64_t /*offset*/, uint16_t* /*out*/) {}
+
 inline void prefetch(const std::byte* /*p*/) {}
 
 }  // namespace
