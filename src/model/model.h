@@ -63,8 +63,22 @@ class Model {
                        const std::function<bool()>& cancelled = {}) const = 0;
 };
 
+struct ModelLoadOptions {
+  /// Whether all weights are brought into memory while loading, or each when it is first used.
+  enum class Populate { automatic, always, never };  // automatic: if they fit into the available memory
+  Populate populate = Populate::automatic;
+
+  /// Mixtures of experts: the most used experts are kept in memory (locked where the system permits), up to
+  /// this many bytes. 0: none.
+  size_t expert_cache_bytes = 0;
+
+  /// Receives remarks on the file, one line each: parts that are ignored, values that it lacks. May be empty.
+  std::function<void(const std::string&)> remark;
+};
+
 /// Reads the architecture from the file (GGUF or hub form) and binds its weights. The model keeps the file
 /// mapped. An unknown architecture, activation, rope scaling or missing tensor is an Error that names it.
-std::unique_ptr<Model> load_model(const std::shared_ptr<const ModelFile>& file);
+std::unique_ptr<Model> load_model(const std::shared_ptr<const ModelFile>& file,
+                                  const ModelLoadOptions& options = {});
 
 }  // namespace r1

@@ -1,0 +1,127 @@
+// What the transformer decoders have in common: the residual stream, the packed batch's plan, the dense
+// blocks. An architecture derives from Decoder and says what its attention and its feed-forward are.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "model/config_reader.h"
+#include "model/model.h"
+#include "model/weight_binder.h"
+#include "nn/attention.h"
+#include "nn/elementwise.h"
+#include "nn/rope.h"
+
+namespace r1 {
+
+/// Rows of a batch that go through a layer: all of them, or (in the last layer) those whose logits are
+/// wanted.
+struct ActiveRows {
+  int64_t count = 0;
+  bool all = true;                // the whole batch: row i is i
+  const int32_t* rows = nullptr;  // else: ascending
+
+  /// Runs of neighbouring rows of one sequence; queries and output are filled in by the attention block.
+  std::span<const kernels::AttentionSlice> slices;
+
+  int64_t row(int64_t index) const { return all ? index : rows[index]; }
+};
+
+/// What all layers need to know of a batch. Memory from the context's arena.
+struct BatchPlan {
+  int64_t rows = 0;
+  const int32_t* positions = nullptr;        // [rows]
+  const int32_t* cache_blocks = nullptr;     // [rows]: where a row's key and value go
+  const int32_t* block_positions = nullptr;  // [rows]: … and which token of that block it is
+  RopeTable rope;
+  ActiveRows all, wanted;
+};
+
+/// Where layer `layer` of the cache keeps row `row`'s head 0.
+std::byte* cache_row(const KvCache::Plane& plane, const BatchPlan& plan, int64_t row);
+
+/// Copies of `slices` with queries and outputs set to rows of `stride` floats. Memory from the arena.
+std::span<const kernels::AttentionSlice> attach(Context& context, const ActiveRows& active,
+                                                const float* queries, int64_t query_stride, float* output,
+                                                int64_t output_stride);
+
+/// What a decoder's head and residual stream are made of.
+struct DecoderWeights {
+  kernels::WeightMatrix embedding;              // {vocabulary, hidden}
+  std::vector<const float*> attention_norm;     // a layer: [hidden]
+  std::vector<const float*> feed_forward_norm;  // a layer: [hidden]
+  const float* output_norm = nullptr;           // [hidden]
+  Linear output;                                // {vocabulary, hidden}; the embedding where tied
+  float epsilon = 0;
+};
+
+class Decoder : public Model {
+ public:
+  const ModelInfo& info() const override { return info_; }
+  void forward(Context& context, const Batch& batch, KvCache& cache, float* logits,
+               const std::function<bool()>& cancelled) const override;
+
+ protected:
+  explicit Decoder(std::shared_ptr<const ModelFile> file) : binder_(std::move(file)) {}
+
+  /// Which forms of the normed rows a layer's attention and feed-forward take.
+  virtual WantedForms attention_forms(const Context& context, int64_t layer) const = 0;
+  virtual WantedForms feed_forward_forms(const Context& context, int64_t layer) const = 0;
+
+  /// Stores keys and values of all rows of the batch and writes the attention's contribution of the active
+  /// rows to out [active, hidden]. normed: all rows.
+  virtual void attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
+                         const Activations& normed, KvCache& cache, float* out) const = 0;
+  /// out [rows, hidden] of normed rows.
+  virtual void feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const = 0;
+
+  /// Binds embedding, norms and output (tied where the file has none or says so), fills in info_ from them
+  /// and the rope frequencies' GGUF factors.
+  void bind_head(const ConfigReader& reader, const std::string& architecture, int64_t layers, int64_t hidden);
+  void finish_info(const ConfigReader& reader, int64_t idle_elements, size_t idle_bytes);
+
+  WeightBinder binder_;
+  ModelInfo info_;
+  DecoderWeights weights_;
+  RopeFrequencies rope_;
+};
+
+/// Attention with heads that share keys in equal groups; rotary positions over whole heads.
+struct GroupedQueryAttention {
+  Linear query, key, value, output;
+  int64_t heads = 0;
+  int64_t key_value_heads = 0;
+  int64_t head_columns = 0;
+  RopeStyle style = RopeStyle::half_split;
+
+  WantedForms forms(const Context& context) const;
+  void run(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
+           const Activations& normed, KvCache& cache, float* out) const;
+};
+
+/// down(silu(gate(x)) · up(x)).
+struct GatedFeedForward {
+  Linear gate, up, down;
+
+  WantedForms forms(const Context& context) const;
+  void run(Context& context, const Activations& normed, float* out) const;
+};
+
+/// Head counts and widths of grouped-query attention, read and checked.
+struct AttentionDimensions {
+  int64_t heads = 0;
+  int64_t key_value_heads = 0;
+  int64_t head_columns = 0;
+};
+AttentionDimensions read_attention_dimensions(const ConfigReader& reader, int64_t hidden);
+
+// Bounds of sane settings: larger ones are taken for damage.
+inline constexpr int64_t kMostLayers = 4096;
+inline constexpr int64_t kMostWidth = int64_t{1} << 24;
+inline constexpr int64_t kMostHeads = 4096;
+inline constexpr int64_t kMostExperts = 8192;
+inline constexpr int64_t kMostContext = int64_t{1} << 30;
+
+}  // namespace r1

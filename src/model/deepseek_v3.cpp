@@ -1,0 +1,508 @@
+// DeepSeek-V3 and R1: latent attention over a compressed cache, mixture of experts.
+// Source: DeepSeek-V3 Technical Report (2024) and its published inference code; DeepSeek-V2 (2024), section
+// 2.1, for the absorption of the key and value projections.
+//
+// The cache holds one row a token: the normed latent, then the rotated shared key. Queries are carried into
+// the latent space (absorbed) and the attention's result is carried out of it, in prefill and decode alike,
+// so that both do the same sums.
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "model/architectures.h"
+#include "model/decoder.h"
+#include "model/expert_residency.h"
+#include "model/rope_config.h"
+#include "nn/experts.h"
+
+namespace r1 {
+namespace {
+
+struct LatentDimensions {
+  int64_t heads = 0;
+  int64_t query_latent = 0;  // 0: queries come straight from the hidden state
+  int64_t latent = 0;        // of keys and values
+  int64_t plain = 0;         // key columns of a head without position
+  int64_t rotary = 0;        // key columns with position, shared by all heads
+  int64_t value = 0;         // value columns of a head
+
+  int64_t query() const { return plain + rotary; }
+  int64_t cached() const { return latent + rotary; }
+};
+
+// Multi-head latent attention of one layer.
+struct LatentAttention {
+  Linear query_down, query_up;  // without a query latent: query_up alone
+  const float* query_norm = nullptr;
+  Linear key_value_down;  // {latent + rotary, hidden}
+  const float* key_value_norm = nullptr;
+  // The projections from the latent, either together ({heads · (plain + value), latent}: of each head the
+  // key's rows, then the value's) or apart, a head each: keys transposed {latent, plain}, values {value,
+  // latent}.
+  Linear key_value_up;
+  std::vector<Linear> key_up, value_up;
+  Linear output;
+
+  WantedForms forms(const Context& context) const {
+    const Linear* layers[] = {query_norm != nullptr ? &query_down : &query_up, &key_value_down};
+    return WantedForms::of(context, layers);
+  }
+};
+
+// Mixture of experts of one layer, or a dense block.
+struct FeedForward {
+  GatedFeedForward dense;
+  bool is_dense = true;
+  Linear router;
+  const float* router_bias = nullptr;
+  Experts experts;
+  SharedExpert shared;
+};
+
+class DeepseekV3 final : public Decoder {
+ public:
+  DeepseekV3(const std::shared_ptr<const ModelFile>& file, const ModelLoadOptions& options);
+
+  std::vector<KvLayerShape> kv_layers() const override {
+    return std::vector<KvLayerShape>(attention_.size(), {1, dimensions_.cached(), 0});
+  }
+
+ protected:
+  WantedForms attention_forms(const Context& context, int64_t layer) const override {
+    return attention_[layer].forms(context);
+  }
+  WantedForms feed_forward_forms(const Context& context, int64_t layer) const override;
+  void attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
+                 const Activations& normed, KvCache& cache, float* out) const override;
+  void feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const override;
+
+ private:
+  void read_dimensions(const ConfigReader& reader);
+  void read_rope(const ConfigReader& reader);
+  void read_routing(const ConfigReader& reader, const ModelLoadOptions& options);
+  void remark_ignored_layers(const ConfigReader& reader, int64_t layers, const ModelLoadOptions& options);
+  void bind_attention(int64_t layer, int64_t hidden);
+  void bind_experts(int64_t layer, int64_t hidden, int64_t width, int64_t shared);
+
+  const float* project_queries(Context& context, const LatentAttention& own, const Activations& input) const;
+  void absorb_queries(Context& context, const LatentAttention& own, const float* queries, int64_t rows,
+                      float* absorbed) const;
+  void expand_values(Context& context, const LatentAttention& own, const float* mixed, int64_t rows,
+                     float* values) const;
+
+  LatentDimensions dimensions_;
+  float score_scale_ = 0;
+  RoutingRule rule_;
+  std::vector<LatentAttention> attention_;
+  std::vector<FeedForward> feed_forward_;
+  std::unique_ptr<ExpertResidency> residency_;
+};
+
+DeepseekV3::DeepseekV3(const std::shared_ptr<const ModelFile>& file, const ModelLoadOptions& options)
+    : Decoder(file) {
+  const ConfigReader reader(*file, "deepseek2");
+  const ConfigKey activation{"", "hidden_act"};
+  if (!reader.is_gguf()) reader.require_known(activation, reader.text(activation), {"silu"});
+  reader.refuse_true({"", "attention_bias"});
+  int64_t layers = reader.integer({"block_count", "num_hidden_layers"}, 1, kMostLayers);
+  // GGUF counts prediction layers as blocks.
+  const ConfigKey prediction{"nextn_predict_layers", "num_nextn_predict_layers"};
+  const int64_t extra = reader.find_integer(prediction, 0, kMostLayers).value_or(0);
+  if (reader.is_gguf() && extra > 0) {
+    if (extra >= layers) {
+      throw_error(ErrorKind::bad_file, "{}: expected fewer than {} blocks, found {}",
+                  reader.where(prediction), layers, extra);
+    }
+    layers -= extra;
+  }
+  const int64_t hidden = reader.integer({"embedding_length", "hidden_size"}, 1, kMostWidth);
+  const int64_t middle = reader.integer({"feed_forward_length", "intermediate_size"}, 1, kMostWidth);
+  const int64_t dense_layers =
+      reader.integer({"leading_dense_block_count", "first_k_dense_replace"}, 0, kMostLayers);
+  read_dimensions(reader);
+  read_rope(reader);
+  bind_head(reader, "deepseek2", layers, hidden);
+  if (dense_layers < layers) read_routing(reader, options);
+  const int64_t width =
+      dense_layers < layers
+          ? reader.integer({"expert_feed_forward_length", "moe_intermediate_size"}, 1, kMostWidth)
+          : 0;
+  const int64_t shared =
+      dense_layers < layers ? reader.integer({"expert_shared_count", "n_shared_experts"}, 0, 64) : 0;
+  const TensorNames names(*file);
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    bind_attention(layer, hidden);
+    if (layer >= dense_layers) {
+      bind_experts(layer, hidden, width, shared);
+      continue;
+    }
+    feed_forward_.emplace_back().dense = {
+        binder_.linear(names.layer(layer, "ffn_gate.weight", "mlp.gate_proj.weight"), middle, hidden),
+        binder_.linear(names.layer(layer, "ffn_up.weight", "mlp.up_proj.weight"), middle, hidden),
+        binder_.linear(names.layer(layer, "ffn_down.weight", "mlp.down_proj.weight"), hidden, middle)};
+  }
+  remark_ignored_layers(reader, layers, options);
+
+  int64_t expert_elements = 0;
+  size_t expert_bytes = 0;
+  std::vector<const Experts*> stacks;
+  for (const FeedForward& own : feed_forward_) {
+    if (own.is_dense) continue;
+    stacks.push_back(&own.experts);
+    for (const std::vector<Linear>* part : {&own.experts.gate, &own.experts.up, &own.experts.down}) {
+      for (const Linear& one : *part) {
+        expert_elements += one.outputs() * one.inputs();
+        expert_bytes += static_cast<size_t>(one.outputs()) * one.weight.row_bytes;
+      }
+    }
+  }
+  const int64_t idle = rule_.experts - rule_.chosen;
+  const int64_t of = std::max<int64_t>(rule_.experts, 1);
+  finish_info(reader, expert_elements / of * idle, expert_bytes / of * idle);
+  if (!stacks.empty()) {
+    residency_ = std::make_unique<ExpertResidency>(std::move(stacks), options.expert_cache_bytes,
+                                                   options.populate == ModelLoadOptions::Populate::never);
+  }
+}
+
+void DeepseekV3::read_dimensions(const ConfigReader& reader) {
+  LatentDimensions& own = dimensions_;
+  own.heads = reader.integer({"attention.head_count", "num_attention_heads"}, 1, kMostHeads);
+  own.query_latent = reader.find_integer({"attention.q_lora_rank", "q_lora_rank"}, 0, kMostWidth).value_or(0);
+  own.latent = reader.integer({"attention.kv_lora_rank", "kv_lora_rank"}, 1, kMostWidth);
+  own.rotary = reader.integer({"rope.dimension_count", "qk_rope_head_dim"}, 2, 65536);
+  if (reader.is_gguf()) {
+    // Files made for the compressed cache give the cache row's widths as key_length and value_length.
+    const bool compressed = reader.has({"attention.key_length_mla", ""});
+    const ConfigKey key{compressed ? "attention.key_length_mla" : "attention.key_length", ""};
+    const ConfigKey value{compressed ? "attention.value_length_mla" : "attention.value_length", ""};
+    const int64_t columns = reader.integer(key, 1, 65536);
+    if (columns <= own.rotary) {
+      throw_error(ErrorKind::bad_file, "{}: expected more than the {} rotated columns, found {}",
+                  reader.where(key), own.rotary, columns);
+    }
+    own.plain = columns - own.rotary;
+    own.value = reader.integer(value, 1, 65536);
+  } else {
+    own.plain = reader.integer({"", "qk_nope_head_dim"}, 1, 65536);
+    own.value = reader.integer({"", "v_head_dim"}, 1, 65536);
+  }
+  if (own.rotary % 2 != 0) {
+    throw_error(ErrorKind::bad_file, "{}: expected an even number, found {}",
+                reader.where({"rope.dimension_count", "qk_rope_head_dim"}), own.rotary);
+  }
+}
+
+void DeepseekV3::read_rope(const ConfigReader& reader) {
+  const RopeConfig config = read_rope_config(reader);
+  rope_ = rope_frequencies(config, dimensions_.rotary);
+  double score = 1;
+  if (config.scaling == "yarn") {
+    if (!config.score_multiplier) {
+      throw_error(ErrorKind::bad_file, "{}: is missing (YaRN needs it)",
+                  reader.where({"rope.scaling.yarn_log_multiplier", "rope_scaling.mscale_all_dim"}));
+    }
+    score = yarn_magnitude(config.factor, *config.score_multiplier);
+    // GGUF does not store mscale: it takes it to be equal to mscale_all_dim.
+    if (config.magnitude_multiplier) {
+      rope_.magnitude = yarn_magnitude(config.factor, *config.magnitude_multiplier) / score;
+    }
+  }
+  score_scale_ = static_cast<float>(score * score / std::sqrt(static_cast<double>(dimensions_.query())));
+}
+
+void DeepseekV3::read_routing(const ConfigReader& reader, const ModelLoadOptions& options) {
+  if (reader.is_gguf()) {
+    const ConfigKey gate{"expert_gating_func", ""};
+    const int64_t function = reader.integer(gate, 0, 255);
+    if (function != 2) {
+      throw_error(ErrorKind::unsupported, "{}: {} is not supported; known: 2 (sigmoid)", reader.where(gate),
+                  function);
+    }
+  } else {
+    const ConfigKey scoring{"", "scoring_func"};
+    reader.require_known(scoring, reader.text(scoring), {"sigmoid"});
+    const ConfigKey method{"", "topk_method"};
+    reader.require_known(method, reader.text(method), {"noaux_tc"});
+    const ConfigKey frequency{"", "moe_layer_freq"};
+    if (const auto every = reader.find_integer(frequency, 1, kMostLayers); every && *every != 1) {
+      throw_error(ErrorKind::unsupported, "{}: {} is not supported; known: 1", reader.where(frequency),
+                  *every);
+    }
+  }
+  const ConfigKey chosen{"expert_used_count", "num_experts_per_tok"};
+  const ConfigKey groups{"expert_group_count", "n_group"};
+  const ConfigKey chosen_groups{"expert_group_used_count", "topk_group"};
+  rule_.experts = reader.integer({"expert_count", "n_routed_experts"}, 1, kMostExperts);
+  rule_.chosen = reader.integer(chosen, 1, rule_.experts);
+  rule_.normalise = reader.flag({"expert_weights_norm", "norm_topk_prob"});
+  rule_.scale =
+      static_cast<float>(reader.number({"expert_weights_scale", "routed_scaling_factor"}, 1e-6, 1e6));
+  if (reader.is_gguf() && rule_.experts == 256 && !reader.has(groups) && !reader.has(chosen_groups)) {
+    // Files of early 2025 do not say; every published model with 256 experts has these.
+    rule_.groups = 8;
+    rule_.chosen_groups = 4;
+    if (options.remark) {
+      options.remark(fmt::format("{}: is missing: 8 groups of experts, 4 of them used, are assumed",
+                                 reader.where(groups)));
+    }
+  } else {
+    rule_.groups = reader.integer(groups, 1, rule_.experts);
+    rule_.chosen_groups = reader.integer(chosen_groups, 1, rule_.groups);
+  }
+  if (rule_.experts % rule_.groups != 0) {
+    throw_error(ErrorKind::bad_file, "{}: expected a divisor of {} experts, found {}", reader.where(groups),
+                rule_.experts, rule_.groups);
+  }
+  const int64_t choice = rule_.chosen_groups * (rule_.experts / rule_.groups);
+  if (rule_.chosen > choice) {
+    throw_error(ErrorKind::bad_file, "{}: expected at most the {} experts of {} groups, found {}",
+                reader.where(chosen), choice, rule_.chosen_groups, rule_.chosen);
+  }
+}
+
+void DeepseekV3::remark_ignored_layers(const ConfigReader& reader, int64_t layers,
+                                       const ModelLoadOptions& options) {
+  const std::string prefix =
+      reader.is_gguf() ? fmt::format("blk.{}.", layers) : fmt::format("model.layers.{}.", layers);
+  const auto tensors = binder_.file().tensors();
+  const bool found = std::any_of(tensors.begin(), tensors.end(), [&](const TensorView& tensor) {
+    return tensor.name.compare(0, prefix.size(), prefix) == 0;
+  });
+  if (found && options.remark) {
+    options.remark(fmt::format("{}: layer {} and later ones (multi-token prediction) are not used",
+                               binder_.file().path().string(), layers));
+  }
+}
+
+void DeepseekV3::bind_attention(int64_t layer, int64_t hidden) {
+  const TensorNames names(binder_.file());
+  const LatentDimensions& d = dimensions_;
+  auto linear = [&](const std::string& gguf, const std::string& hub, int64_t outputs, int64_t inputs) {
+    return binder_.linear(names.layer(layer, gguf + ".weight", "self_attn." + hub + ".weight"), outputs,
+                          inputs);
+  };
+  auto vector = [&](const std::string& gguf, const std::string& hub, int64_t count) {
+    return binder_.vector(names.layer(layer, gguf + ".weight", "self_attn." + hub + ".weight"), count);
+  };
+  LatentAttention& own = attention_.emplace_back();
+  if (d.query_latent > 0) {
+    own.query_down = linear("attn_q_a", "q_a_proj", d.query_latent, hidden);
+    own.query_norm = vector("attn_q_a_norm", "q_a_layernorm", d.query_latent);
+    own.query_up = linear("attn_q_b", "q_b_proj", d.heads * d.query(), d.query_latent);
+  } else {
+    own.query_up = linear("attn_q", "q_proj", d.heads * d.query(), hidden);
+  }
+  own.key_value_down = linear("attn_kv_a_mqa", "kv_a_proj_with_mqa", d.cached(), hidden);
+  own.key_value_norm = vector("attn_kv_a_norm", "kv_a_layernorm", d.latent);
+  own.output = linear("attn_output", "o_proj", hidden, d.heads * d.value);
+  const std::string key_up = names.layer(layer, "attn_k_b.weight", "");
+  const std::string value_up = names.layer(layer, "attn_v_b.weight", "");
+  if (binder_.file().gguf() != nullptr && binder_.has(key_up) && binder_.has(value_up)) {
+    own.key_up = binder_.stack(key_up, d.heads, d.latent, d.plain);
+    own.value_up = binder_.stack(value_up, d.heads, d.value, d.latent);
+    return;
+  }
+  own.key_value_up = linear("attn_kv_b", "kv_b_proj", d.heads * (d.plain + d.value), d.latent);
+  if (d.plain % kernels::kOutputPanel != 0 || d.value % kernels::kOutputPanel != 0) {
+    throw_error(ErrorKind::unsupported,
+                "{}: heads of {} plain key columns and {} value columns: expected multiples of {}",
+                binder_.file().path().string(), d.plain, d.value, kernels::kOutputPanel);
+  }
+}
+
+void DeepseekV3::bind_experts(int64_t layer, int64_t hidden, int64_t width, int64_t shared) {
+  const TensorNames names(binder_.file());
+  FeedForward& own = feed_forward_.emplace_back();
+  own.is_dense = false;
+  own.router =
+      binder_.linear(names.layer(layer, "ffn_gate_inp.weight", "mlp.gate.weight"), rule_.experts, hidden);
+  own.router_bias = binder_.vector(names.layer(layer, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias"),
+                                   rule_.experts);
+  auto experts = [&](const std::string& gguf, const std::string& hub, int64_t outputs, int64_t inputs) {
+    if (binder_.file().gguf() != nullptr) {
+      return binder_.stack(names.layer(layer, gguf, ""), rule_.experts, outputs, inputs);
+    }
+    std::vector<Linear> layers;
+    for (int64_t e = 0; e < rule_.experts; ++e) {
+      const std::string name = fmt::format("mlp.experts.{}.{}.weight", e, hub);
+      layers.push_back(binder_.linear(names.layer(layer, "", name), outputs, inputs));
+    }
+    return layers;
+  };
+  own.experts.gate = experts("ffn_gate_exps.weight", "gate_proj", width, hidden);
+  own.experts.up = experts("ffn_up_exps.weight", "up_proj", width, hidden);
+  own.experts.down = experts("ffn_down_exps.weight", "down_proj", hidden, width);
+  if (shared == 0) return;
+  auto shared_layer = [&](const std::string& part, int64_t outputs, int64_t inputs) {
+    return binder_.linear(names.layer(layer, fmt::format("ffn_{}_shexp.weight", part),
+                                      fmt::format("mlp.shared_experts.{}_proj.weight", part)),
+                          outputs, inputs);
+  };
+  own.shared = {shared_layer("gate", shared * width, hidden), shared_layer("up", shared * width, hidden),
+                shared_layer("down", hidden, shared * width)};
+}
+
+const float* DeepseekV3::project_queries(Context& context, const LatentAttention& own,
+                                         const Activations& input) const {
+  Arena& arena = context.arena();
+  float* queries = arena.allocate<float>(input.rows * own.query_up.outputs());
+  if (own.query_norm == nullptr) {
+    linear(context, own.query_up, input, queries);
+    return queries;
+  }
+  float* latent = arena.allocate<float>(input.rows * dimensions_.query_latent);
+  linear(context, own.query_down, input, latent);
+  const Linear* up = &own.query_up;
+  const Activations normed =
+      add_rms_norm(context, latent, nullptr, own.query_norm, input.rows, dimensions_.query_latent,
+                   weights_.epsilon, WantedForms::of(context, {&up, 1}));
+  linear(context, own.query_up, normed, queries);
+  return queries;
+}
+
+// Of each head of `queries` [rows, heads, plain + rotary], the plain part through the transposed key
+// projection: absorbed [rows, heads, latent + rotary], its first `latent` columns.
+void DeepseekV3::absorb_queries(Context& context, const LatentAttention& own, const float* queries,
+                                int64_t rows, float* absorbed) const {
+  const LatentDimensions& d = dimensions_;
+  Arena& arena = context.arena();
+  if (own.key_up.empty()) {
+    auto* jobs = arena.allocate<TransposedJob>(d.heads);
+    for (int64_t h = 0; h < d.heads; ++h) {
+      jobs[h] = {&own.key_value_up.weight, h * (d.plain + d.value), d.plain,
+                 queries + h * d.query(),  d.heads * d.query(),     absorbed + h * d.cached(),
+                 d.heads * d.cached()};
+    }
+    run_transposed_jobs(context, {jobs, static_cast<size_t>(d.heads)}, rows);
+    return;
+  }
+  const std::span<Activations> inputs{arena.allocate<Activations>(d.heads), static_cast<size_t>(d.heads)};
+  make_activations_of_pieces(context, queries, rows, d.plain, d.heads * d.query(), d.query(),
+                             takes_quantised(context, own.key_up[0].weight), inputs);
+  auto* jobs = arena.allocate<LinearJob>(d.heads);
+  for (int64_t h = 0; h < d.heads; ++h) {
+    jobs[h] = whole_layer(own.key_up[h], inputs[h], absorbed + h * d.cached());
+    jobs[h].output_stride = d.heads * d.cached();
+  }
+  run_linear_jobs(context, {jobs, static_cast<size_t>(d.heads)});
+}
+
+// mixed [rows, heads, latent] through each head's value projection: values [rows, heads, value].
+void DeepseekV3::expand_values(Context& context, const LatentAttention& own, const float* mixed, int64_t rows,
+                               float* values) const {
+  const LatentDimensions& d = dimensions_;
+  Arena& arena = context.arena();
+  const bool together = own.value_up.empty();
+  const std::span<Activations> inputs{arena.allocate<Activations>(d.heads), static_cast<size_t>(d.heads)};
+  make_activations_of_pieces(
+      context, mixed, rows, d.latent, d.heads * d.latent, d.latent,
+      takes_quantised(context, together ? own.key_value_up.weight : own.value_up[0].weight), inputs);
+  auto* jobs = arena.allocate<LinearJob>(d.heads);
+  for (int64_t h = 0; h < d.heads; ++h) {
+    const Linear& layer = together ? own.key_value_up : own.value_up[h];
+    const int64_t begin = together ? h * (d.plain + d.value) + d.plain : 0;
+    jobs[h] = {&layer, inputs[h], values + h * d.value, d.heads * d.value, begin, begin + d.value, false};
+  }
+  run_linear_jobs(context, {jobs, static_cast<size_t>(d.heads)});
+}
+
+void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
+                           const Activations& normed, KvCache& cache, float* out) const {
+  const LatentAttention& own = attention_[layer];
+  const LatentDimensions& d = dimensions_;
+  Arena& arena = context.arena();
+  Arena::Scope scope(arena);
+
+  float* compressed = arena.allocate<float>(plan.rows * d.cached());
+  linear(context, own.key_value_down, normed, compressed);
+  const KvCache::Plane keys = cache.keys(layer);
+  const kernels::KernelTable& table = context.kernels();
+  context.parallel_for(plan.rows, plan.rows > 4, [&](int64_t row, int) {
+    float* latent = compressed + row * d.cached();
+    table.rms_norm(latent, own.key_value_norm, d.latent, weights_.epsilon, latent);
+    rotate(RopeStyle::interleaved, plan.rope, row, latent + d.latent);
+    table.store_row(cache.key_dtype(), latent, d.cached(), cache_row(keys, plan, row));
+  });
+  if (active.count == 0) return;
+
+  const Activations query_input =
+      active.all ? normed : gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)});
+  const float* queries = project_queries(context, own, query_input);
+  float* absorbed = arena.allocate<float>(active.count * d.heads * d.cached());
+  absorb_queries(context, own, queries, active.count, absorbed);
+  context.parallel_for(active.count, active.count > 1, [&](int64_t index, int) {
+    for (int64_t h = 0; h < d.heads; ++h) {
+      const float* from = queries + (index * d.heads + h) * d.query() + d.plain;
+      float* to = absorbed + (index * d.heads + h) * d.cached() + d.latent;
+      std::copy_n(from, d.rotary, to);
+      rotate(RopeStyle::interleaved, plan.rope, active.row(index), to);
+    }
+  });
+
+  kernels::AttentionShape shape;
+  shape.heads = d.heads;
+  shape.key_value_heads = 1;
+  shape.key_columns = d.cached();
+  shape.value_columns = d.latent;
+  shape.query_stride = d.heads * d.cached();
+  shape.output_stride = d.heads * d.latent;
+  shape.scale = score_scale_;
+  shape.block_tokens = KvCache::kBlockTokens;
+  shape.key_dtype = shape.value_dtype = cache.key_dtype();
+  shape.keys = shape.values = keys.data;
+  shape.key_block_bytes = shape.value_block_bytes = keys.block_stride;
+  shape.key_token_bytes = shape.value_token_bytes = keys.token_bytes;
+  shape.key_head_bytes = shape.value_head_bytes = keys.head_bytes;
+  float* mixed = arena.allocate<float>(active.count * shape.output_stride);
+  paged_attention(context, shape,
+                  attach(context, active, absorbed, shape.query_stride, mixed, shape.output_stride));
+
+  float* values = arena.allocate<float>(active.count * d.heads * d.value);
+  expand_values(context, own, mixed, active.count, values);
+  const int64_t columns = d.heads * d.value;
+  linear(context, own.output,
+         make_activations(context, values, active.count, columns, columns,
+                          takes_quantised(context, own.output.weight)),
+         out);
+}
+
+WantedForms DeepseekV3::feed_forward_forms(const Context& context, int64_t layer) const {
+  const FeedForward& own = feed_forward_[layer];
+  if (own.is_dense) return own.dense.forms(context);
+  const Linear* layers[] = {&own.experts.gate[0], &own.experts.up[0]};
+  WantedForms wanted = WantedForms::of(context, layers);
+  if (own.shared.gate.outputs() > 0) {
+    const Linear* shared[] = {&own.shared.gate, &own.shared.up};
+    wanted.quantised |= WantedForms::of(context, shared).quantised;
+  }
+  wanted.floats = true;  // the router's
+  return wanted;
+}
+
+void DeepseekV3::feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const {
+  const FeedForward& own = feed_forward_[layer];
+  if (own.is_dense) {
+    own.dense.run(context, normed, out);
+    return;
+  }
+  Arena& arena = context.arena();
+  Arena::Scope scope(arena);
+  float* logits = arena.allocate<float>(normed.rows * rule_.experts);
+  LinearJob job = whole_layer(own.router, normed, logits);
+  job.float_only = true;  // a choice between experts: rounding would show
+  run_linear_jobs(context, {&job, 1});
+  const Routing routing = route_by_sigmoid(context, rule_, logits, own.router_bias, normed.rows);
+  residency_->use(own.experts, {routing.experts, static_cast<size_t>(normed.rows * rule_.chosen)});
+  expert_feed_forward(context, own.experts, own.shared.gate.outputs() > 0 ? &own.shared : nullptr, rule_,
+                      routing, normed, out);
+}
+
+}  // namespace
+
+std::unique_ptr<Model> load_deepseek_v3(const std::shared_ptr<const ModelFile>& file,
+                                        const ModelLoadOptions& options) {
+  return std::make_unique<DeepseekV3>(file, options);
+}
+
+}  // namespace r1

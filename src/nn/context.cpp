@@ -1,0 +1,82 @@
+#include "nn/context.h"
+
+#include <algorithm>
+#include <cassert>
+#include <new>
+
+namespace r1 {
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+constexpr size_t kFirstChunk = size_t{1} << 20;
+
+size_t round_up(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+}  // namespace
+
+void AlignedDelete::operator()(std::byte* memory) const {
+  ::operator delete[](memory, kAlignment);
+}
+
+AlignedBytes allocate_aligned(size_t bytes) {
+  return AlignedBytes(static_cast<std::byte*>(::operator new[](round_up(bytes), kAlignment)));
+}
+
+std::byte* Arena::take(size_t bytes) {
+  bytes = round_up(bytes);
+  while (chunk_ < chunks_.size() && used_ + bytes > chunks_[chunk_].bytes) {
+    ++chunk_;
+    used_ = 0;
+  }
+  if (chunk_ == chunks_.size()) {
+    const size_t wanted = std::max({kFirstChunk, bytes, chunks_.empty() ? 0 : 2 * chunks_.back().bytes});
+    // Doubling keeps the number of chunks small; large requests get just their size.
+    const size_t size = bytes > kFirstChunk ? std::max(bytes, std::min(wanted, size_t{32} << 20)) : wanted;
+    chunks_.push_back({allocate_aligned(size), size});
+    used_ = 0;
+  }
+  std::byte* memory = chunks_[chunk_].memory.get() + used_;
+  used_ += bytes;
+  return memory;
+}
+
+void Arena::release(size_t chunk, size_t used) {
+  chunk_ = chunk;
+  used_ = used;
+}
+
+size_t Arena::reserved_bytes() const {
+  size_t bytes = 0;
+  for (const Chunk& chunk : chunks_) bytes += chunk.bytes;
+  return bytes;
+}
+
+struct Context::Scratch {
+  struct alignas(64) Thread {
+    AlignedBytes memory;
+    size_t bytes = 0;
+  };
+  std::vector<Thread> threads;
+};
+
+Context::Context(ThreadPool& pool, const kernels::KernelTable& table, Arithmetic arithmetic)
+    : pool_(&pool), table_(&table), arithmetic_(arithmetic), scratch_(std::make_unique<Scratch>()) {
+  scratch_->threads.resize(pool.size());
+}
+
+Context::~Context() = default;
+
+std::byte* Context::thread_scratch(int thread, size_t bytes) {
+  assert(thread >= 0 && thread < static_cast<int>(scratch_->threads.size()));
+  Scratch::Thread& own = scratch_->threads[thread];
+  if (own.bytes < bytes) {
+    own.memory.reset();
+    own.memory = allocate_aligned(bytes);
+    own.bytes = bytes;
+  }
+  return own.memory.get();
+}
+
+}  // namespace r1

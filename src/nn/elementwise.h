@@ -1,0 +1,37 @@
+// Ops that work on each row, or each element, alone.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "nn/context.h"
+#include "nn/linear.h"
+
+namespace r1 {
+
+/// out [tokens, table.inputs]: rows of a stored embedding table of any dtype. Tokens must lie in the table.
+void embed(Context& context, const kernels::WeightMatrix& table, std::span<const int32_t> tokens, float* out);
+
+/// Which forms of the result later ops read.
+struct WantedForms {
+  bool floats = true;
+  bool quantised = false;
+
+  /// What `layers` need together.
+  static WantedForms of(const Context& context, std::span<const Linear* const> layers);
+};
+
+/// x += addend (unless null), then rms_norm(x) · weight, row by row. Result in the arena, in the wanted forms
+/// (floats always). Row r of x at x + r · columns, of the addend likewise.
+Activations add_rms_norm(Context& context, float* x, const float* addend, const float* weight, int64_t rows,
+                         int64_t columns, float epsilon, WantedForms wanted);
+
+/// rms_norm in place of `rows` pieces of `columns` floats, `stride` apart.
+void rms_norm_in_place(Context& context, float* x, const float* weight, int64_t rows, int64_t columns,
+                       int64_t stride, float epsilon);
+
+/// silu(gate) · up, element by element, both [rows, columns]. The floats, where wanted, overwrite gate.
+Activations swiglu(Context& context, float* gate, const float* up, int64_t rows, int64_t columns,
+                   WantedForms wanted);
+
+}  // namespace r1

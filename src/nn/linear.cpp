@@ -1,0 +1,203 @@
+#include "nn/linear.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "tensor/codec.h"
+
+namespace r1 {
+namespace {
+
+constexpr int64_t kGroup = kernels::kActivationGroup;
+// A loop over fewer elements than this runs on the caller: starting the pool would cost more.
+constexpr int64_t kSmallLoop = 16384;
+constexpr int64_t kTasksPerThread = 12;
+
+// Outputs of one task: enough tasks that uneven threads balance, each of at least some microseconds.
+int64_t outputs_per_task(const LinearJob& job, double total_bytes, int threads) {
+  const int64_t outputs = job.output_end - job.output_begin;
+  if (threads == 1) return outputs;
+  const double row_cost =
+      static_cast<double>(job.layer->weight.row_bytes) * (1.0 + static_cast<double>(job.input.rows) / 8.0);
+  const double wanted_cost = std::max(48e3, total_bytes / static_cast<double>(threads * kTasksPerThread));
+  auto wanted = static_cast<int64_t>(wanted_cost / row_cost);
+  const int64_t unit = wanted >= 128 ? 64 : kernels::kOutputPanel;
+  wanted = std::max<int64_t>(unit, wanted / unit * unit);
+  return std::min(outputs, wanted);
+}
+
+void run_panel(Context& context, const LinearJob& job, int64_t begin, int64_t end, int thread) {
+  const kernels::KernelTable& table = context.kernels();
+  const kernels::WeightMatrix& weight = job.layer->weight;
+  const Activations& input = job.input;
+  std::byte* scratch =
+      context.thread_scratch(thread, kernels::matmul_scratch_bytes(weight.inputs, input.rows));
+  // The kernels index outputs from the matrix's first row.
+  float* output = job.output - job.output_begin;
+  if (!job.float_only && takes_quantised(context, weight)) {
+    table.matmul_quantised(weight, begin, end, input.quantised, input.rows, output, job.output_stride,
+                           scratch);
+  } else {
+    table.matmul_float(weight, begin, end, input.values, input.stride, input.rows, output, job.output_stride,
+                       scratch);
+  }
+  if (job.layer->bias != nullptr) {
+    for (int64_t row = 0; row < input.rows; ++row) {
+      table.add(output + row * job.output_stride + begin, job.layer->bias + begin, end - begin);
+    }
+  }
+}
+
+}  // namespace
+
+Activations Activations::slice(int64_t first, int64_t count) const {
+  Activations part = *this;
+  part.rows = count;
+  if (values != nullptr) part.values += first * stride;
+  if (quantised.values != nullptr) {
+    part.quantised.values += first * columns;
+    part.quantised.scales += first * (columns / kGroup);
+    part.quantised.sums += first * (columns / 16);
+  }
+  return part;
+}
+
+bool takes_quantised(const Context& context, const kernels::WeightMatrix& weight) {
+  return context.arithmetic() == Arithmetic::fast && is_quantised(weight.dtype);
+}
+
+kernels::QuantisedRows allocate_quantised(Context& context, int64_t rows, int64_t columns) {
+  kernels::QuantisedRows out;
+  out.values = context.arena().allocate<int8_t>(rows * columns);
+  out.scales = context.arena().allocate<float>(rows * (columns / kGroup));
+  out.sums = context.arena().allocate<int32_t>(rows * (columns / 16));
+  return out;
+}
+
+Activations make_activations(Context& context, const float* values, int64_t rows, int64_t columns,
+                             int64_t stride, bool quantise) {
+  Activations out{values, rows, columns, stride, {}};
+  if (!quantise) return out;
+  out.quantised = allocate_quantised(context, rows, columns);
+  const int64_t step = std::max<int64_t>(1, kSmallLoop / columns);
+  const int64_t tasks = (rows + step - 1) / step;
+  context.parallel_for(tasks, rows * columns > kSmallLoop, [&](int64_t task, int) {
+    const int64_t first = task * step;
+    const Activations part = out.slice(first, std::min(step, rows - first));
+    context.kernels().quantise_rows(part.values, part.rows, columns, stride, part.quantised);
+  });
+  return out;
+}
+
+void make_activations_of_pieces(Context& context, const float* values, int64_t rows, int64_t columns,
+                                int64_t stride, int64_t columns_apart, bool quantise,
+                                std::span<Activations> out) {
+  const auto pieces = static_cast<int64_t>(out.size());
+  Activations all{nullptr, rows * pieces, columns, stride, {}};
+  if (quantise) all.quantised = allocate_quantised(context, rows * pieces, columns);
+  for (int64_t p = 0; p < pieces; ++p) {
+    out[p] = all.slice(p * rows, rows);
+    out[p].values = values + p * columns_apart;
+  }
+  if (!quantise) return;
+  context.parallel_for(pieces, rows * pieces * columns > kSmallLoop, [&](int64_t p, int) {
+    context.kernels().quantise_rows(out[p].values, rows, columns, stride, out[p].quantised);
+  });
+}
+
+Activations gather_rows(Context& context, const Activations& input, std::span<const int32_t> rows) {
+  Activations out = input;
+  out.rows = static_cast<int64_t>(rows.size());
+  out.stride = input.columns;
+  float* values = nullptr;
+  if (input.values != nullptr) values = context.arena().allocate<float>(out.rows * input.columns);
+  out.values = values;
+  if (input.quantised.values != nullptr) {
+    out.quantised = allocate_quantised(context, out.rows, input.columns);
+  }
+  for (int64_t i = 0; i < out.rows; ++i) {
+    const Activations from = input.slice(rows[i], 1);
+    const Activations to = out.slice(i, 1);
+    if (values != nullptr) {
+      std::memcpy(values + i * out.stride, from.values, static_cast<size_t>(input.columns) * sizeof(float));
+    }
+    if (input.quantised.values != nullptr) {
+      std::memcpy(to.quantised.values, from.quantised.values, input.columns);
+      std::memcpy(to.quantised.scales, from.quantised.scales, input.columns / kGroup * sizeof(float));
+      std::memcpy(to.quantised.sums, from.quantised.sums, input.columns / 16 * sizeof(int32_t));
+    }
+  }
+  return out;
+}
+
+void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
+  const int threads = context.pool().size();
+  Arena::Scope scope(context.arena());
+  double total_cost = 0;
+  for (const LinearJob& job : jobs) {
+    total_cost += static_cast<double>(job.layer->weight.row_bytes) *
+                  (1.0 + static_cast<double>(job.input.rows) / 8.0) *
+                  static_cast<double>(job.output_end - job.output_begin);
+  }
+  struct Piece {
+    int64_t first_task;
+    int64_t step;
+  };
+  const auto count = static_cast<int64_t>(jobs.size());
+  Piece* pieces = context.arena().allocate<Piece>(count);
+  int64_t tasks = 0;
+  for (int64_t j = 0; j < count; ++j) {
+    const LinearJob& job = jobs[j];
+    const int64_t outputs = job.output_end - job.output_begin;
+    pieces[j] = {tasks, outputs_per_task(job, total_cost, threads)};
+    if (outputs > 0 && job.input.rows > 0) tasks += (outputs + pieces[j].step - 1) / pieces[j].step;
+  }
+  context.parallel_for(tasks, true, [&](int64_t task, int thread) {
+    // The last piece that begins at or before this task; empty pieces share their successor's beginning.
+    const Piece* piece = std::upper_bound(pieces, pieces + count, task,
+                                          [](int64_t t, const Piece& p) { return t < p.first_task; }) -
+                         1;
+    const LinearJob& job = jobs[piece - pieces];
+    const int64_t begin = job.output_begin + (task - piece->first_task) * piece->step;
+    run_panel(context, job, begin, std::min(begin + piece->step, job.output_end), thread);
+  });
+}
+
+LinearJob whole_layer(const Linear& layer, const Activations& input, float* output) {
+  return {&layer, input, output, layer.outputs(), 0, layer.outputs(), false};
+}
+
+void linear(Context& context, const Linear& layer, const Activations& input, float* output) {
+  const LinearJob job = whole_layer(layer, input, output);
+  run_linear_jobs(context, {&job, 1});
+}
+
+void run_transposed_jobs(Context& context, std::span<const TransposedJob> jobs, int64_t rows) {
+  if (rows == 0) return;
+  const kernels::KernelTable& table = context.kernels();
+  context.parallel_for(static_cast<int64_t>(jobs.size()), true, [&](int64_t index, int thread) {
+    const TransposedJob& job = jobs[index];
+    const int64_t columns = job.weight->inputs;
+    auto* decoded = reinterpret_cast<float*>(context.thread_scratch(thread, columns * sizeof(float)));
+    for (int64_t row = 0; row < rows; ++row) {
+      std::fill_n(job.output + row * job.output_stride, columns, 0.0F);
+    }
+    for (int64_t o = 0; o < job.rows_used; ++o) {
+      decode_weight_row(*job.weight, job.row_begin + o, {decoded, static_cast<size_t>(columns)});
+      for (int64_t row = 0; row < rows; ++row) {
+        table.add_scaled(job.output + row * job.output_stride, decoded, job.input[row * job.input_stride + o],
+                         columns);
+      }
+    }
+  });
+}
+
+void decode_weight_row(const kernels::WeightMatrix& weight, int64_t row, std::span<float> out) {
+  dequantise_row(weight.dtype, weight.data + static_cast<size_t>(row) * weight.row_bytes, out);
+  if (weight.block_scales == nullptr) return;
+  const float* scales = weight.block_scales + row / 128 * ((weight.inputs + 127) / 128);
+  for (size_t i = 0; i < out.size(); ++i) out[i] *= scales[i / 128];
+}
+
+}  // namespace r1

@@ -1,0 +1,64 @@
+// Rotary position embedding: frequencies with their published scalings, tables for a batch, rotation.
+// Sources: Su et al., RoFormer (2021); Llama 3.1's frequency scaling (Meta's reference model code);
+// Peng et al., YaRN (2023) as DeepSeek-V3's inference code applies it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "nn/context.h"
+
+namespace r1 {
+
+/// Which two elements of a head make pair i of n.
+enum class RopeStyle {
+  interleaved,  // 2i and 2i + 1
+  half_split,   // i and i + n
+};
+
+/// Angle of pair i at position p: p · inverse[i] radians. `magnitude` multiplies sine and cosine.
+struct RopeFrequencies {
+  std::vector<double> inverse;
+  double magnitude = 1.0;
+};
+
+/// base^(-2i/columns) for `columns` rotated elements (even).
+RopeFrequencies plain_rope(int64_t columns, double base);
+
+/// Positions divided by `factor`.
+void apply_linear_scaling(RopeFrequencies& rope, double factor);
+
+struct Llama3Scaling {
+  double factor = 1, low_frequency_factor = 1, high_frequency_factor = 4;
+  double original_context = 8192;  // positions
+};
+/// Long wavelengths are divided by the factor, short ones kept, between them blended.
+void apply_llama3_scaling(RopeFrequencies& rope, const Llama3Scaling& scaling);
+
+struct YarnScaling {
+  double factor = 1;
+  double original_context = 4096;  // positions
+  double beta_fast = 32, beta_slow = 1;
+};
+/// Pairs that turn more than beta_fast times in the original context are kept, those that turn less than
+/// beta_slow times divided by the factor, between them blended. `columns` and `base` as in plain_rope.
+void apply_yarn_scaling(RopeFrequencies& rope, int64_t columns, double base, const YarnScaling& scaling);
+/// YaRN's magnitude for a factor: 0.1 · multiplier · ln(factor) + 1, and 1 for factors up to 1.
+double yarn_magnitude(double factor, double multiplier);
+
+/// Divides each frequency by its factor (GGUF's rope_freqs.weight). factors: one a pair.
+void apply_frequency_factors(RopeFrequencies& rope, std::span<const float> factors);
+
+/// cosines, sines [rows, pairs] of the rows' positions, computed in double.
+struct RopeTable {
+  const float* cosines = nullptr;
+  const float* sines = nullptr;
+  int64_t pairs = 0;
+};
+RopeTable make_rope_table(Context& context, const RopeFrequencies& rope, std::span<const int32_t> positions);
+
+/// Rotates the first 2 · pairs elements of a head in place for row `row` of the table.
+void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head);
+
+}  // namespace r1
