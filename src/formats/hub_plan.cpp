@@ -15,7 +15,8 @@ namespace {
 using nlohmann::json;
 using Source = TensorPlan::Source;
 
-constexpr int64_t kLargestInteger = 1 << 30;  // of any size or count in a config
+constexpr int64_t kLargestInteger = 1 << 24;  // of any size or count in a config
+constexpr int64_t kMostLayers = 4096;
 
 /// Typed access to config.json.
 class Config {
@@ -154,8 +155,14 @@ std::vector<float> llama3_factors(const Config& scaling, double theta, int64_t h
 }
 
 int64_t head_size_of(const Config& config) {
-  return config.has("head_dim") ? config.integer("head_dim")
-                                : config.integer("hidden_size") / config.integer("num_attention_heads");
+  const int64_t size = config.has("head_dim")
+                           ? config.integer("head_dim")
+                           : config.integer("hidden_size") / config.integer("num_attention_heads");
+  if (size < 2 || size % 2 != 0) {
+    throw_error(ErrorKind::unsupported, "{}: the size of a head must be even for rotary embeddings, found {}",
+                config.name(), size);
+  }
+  return size;
 }
 
 // --- tensors ---
@@ -306,6 +313,10 @@ HubPlan plan_hub_model(const json& config_json, const std::string& name) {
   plan.architecture = known.gguf;
   plan.vocabulary_size = config.integer("vocab_size");
   plan.layers = config.integer("num_hidden_layers");
+  if (plan.layers > kMostLayers) {
+    throw_error(ErrorKind::unsupported, "{}: num_hidden_layers: expected at most {}, found {}", name,
+                kMostLayers, plan.layers);
+  }
   plan.tied_embeddings = config.boolean_or_false("tie_word_embeddings");
   const int64_t hidden = config.integer("hidden_size");
   Builder builder(plan);

@@ -201,6 +201,9 @@ TEST_F(ConvertDirectory, RefusesWhatItDoesNotKnowByName) {
   bad("rope_scaling", {{"type", "magic"}, {"factor", 2}}, ErrorKind::unsupported, "type 'magic'");
   bad("use_sliding_window", true, ErrorKind::unsupported, "use_sliding_window");
   bad("hidden_size", "many", ErrorKind::bad_file, "hidden_size: expected an integer from 1");
+  bad("num_hidden_layers", 5000, ErrorKind::unsupported, "expected at most 4096, found 5000");
+  bad("num_hidden_layers", 1000000000, ErrorKind::bad_file, "found 1000000000");
+  bad("head_dim", 15, ErrorKind::unsupported, "must be even");
   bad("hidden_size", -5, ErrorKind::bad_file, "hidden_size: expected an integer from 1");
   bad("vocab_size", nullptr, ErrorKind::bad_file, "vocab_size is missing");
   bad("num_hidden_layers", 2, ErrorKind::bad_file, "'model.layers.1.input_layernorm.weight' is missing");
