@@ -35,8 +35,8 @@ std::pair<double, double> moments(const TensorView& tensor) {
 
 TEST(Synth, WeightsOfEveryTypeHaveTheSizeThatKeepsActivationsSane) {
   test::TemporaryFolder folder;
-  for (const char* type :
-       {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K"}) {
+  for (const char* type : {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q2_K", "Q3_K_M",
+                           "Q4_K_M", "Q5_K_M", "Q6_K"}) {
     SynthOptions options;
     options.type = type;
     write_synthetic_gguf("tiny-llama", folder / "m.gguf", options);
