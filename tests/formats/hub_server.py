@@ -108,6 +108,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 server = Server(("127.0.0.1", 0), Handler)
-print(server.server_address[1], flush=True)
+# One write: the reader goes away after the first, also where Python's output is unbuffered.
+sys.stdout.write(f"{server.server_address[1]}\n")
+sys.stdout.flush()
 threading.Thread(target=server.serve_forever, daemon=True).start()
 sys.stdin.read()
