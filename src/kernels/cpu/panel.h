@@ -43,11 +43,10 @@ QuantisedFormat quantised_format(const WeightMatrix& w, int64_t output_begin, in
 
 /// Where the pieces of matmul_quantised's scratch lie.
 struct QuantisedScratch {
-  uint8_t* weights;      // [kChunkColumns / 4][16][4]
-  float* factors;        // [kChunkColumns / group][factor_stride]
-  float* sums;           // [rows][16]: running sums of a panel
-  int32_t* initial;      // [rows, inputs / group]: kMagicBits − offset · sum, without minimums
-  float* weighted_sums;  // the same place: activation scale · sum, with minimums
+  uint8_t* weights;  // [kChunkColumns / 4][16][4]
+  float* factors;    // [kChunkColumns / group][factor_stride]
+  float* sums;       // [rows][16]: running sums of a panel
+  std::byte* rows;   // packed activations of all runs
 };
 QuantisedScratch quantised_scratch(std::byte* scratch, int64_t rows);
 

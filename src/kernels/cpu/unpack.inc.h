@@ -29,8 +29,7 @@ inline void store_scale(float* factors, const F32x16& scale) {
 /// the cache when its turn comes: the sixteen rows of one are a contiguous piece of the file.
 inline void fetch_next(const PanelRows& rows, int64_t block, int64_t block_bytes) {
   if (rows.next == nullptr) return;
-  const std::byte* const from = rows.next + block * block_bytes * kOutputPanel;
-  for (int64_t i = 0; i < block_bytes * kOutputPanel; i += 64) __builtin_prefetch(from + i, 0, 2);
+  fetch(rows.next + block * block_bytes * kOutputPanel, block_bytes * kOutputPanel);
 }
 
 template <bool kSigned>
@@ -193,7 +192,8 @@ inline void unpack_q6_k(const PanelRows& rows, int64_t first_block, int64_t bloc
         store_weights(out + i * 64, (first[i] & low) | (shift_left<4>(high[i]) & top));
         store_weights(out + 512 + i * 64, (second[i] & low) | (shift_left<2>(high[i]) & top));
         store_weights(out + 1024 + i * 64, (shift_right<4>(first[i]) & low) | (high[i] & top));
-        store_weights(out + 1536 + i * 64, (shift_right<4>(second[i]) & low) | (shift_right<2>(high[i]) & top));
+        store_weights(out + 1536 + i * 64,
+                      (shift_right<4>(second[i]) & low) | (shift_right<2>(high[i]) & top));
       }
     }
     weights += 256 * kOutputPanel;

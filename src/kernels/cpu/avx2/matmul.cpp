@@ -10,7 +10,7 @@ namespace {
 #include "kernels/cpu/quantise_rows.inc.h"
 #include "kernels/cpu/unpack.inc.h"
 
-inline int32_t load_dword(const int8_t* p) {
+inline int32_t load_dword(const std::byte* p) {
   int32_t value;
   __builtin_memcpy(&value, p, sizeof value);
   return value;
@@ -27,67 +27,68 @@ inline __m256i dot4(__m256i weight, __m256i x) {
 }
 
 template <int kGroup, bool kMinimums, bool kSigned, int kRows>
-[[gnu::noinline]] void multiply_rows(const MultiplyCall& call, int64_t row) {
+[[gnu::noinline]] void multiply_rows(const MultiplyCall& call) {
   constexpr int kStride = kMinimums ? 48 : 32;
   const uint8_t* weights = call.weights;
   const float* factors = call.factors;
-  const int8_t* values = call.values + row * call.value_stride;
-  const float* scales = call.scales + row * call.scale_stride;
-  const int32_t* initial = call.initial + row * call.group_stride;
-  const float* weighted_sums = call.weighted_sums + row * call.group_stride;
-  float* const sums = call.sums + row * kOutputPanel;
-  for (int64_t column = 0; column < call.columns; column += kGroup) {
-    I32x16 count[kRows];
-    for (int r = 0; r < kRows; r++)
-      count[r] = broadcast(kMinimums ? kMagicBits : initial[r * call.group_stride]);
-    for (int k = 0; k < kGroup; k += 4) {
-      const auto* const both = reinterpret_cast<const __m256i*>(weights + k * kOutputPanel);
-      const __m256i low = _mm256_load_si256(both);
-      const __m256i high = _mm256_load_si256(both + 1);
-      for (int r = 0; r < kRows; r++) {
-        const __m256i x = _mm256_set1_epi32(load_dword(values + r * call.value_stride + k));
-        count[r].lo = _mm256_add_epi32(count[r].lo, dot4<kSigned>(low, x));
-        count[r].hi = _mm256_add_epi32(count[r].hi, dot4<kSigned>(high, x));
+  const std::byte* rows = call.rows;
+  const std::byte* next = call.fetch;
+  const int64_t fetch_bytes = call.fetch_bytes;
+  for (int64_t column = 0; column < call.columns; column += kActivationGroup) {
+    fetch(next, fetch_bytes);
+    next += fetch_bytes;
+    const auto* const scales = reinterpret_cast<const float*>(rows + kRows * kActivationGroup);
+    for (int part = 0; part < kActivationGroup / kGroup; part++) {
+      const auto* const numbers = scales + (1 + part) * kRows;
+      I32x16 count[kRows];
+      for (int r = 0; r < kRows; r++)
+        count[r] = kMinimums ? broadcast(kMagicBits) : as_int(broadcast(numbers[r]));
+      for (int k = part * kGroup; k < (part + 1) * kGroup; k += 4) {
+        const auto* const both = reinterpret_cast<const __m256i*>(weights + k * kOutputPanel);
+        const __m256i low = _mm256_load_si256(both);
+        const __m256i high = _mm256_load_si256(both + 1);
+        for (int r = 0; r < kRows; r++) {
+          const __m256i x = _mm256_set1_epi32(load_dword(rows + r * kActivationGroup + k));
+          count[r].lo = _mm256_add_epi32(count[r].lo, dot4<kSigned>(low, x));
+          count[r].hi = _mm256_add_epi32(count[r].hi, dot4<kSigned>(high, x));
+        }
       }
+      for (int r = 0; r < kRows; r++) {
+        F32x16 total = load(call.sums + r * kOutputPanel);
+        const F32x16 product = fma(as_float(count[r]), load(factors), load(factors + 16));
+        total = fma(product, broadcast(scales[r]), total);
+        if constexpr (kMinimums) total = fma(load(factors + 32), broadcast(numbers[r]), total);
+        store(call.sums + r * kOutputPanel, total);
+      }
+      factors += kStride;
     }
-    for (int r = 0; r < kRows; r++) {
-      F32x16 total = load(sums + r * kOutputPanel);
-      const F32x16 product = fma(as_float(count[r]), load(factors), load(factors + 16));
-      total = fma(product, broadcast(scales[r * call.scale_stride]), total);
-      if constexpr (kMinimums)
-        total = fma(load(factors + 32), broadcast(weighted_sums[r * call.group_stride]), total);
-      store(sums + r * kOutputPanel, total);
-    }
-    weights += kGroup * kOutputPanel;
-    factors += kStride;
-    values += kGroup;
-    if (kGroup == 32 || column % 32 != 0) scales++;
-    initial++;
-    weighted_sums++;
+    weights += kActivationGroup * kOutputPanel;
+    rows += kRows * packed_row_bytes(kGroup);
   }
 }
 
-template <int kGroup, bool kMinimums, bool kSigned>
-inline void multiply_all(const MultiplyCall& call) {
-  int64_t row = 0;
-  for (; row + 4 <= call.rows; row += 4) multiply_rows<kGroup, kMinimums, kSigned, 4>(call, row);
-  if (call.rows - row == 3) multiply_rows<kGroup, kMinimums, kSigned, 3>(call, row);
-  if (call.rows - row == 2) multiply_rows<kGroup, kMinimums, kSigned, 2>(call, row);
-  if (call.rows - row == 1) multiply_rows<kGroup, kMinimums, kSigned, 1>(call, row);
+template <int kGroup, bool kMinimums, bool kSigned, int kRows>
+inline void multiply_run(const MultiplyCall& call) {
+  if (call.row_count == kRows)
+    multiply_rows<kGroup, kMinimums, kSigned, kRows>(call);
+  else if constexpr (kRows > 1)
+    multiply_run<kGroup, kMinimums, kSigned, kRows - 1>(call);
 }
 
 struct Isa {
+  static constexpr int kMaxRows = 4;
   static constexpr bool kSignedWide = true;
 
   static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
+    constexpr int kMax = kMaxRows;
     if (call.signed_weights)  // no such format has minimums or groups of 16
-      multiply_all<32, false, true>(call);
+      multiply_run<32, false, true, kMax>(call);
     else if (group == 32)
-      has_minimums ? multiply_all<32, true, false>(call) : multiply_all<32, false, false>(call);
+      has_minimums ? multiply_run<32, true, false, kMax>(call) : multiply_run<32, false, false, kMax>(call);
     else
-      has_minimums ? multiply_all<16, true, false>(call) : multiply_all<16, false, false>(call);
+      has_minimums ? multiply_run<16, true, false, kMax>(call) : multiply_run<16, false, false, kMax>(call);
   }
 };
 

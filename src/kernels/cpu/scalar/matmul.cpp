@@ -11,27 +11,27 @@ namespace {
 #include "kernels/cpu/quantise_rows.inc.h"
 
 struct Isa {
+  static constexpr int kMaxRows = 1;
   static constexpr bool kSignedWide = false;
 
   static Unpacker unpacker(DType) { return nullptr; }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
-    const int factor_stride = has_minimums ? 48 : 32;
-    for (int64_t r = 0; r < call.rows; r++) {
-      float* const sums = call.sums + r * kOutputPanel;
-      for (int64_t g = 0; g < call.columns / group; g++) {
-        const float* const factors = call.factors + g * factor_stride;
-        const float x_scale = call.scales[r * call.scale_stride + g * group / kActivationGroup];
-        for (int o = 0; o < kOutputPanel; o++) {
-          int32_t sum = has_minimums ? 0 : call.initial[r * call.group_stride + g] - kMagicBits;
-          for (int64_t c = g * group; c < (g + 1) * group; c++)
-            sum +=
-                call.weights[(c / 4 * kOutputPanel + o) * 4 + c % 4] * call.values[r * call.value_stride + c];
-          const float product = static_cast<float>(sum) * factors[o];
-          sums[o] = std::fma(product, x_scale, sums[o]);
-          if (has_minimums)
-            sums[o] = std::fma(factors[32 + o], call.weighted_sums[r * call.group_stride + g], sums[o]);
-        }
+    for (int64_t column = 0; column < call.columns; column += group) {
+      // One row: 32 values, their scale, and a number for each group.
+      const std::byte* const packed = call.rows + column / kActivationGroup * packed_row_bytes(group);
+      const auto* const values = reinterpret_cast<const int8_t*>(packed) + column % kActivationGroup;
+      const auto* const numbers = reinterpret_cast<const float*>(packed + kActivationGroup);
+      const float x_scale = numbers[0];
+      const float number = numbers[1 + column % kActivationGroup / group];
+      const float* const factors = call.factors + column / group * (has_minimums ? 48 : 32);
+      for (int o = 0; o < kOutputPanel; o++) {
+        int32_t sum = has_minimums ? 0 : std::bit_cast<int32_t>(number) - kMagicBits;
+        for (int64_t c = 0; c < group; c++)
+          sum += call.weights[((column + c) / 4 * kOutputPanel + o) * 4 + c % 4] * values[c];
+        const float product = static_cast<float>(sum) * factors[o];
+        call.sums[o] = std::fma(product, x_scale, call.sums[o]);
+        if (has_minimums) call.sums[o] = std::fma(factors[32 + o], number, call.sums[o]);
       }
     }
   }
