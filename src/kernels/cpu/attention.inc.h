@@ -17,7 +17,7 @@
 namespace r1::kernels {
 namespace {
 
-/// 16 elements of a stored row from `column` (a multiple of 16) on.
+/// 16 elements of a stored row from `column` (a multiple of 16) on; of a quantised type without the scale.
 template <DType kType>
 inline F32x16 decode(const std::byte* row, int64_t column) {
   if constexpr (kType == DType::f32) {
@@ -25,16 +25,17 @@ inline F32x16 decode(const std::byte* row, int64_t column) {
   } else if constexpr (kType == DType::f16) {
     return load_f16(reinterpret_cast<const uint16_t*>(row) + column);
   } else if constexpr (kType == DType::q8_0) {
-    const std::byte* block = row + column / 32 * 34;
-    const auto* values = reinterpret_cast<const int8_t*>(block + 2 + column % 32);
-    return to_float(load_i8(values)) * broadcast(value_of_f16(block));
+    return to_float(load_i8(reinterpret_cast<const int8_t*>(row + column / 32 * 34 + 2 + column % 32)));
   } else {
     static_assert(kType == DType::q4_0);
-    const std::byte* block = row + column / 32 * 18;
-    const I32x16 bytes = load_u8(reinterpret_cast<const uint8_t*>(block + 2));
+    const I32x16 bytes = load_u8(reinterpret_cast<const uint8_t*>(row + column / 32 * 18 + 2));
     const I32x16 nibbles = column % 32 == 0 ? bytes & broadcast(int32_t{15}) : shift_right<4>(bytes);
-    return to_float(nibbles - broadcast(int32_t{8})) * broadcast(value_of_f16(block));
+    return to_float(nibbles - broadcast(int32_t{8}));
   }
+}
+
+constexpr bool is_scaled(DType dtype) {
+  return dtype == DType::q8_0 || dtype == DType::q4_0;
 }
 
 /// The last `count` (< 16) elements of a row; only plain types have such ends.
@@ -92,6 +93,42 @@ inline void ask_for_tile(const TileRows& tile, int64_t bytes) {
   }
 }
 
+/// The scales of quantised rows: scales[block of 32 columns][token].
+template <DType kType>
+inline void gather_scales(const TileRows& tile, int64_t columns, float* scales) {
+  for (int64_t column = 0; column < columns; column += 32, scales += kTileTokens) {
+    uint16_t halves[kTileTokens];
+    for (int64_t t = 0; t < kTileTokens; t++) {
+      __builtin_memcpy(&halves[t], tile.rows[t] + column / 16 * bytes_of_16(kType), 2);
+    }
+    store(scales, load_f16(halves));
+    store(scales + 16, load_f16(halves + 16));
+  }
+}
+
+/// key_tile[column][token] from quantised rows. Products of scale and value are exact.
+template <DType kType>
+void transpose_scaled_keys(const TileRows& tile, int64_t columns, float* scales, float* key_tile) {
+  gather_scales<kType>(tile, columns, scales);
+  for (int64_t column = 0; column < columns; column += 16) {
+    const float* block_scales = scales + column / 32 * kTileTokens;
+    if constexpr (kType == DType::q8_0 && kTransposesQ8) {
+      const std::byte* blocks[kTileTokens];
+      for (int64_t t = 0; t < kTileTokens; t++) blocks[t] = tile.rows[t] + column / 32 * 34;
+      transpose_q8_0(blocks, block_scales, key_tile + column * kTileTokens);
+      column += 16;
+      continue;
+    }
+    for (int64_t half = 0; half < kTileTokens; half += 16) {
+      F32x16 block[16];
+      for (int t = 0; t < 16; t++) block[t] = decode<kType>(tile.rows[half + t], column);
+      transpose(block);
+      const F32x16 scale = load(block_scales + half);
+      for (int c = 0; c < 16; c++) store(key_tile + (column + c) * kTileTokens + half, block[c] * scale);
+    }
+  }
+}
+
 /// key_tile[column][token], columns padded with zeros to a multiple of 16.
 template <DType kType>
 void transpose_keys(const TileRows& tile, int64_t columns, float* key_tile) {
@@ -111,49 +148,81 @@ void transpose_keys(const TileRows& tile, int64_t columns, float* key_tile) {
   }
 }
 
-/// value_tile[token][column], columns padded with zeros to a multiple of 16.
+/// Values for value_block, converted on the way: for passes of one strip, which read each value once.
 template <DType kType>
-void copy_values(const TileRows& tile, int64_t tokens, int64_t columns, float* value_tile) {
+struct StoredValues {
+  const TileRows& rows;
+  const TileRows& next;
+  const float* scales;  // of a quantised type: [block of 32 columns][token]
+  F32x16 at(int64_t token, int64_t column) const {
+    const F32x16 values = decode<kType>(rows.rows[token], column);
+    if constexpr (!is_scaled(kType)) return values;
+    return values * broadcast(scales[column / 32 * kTileTokens + token]);
+  }
+  void ask_for_next(int64_t token, int64_t column, int vectors) const {
+    const int64_t begin = column / 16 * bytes_of_16(kType);
+    for (int64_t offset = 0; offset < vectors * bytes_of_16(kType); offset += 64) {
+      prefetch(next.rows[token] + begin + offset);
+    }
+  }
+};
+
+/// Values for value_block, from a converted tile.
+struct ConvertedValues {
+  const float* tile;
+  int64_t stride;
+  F32x16 at(int64_t token, int64_t column) const { return load(tile + token * stride + column); }
+  void ask_for_next(int64_t /*token*/, int64_t /*column*/, int /*vectors*/) const {}
+};
+
+/// The tile for ConvertedValues, [token][column], columns padded with zeros to a multiple of 16.
+template <DType kType>
+void convert_values(const StoredValues<kType>& values, int64_t tokens, int64_t columns, float* value_tile) {
   const int64_t stride = (columns + 15) / 16 * 16;
   for (int64_t t = 0; t < tokens; t++) {
-    const std::byte* row = tile.rows[t];
     int64_t column = 0;
     for (; column + 16 <= columns; column += 16) {
-      store(value_tile + t * stride + column, decode<kType>(row, column));
+      store(value_tile + t * stride + column, values.at(t, column));
     }
     if (column < columns) {
-      store(value_tile + t * stride + column,
-            decode_end<kType>(row, column, static_cast<int>(columns - column)));
+      const auto count = static_cast<int>(columns - column);
+      store(value_tile + t * stride + column, decode_end<kType>(values.rows.rows[t], column, count));
     }
   }
 }
 
-inline void load_key_tile(DType dtype, const TileRows& tile, int64_t columns, float* key_tile) {
+/// `scales`: scratch.
+inline void load_key_tile(DType dtype, const TileRows& tile, int64_t columns, float* scales,
+                          float* key_tile) {
   switch (dtype) {
     case DType::f32:
       return transpose_keys<DType::f32>(tile, columns, key_tile);
     case DType::f16:
       return transpose_keys<DType::f16>(tile, columns, key_tile);
     case DType::q8_0:
-      return transpose_keys<DType::q8_0>(tile, columns, key_tile);
+      return transpose_scaled_keys<DType::q8_0>(tile, columns, scales, key_tile);
     case DType::q4_0:
-      return transpose_keys<DType::q4_0>(tile, columns, key_tile);
+      return transpose_scaled_keys<DType::q4_0>(tile, columns, scales, key_tile);
     default:
       refuse_cache_type(dtype);
   }
 }
 
-inline void load_value_tile(DType dtype, const TileRows& tile, int64_t tokens, int64_t columns,
-                            float* value_tile) {
+/// Calls body(StoredValues) of the type; `scales`: scratch.
+template <typename Body>
+inline void with_stored_values(DType dtype, const TileRows& rows, const TileRows& next, int64_t columns,
+                               float* scales, const Body& body) {
   switch (dtype) {
     case DType::f32:
-      return copy_values<DType::f32>(tile, tokens, columns, value_tile);
+      return body(StoredValues<DType::f32>{rows, next, nullptr});
     case DType::f16:
-      return copy_values<DType::f16>(tile, tokens, columns, value_tile);
+      return body(StoredValues<DType::f16>{rows, next, nullptr});
     case DType::q8_0:
-      return copy_values<DType::q8_0>(tile, tokens, columns, value_tile);
+      gather_scales<DType::q8_0>(rows, columns, scales);
+      return body(StoredValues<DType::q8_0>{rows, next, scales});
     case DType::q4_0:
-      return copy_values<DType::q4_0>(tile, tokens, columns, value_tile);
+      gather_scales<DType::q4_0>(rows, columns, scales);
+      return body(StoredValues<DType::q4_0>{rows, next, scales});
     default:
       refuse_cache_type(dtype);
   }
@@ -223,44 +292,6 @@ void score_strip(const float* queries, const Keys& keys, int64_t columns, float*
 #pragma GCC unroll 2
       for (int v = 0; v < kScoreVectors; v++) store(scores + r * kTileTokens + first + 16 * v, sums[r][v]);
     }
-  }
-}
-
-/// Values for value_block, from a converted tile.
-struct ConvertedValues {
-  const float* tile;
-  int64_t stride;
-  F32x16 at(int64_t token, int64_t column) const { return load(tile + token * stride + column); }
-  void ask_for_next(int64_t /*token*/, int64_t /*column*/, int /*vectors*/) const {}
-};
-
-/// Values for value_block, converted on the way: for passes of one strip, which read each value once.
-template <DType kType>
-struct StoredValues {
-  const TileRows& rows;
-  const TileRows& next;
-  F32x16 at(int64_t token, int64_t column) const { return decode<kType>(rows.rows[token], column); }
-  void ask_for_next(int64_t token, int64_t column, int vectors) const {
-    const int64_t begin = column / 16 * bytes_of_16(kType);
-    for (int64_t offset = 0; offset < vectors * bytes_of_16(kType); offset += 64) {
-      prefetch(next.rows[token] + begin + offset);
-    }
-  }
-};
-
-template <typename Body>
-inline void with_stored_values(DType dtype, const TileRows& rows, const TileRows& next, const Body& body) {
-  switch (dtype) {
-    case DType::f32:
-      return body(StoredValues<DType::f32>{rows, next});
-    case DType::f16:
-      return body(StoredValues<DType::f16>{rows, next});
-    case DType::q8_0:
-      return body(StoredValues<DType::q8_0>{rows, next});
-    case DType::q4_0:
-      return body(StoredValues<DType::q4_0>{rows, next});
-    default:
-      refuse_cache_type(dtype);
   }
 }
 
@@ -379,6 +410,7 @@ inline void attention_pass(const AttentionShape& shape, const AttentionSlice& sl
   float* total = scratch + plan.total;
   float* key_tile = scratch + plan.key_tile;
   float* value_tile = scratch + plan.value_tile;
+  float* scales = scratch + plan.scales;
   auto* half_tile = reinterpret_cast<uint16_t*>(scratch + plan.half_tile);
   const bool halves = kTransposesHalves && shape.key_dtype == DType::f16 && shape.key_columns % 16 == 0;
   const bool direct = strips == 1 && shape.value_columns % 16 == 0;  // each value is used once
@@ -411,12 +443,14 @@ inline void attention_pass(const AttentionShape& shape, const AttentionSlice& sl
       transpose_half_keys(tile_keys, shape.key_columns, half_tile);
       if (strips > 1) convert_half_keys(half_tile, shape.key_columns, key_tile);
     } else {
-      load_key_tile(shape.key_dtype, tile_keys, shape.key_columns, key_tile);
+      load_key_tile(shape.key_dtype, tile_keys, shape.key_columns, scales, key_tile);
     }
     if (!direct) {
       const int64_t seen = last_position + 1 - tile;  // by the last row
-      load_value_tile(shape.value_dtype, tile_values, seen < kTileTokens ? seen : kTileTokens,
-                      shape.value_columns, value_tile);
+      with_stored_values(
+          shape.value_dtype, tile_values, next_values, shape.value_columns, scales, [&](const auto& source) {
+            convert_values(source, seen < kTileTokens ? seen : kTileTokens, shape.value_columns, value_tile);
+          });
     }
     if (strips > 1) {
       ask_for_tile(next_keys, shape.key_columns / 16 * bytes_of_16(shape.key_dtype));
@@ -456,7 +490,8 @@ inline void attention_pass(const AttentionShape& shape, const AttentionSlice& sl
         }
       };
       if (direct) {
-        with_stored_values(shape.value_dtype, tile_values, next_values, sum_values);
+        with_stored_values(shape.value_dtype, tile_values, next_values, shape.value_columns, scales,
+                           sum_values);
       } else {
         sum_values(ConvertedValues{value_tile, stride});
       }

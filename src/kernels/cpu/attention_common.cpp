@@ -26,6 +26,7 @@ AttentionScratch plan_attention_scratch(const AttentionShape& shape) {
   plan.key_tile = take(key_columns * kTileTokens);
   plan.half_tile = take(key_columns * kTileTokens / 2);
   plan.value_tile = take(value_columns * kTileTokens);
+  plan.scales = take(std::max(key_columns, value_columns) + kTileTokens);
   plan.floats = end;
   return plan;
 }

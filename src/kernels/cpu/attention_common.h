@@ -23,6 +23,7 @@ struct AttentionScratch {
   int64_t key_tile;    // [key columns, padded to 16][32 tokens]
   int64_t half_tile;   // the same of f16, in half the floats
   int64_t value_tile;  // [32 tokens][value columns, padded to 16]
+  int64_t scales;      // of a tile of quantised keys or values: [blocks of 32 columns][32 tokens]
   int64_t floats;      // in all
 };
 AttentionScratch plan_attention_scratch(const AttentionShape& shape);

@@ -13,12 +13,6 @@ constexpr int value_vectors(int rows) {
   return rows <= 1 ? 4 : rows <= 3 ? 2 : 1;
 }
 
-inline float value_of_f16(const std::byte* p) {
-  uint16_t half;
-  __builtin_memcpy(&half, p, sizeof half);
-  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
-}
-
 inline void transpose_8x8(__m256 (&r)[8]) {
   __m256 a[8];
   __m256 b[8];
@@ -55,6 +49,9 @@ inline void transpose(F32x16 (&rows)[16]) {
 
 constexpr bool kTransposesHalves = false;  // shuffles have a port of their own beside the two of arithmetic
 inline void transpose_halves(const std::byte* const* /*rows*/, int64_t /*offset*/, uint16_t* /*out*/) {}
+
+constexpr bool kTransposesQ8 = false;
+inline void transpose_q8_0(const std::byte* const* /*blocks*/, const float* /*scales*/, float* /*out*/) {}
 
 inline void prefetch(const std::byte* p) {
   _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);

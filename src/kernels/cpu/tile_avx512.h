@@ -13,12 +13,6 @@ constexpr int value_vectors(int rows) {
   return rows <= 3 ? 8 : rows <= 6 ? 4 : 2;
 }
 
-inline float value_of_f16(const std::byte* p) {
-  uint16_t half;
-  __builtin_memcpy(&half, p, sizeof half);
-  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half)));
-}
-
 inline void transpose(F32x16 (&rows)[16]) {
   __m512 a[16];
   __m512 b[16];
@@ -80,6 +74,27 @@ inline void transpose_halves(const std::byte* const* rows, int64_t offset, uint1
   for (int k = 0; k < 8; k++) {
     _mm512_storeu_si512(out + 32 * k, _mm512_permutex2var_epi64(c[0][k], even, c[1][k]));
     _mm512_storeu_si512(out + 32 * (k + 8), _mm512_permutex2var_epi64(c[0][k], odd, c[1][k]));
+  }
+}
+
+constexpr bool kTransposesQ8 = true;
+
+/// 32 columns of a tile of q8_0: `blocks[t]` is the block of token t; out[column][token], scaled. Pairs of
+/// bytes are moved as halves.
+inline void transpose_q8_0(const std::byte* const* blocks, const float* scales, float* out) {
+  alignas(64) uint16_t pairs[16 * 32];
+  transpose_halves(blocks, 2, pairs);
+  const __m512 scale[2] = {_mm512_loadu_ps(scales), _mm512_loadu_ps(scales + 16)};
+  for (int i = 0; i < 16; i++) {
+    for (int v = 0; v < 2; v++) {
+      const auto* source = reinterpret_cast<const __m256i*>(pairs + 32 * i + 16 * v);
+      const __m512i pair = _mm512_cvtepi16_epi32(_mm256_load_si256(source));
+      const __m512i even = _mm512_srai_epi32(_mm512_slli_epi32(pair, 24), 24);
+      const __m512i odd = _mm512_srai_epi32(pair, 8);
+      float* to = out + 64 * i + 16 * v;
+      _mm512_storeu_ps(to, _mm512_mul_ps(_mm512_cvtepi32_ps(even), scale[v]));
+      _mm512_storeu_ps(to + 32, _mm512_mul_ps(_mm512_cvtepi32_ps(odd), scale[v]));
+    }
   }
 }
 

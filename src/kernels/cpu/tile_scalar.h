@@ -15,13 +15,6 @@ constexpr int value_vectors(int /*rows*/) {
   return 1;
 }
 
-/// One stored f16.
-inline float value_of_f16(const std::byte* p) {
-  uint16_t half;
-  __builtin_memcpy(&half, p, sizeof half);
-  return f32_from_f16(half);
-}
-
 /// Lane j of rows[i] goes to lane i of rows[j].
 inline void transpose(F32x16 (&rows)[16]) {
   for (int i = 0; i < 16; i++) {
@@ -37,6 +30,11 @@ inline void transpose(F32x16 (&rows)[16]) {
 /// out[column][row].
 constexpr bool kTransposesHalves = false;
 inline void transpose_halves(const std::byte* const* /*rows*/, int64_t /*offset*/, uint16_t* /*out*/) {}
+
+/// Whether transpose_q8_0() exists: 32 columns of a tile of 32 tokens; blocks[t] is the q8_0 block of token
+/// t, scales[t] its scale; out[column][token], scaled.
+constexpr bool kTransposesQ8 = false;
+inline void transpose_q8_0(const std::byte* const* /*blocks*/, const float* /*scales*/, float* /*out*/) {}
 
 inline void prefetch(const std::byte* /*p*/) {}
 
