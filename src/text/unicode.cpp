@@ -3,9 +3,11 @@
 #include <simdjson.h>
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
+#include "text/unicode_additions.h"
 
 namespace r1 {
 namespace {
@@ -58,12 +60,6 @@ bool is_white_space(uint32_t c) {
 
 uint16_t class_bits(uint32_t c) {
   uint16_t bits = category_bits(c);
-  // Unicode 15.1 over the 15.0 of utf8proc 2.8: one block of ideographs, five description characters.
-  if (in_range(c, 0x2ebf0, 0x2ee5d)) {
-    bits = class_letter | class_word;
-  } else if (in_range(c, 0x2ffc, 0x2fff) || c == 0x31ef) {
-    bits = class_symbol;
-  }
   if (is_white_space(c)) {
     bits |= class_space;
   }
@@ -128,6 +124,9 @@ CharacterTable::CharacterTable() {
   std::vector<uint16_t> classes(0x110000);
   for (uint32_t c = 0; c < 0x110000; ++c) {
     classes[c] = class_bits(c);
+  }
+  for (const AddedCharacters& range : added_characters) {
+    std::fill(classes.begin() + range.first, classes.begin() + range.last + 1, range.classes);
   }
   mark_not_nfc(classes);
   std::map<std::vector<uint16_t>, uint16_t> known;

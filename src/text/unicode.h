@@ -1,4 +1,5 @@
-// UTF-8 and the character classes that tokenizers ask for. Character data is Unicode 15.1.
+// UTF-8 and the character classes that tokenizers ask for. Classes are those of Unicode 17.0,
+// normalisation is utf8proc's (15.0).
 #pragma once
 
 #include <array>
