@@ -7,5 +7,7 @@ echo "== include directions between floors"
 python3 tools/check_floors.py
 echo "== formatting"
 git ls-files '*.cpp' '*.h' | xargs -r clang-format --dry-run --Werror
+echo "== test tokenizers"
+tools/fetch_test_tokenizers.sh
 echo "== tests"
 ctest --preset release -j "$(nproc)"

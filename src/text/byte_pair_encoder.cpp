@@ -10,6 +10,10 @@ namespace {
 
 constexpr size_t cache_words = 1 << 14;  // 1 MiB
 constexpr size_t maybe_bits = 1 << 22;   // 512 KiB
+constexpr size_t joint_bits = 1 << 19;   // 64 KiB
+constexpr size_t byte_joint_bits = 1 << 16;
+/// In a cached word's tag: its tokens are those of a part, which ignore_merges does not look at.
+constexpr uint8_t part_of_word = 0x80;
 constexpr uint64_t empty_pair = ~uint64_t{0};
 /// Up to here a scan over all pairs for the next merge beats a heap.
 constexpr size_t short_word = 96;
@@ -23,12 +27,48 @@ uint64_t pair_hash(uint64_t pair) {
   return pair ^ pair >> 32;
 }
 
+bool test_bit(const std::vector<uint64_t>& bits, size_t bit) {
+  return bits[bit / 64] >> (bit % 64) & 1;
+}
+void set_bit(std::vector<uint64_t>& bits, size_t bit) {
+  bits[bit / 64] |= uint64_t{1} << (bit % 64);
+}
+
+bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xc0) == 0x80;
+}
+
+/// The first `length` bytes (1 to 4) as a number.
+uint32_t character_key(const char* p, size_t length) {
+  uint32_t key = 0;
+  std::memcpy(&key, p, length);
+  return key;
+}
+
+size_t character_length(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+}
+
+size_t joint_bit(uint32_t left, uint32_t right) {
+  return pair_hash(uint64_t{left} << 32 | right) >> 13 & (joint_bits - 1);
+}
+
+size_t byte_joint_bit(char left, char right) {
+  return size_t{static_cast<unsigned char>(left)} << 8 | static_cast<unsigned char>(right);
+}
+
 }  // namespace
 
 BytePairScratch::BytePairScratch() : cache_(cache_words) {}
 
-BytePairEncoder::BytePairEncoder(StringTable pieces, const std::vector<Merge>& merges, const Options& options)
-    : pieces_(std::move(pieces)), options_(options), maybe_(maybe_bits / 64) {
+BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary, StringTable pieces,
+                                 const std::vector<Merge>& merges, const Options& options)
+    : pieces_(std::move(pieces)),
+      options_(options),
+      maybe_(maybe_bits / 64),
+      joints_(joint_bits / 64),
+      byte_joints_(byte_joint_bits / 64) {
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     byte_ids_[static_cast<size_t>(byte)] = pieces_.find({&c, 1});
@@ -49,16 +89,53 @@ BytePairEncoder::BytePairEncoder(StringTable pieces, const std::vector<Merge>& m
       }
     }
     slots_[at] = {pair, static_cast<uint32_t>(rank), merges[rank].merged};
-    const size_t bit = (hash >> 40) & (maybe_bits - 1);
-    maybe_[bit / 64] |= uint64_t{1} << (bit % 64);
+    set_bit(maybe_, (hash >> 40) & (maybe_bits - 1));
+    const TokenEntry& merged = vocabulary[merges[rank].merged];
+    if (merged.kind == TokenKind::normal) {
+      note_joints(merged.bytes);
+    } else {  // its bytes are its text, which is not what the merges work on
+      note_joints(byte_level_to_bytes(merged.text).value_or(std::string(merged.text)));
+    }
   }
+}
+
+void BytePairEncoder::note_joints(std::string_view token) {
+  for (size_t right = 1; right < token.size(); ++right) {
+    if (is_continuation(token[right])) {
+      continue;
+    }
+    size_t left = right - 1;
+    while (left > 0 && is_continuation(token[left])) {
+      --left;
+    }
+    const size_t left_length = right - left;
+    const size_t right_length = character_length(token[right]);
+    if (!is_continuation(token[left]) && left_length == character_length(token[left]) &&
+        right + right_length <= token.size()) {
+      set_bit(joints_, joint_bit(character_key(token.data() + left, left_length),
+                                 character_key(token.data() + right, right_length)));
+    } else {
+      set_bit(byte_joints_, byte_joint_bit(token[right - 1], token[right]));
+    }
+  }
+}
+
+/// Whether a merge may reach over the border at `right`, between the characters at `left` and there.
+bool BytePairEncoder::may_join(const char* left, const char* right, const char* end) const {
+  const size_t left_length = static_cast<size_t>(right - left);
+  const size_t right_length = character_length(*right);
+  if ((left_length == 1 && right_length == 1) || right_length > static_cast<size_t>(end - right) ||
+      (options_.fuse_unknown && options_.unknown_id >= 0)) {
+    return true;  // ASCII words are short enough as they are; a run of unknown bytes must stay together
+  }
+  return test_bit(joints_, joint_bit(character_key(left, left_length), character_key(right, right_length))) ||
+         test_bit(byte_joints_, byte_joint_bit(right[-1], *right));
 }
 
 const BytePairEncoder::MergeSlot* BytePairEncoder::find_merge(int32_t left, int32_t right) const {
   const uint64_t pair = pair_key(left, right);
   const uint64_t hash = pair_hash(pair);
-  const size_t bit = (hash >> 40) & (maybe_bits - 1);
-  if (!(maybe_[bit / 64] >> (bit % 64) & 1)) {
+  if (!test_bit(maybe_, (hash >> 40) & (maybe_bits - 1))) {
     return nullptr;
   }
   const size_t mask = slots_.size() - 1;
@@ -87,38 +164,86 @@ void BytePairEncoder::start(std::string_view word, std::vector<int32_t>& ids) co
   }
 }
 
+bool BytePairScratch::recall(std::string_view word, uint8_t tag, std::vector<int32_t>& out) const {
+  if (word.size() > max_cached_bytes) {
+    return false;
+  }
+  const CachedWord& cached = cache_[cache_slot(word, tag)];
+  if (cached.tag != tag || std::memcmp(cached.bytes, word.data(), word.size()) != 0) {
+    return false;
+  }
+  out.insert(out.end(), cached.tokens, cached.tokens + cached.token_count);
+  return true;
+}
+
+void BytePairScratch::remember(std::string_view word, uint8_t tag, std::span<const int32_t> tokens) {
+  if (word.size() > max_cached_bytes || tokens.size() > max_cached_tokens) {
+    return;
+  }
+  CachedWord& cached = cache_[cache_slot(word, tag)];
+  cached.tag = tag;
+  std::memcpy(cached.bytes, word.data(), word.size());
+  cached.token_count = static_cast<uint32_t>(tokens.size());
+  std::copy(tokens.begin(), tokens.end(), cached.tokens);
+}
+
+size_t BytePairScratch::cache_slot(std::string_view word, uint8_t tag) {
+  return ((hash_bytes(word) >> 20) ^ tag) & (cache_words - 1);
+}
+
 void BytePairEncoder::encode(std::string_view word, BytePairScratch& scratch,
                              std::vector<int32_t>& out) const {
   if (word.size() == 1 && byte_ids_[static_cast<unsigned char>(word[0])] >= 0) {
     out.push_back(byte_ids_[static_cast<unsigned char>(word[0])]);
     return;
   }
-  BytePairScratch::CachedWord* cached = nullptr;
-  if (word.size() <= BytePairScratch::max_cached_bytes) {
-    cached = &scratch.cache_[hash_bytes(word) >> 20 & (cache_words - 1)];
-    if (cached->byte_count == word.size() && std::memcmp(cached->bytes, word.data(), word.size()) == 0) {
-      out.insert(out.end(), cached->tokens, cached->tokens + cached->token_count);
-      return;
-    }
+  const auto tag = static_cast<uint8_t>(word.size() & 0x7f);
+  if (scratch.recall(word, tag, out)) {
+    return;
   }
   const size_t first = out.size();
   const int32_t whole = options_.ignore_merges ? pieces_.find(word) : -1;
   if (whole >= 0) {
     out.push_back(whole);
   } else {
-    if (word.size() > INT32_MAX) {
-      throw_error(ErrorKind::invalid_argument, "tokenizer: a word of {} bytes, expected at most {}",
-                  word.size(), INT32_MAX);
+    const char* end = word.data() + word.size();
+    const char* part = word.data();
+    const char* left = part;
+    for (const char* right = left + character_length(*left); right < end;) {
+      if (!may_join(left, right, end)) {
+        encode_part({part, static_cast<size_t>(right - part)}, scratch, out);
+        part = right;
+      }
+      left = right;
+      right += character_length(*right);
     }
-    start(word, scratch.ids_);
-    scratch.ids_.size() <= short_word ? merge_short(scratch, out) : merge_long(scratch, out);
+    if (part == word.data()) {
+      merge(word, scratch, out);
+    } else {
+      encode_part({part, static_cast<size_t>(end - part)}, scratch, out);
+    }
   }
-  if (cached != nullptr && out.size() - first <= BytePairScratch::max_cached_tokens) {
-    cached->byte_count = static_cast<uint8_t>(word.size());
-    std::memcpy(cached->bytes, word.data(), word.size());
-    cached->token_count = static_cast<uint32_t>(out.size() - first);
-    std::copy(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(), cached->tokens);
+  scratch.remember(word, tag, std::span(out).subspan(first));
+}
+
+void BytePairEncoder::encode_part(std::string_view part, BytePairScratch& scratch,
+                                  std::vector<int32_t>& out) const {
+  const auto tag = static_cast<uint8_t>((part.size() & 0x7f) | part_of_word);
+  if (!scratch.recall(part, tag, out)) {
+    const size_t first = out.size();
+    merge(part, scratch, out);
+    scratch.remember(part, tag, std::span(out).subspan(first));
   }
+}
+
+void BytePairEncoder::merge(std::string_view word, BytePairScratch& scratch,
+                            std::vector<int32_t>& out) const {
+  if (word.size() > INT32_MAX) {
+    throw_error(ErrorKind::invalid_argument, "tokenizer: a word of {} bytes, expected at most {}",
+                word.size(), INT32_MAX);
+  }
+  start(word, scratch.ids_);
+  scratch.ids_.size() <= short_word ? merge_short(scratch, out) : merge_long(scratch, out);
 }
 
 void BytePairEncoder::merge_short(BytePairScratch& scratch, std::vector<int32_t>& out) const {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +27,7 @@ class BytePairScratch {
 
   /// A word and its tokens in one cache line.
   struct alignas(64) CachedWord {
-    uint8_t byte_count = 0;
+    uint8_t tag = 0;  // bytes, and part_of_word; 0: empty
     char bytes[max_cached_bytes];
     uint32_t token_count = 0;
     int32_t tokens[max_cached_tokens];
@@ -45,12 +46,15 @@ class BytePairScratch {
     int32_t right_id;
   };
 
+  /// Appends the tokens remembered for `word`; false when there are none.
+  bool recall(std::string_view word, uint8_t tag, std::vector<int32_t>& out) const;
+  void remember(std::string_view word, uint8_t tag, std::span<const int32_t> tokens);
+  static size_t cache_slot(std::string_view word, uint8_t tag);
+
   std::vector<CachedWord> cache_;  // direct-mapped
   std::vector<Symbol> symbols_;
   std::vector<Candidate> heap_;
   std::vector<int32_t> ids_;
-  std::vector<uint32_t> ranks_;
-  std::vector<int32_t> unknown_;
 };
 
 /// Const after construction, safe to use from several threads, each with its own scratch.
@@ -62,14 +66,17 @@ class BytePairEncoder {
     bool fuse_unknown = false;   // one unknown token for a run of such bytes
   };
 
-  /// `pieces`: the bytes of each normal token and its id; `merges`: pairs of ids and the id they become, by
-  /// rank. Throws Error(bad_file) for a pair given twice.
   struct Merge {
     int32_t left;
     int32_t right;
     int32_t merged;
   };
-  BytePairEncoder(StringTable pieces, const std::vector<Merge>& merges, const Options& options);
+
+  /// `pieces`: bytes to id, of all tokens with ignore_merges, else at least of those of one byte; `merges`:
+  /// pairs of ids and the id they become, by rank; `vocabulary` gives the bytes of those ids and is not kept.
+  /// Throws Error(bad_file) for a pair given twice.
+  BytePairEncoder(const Vocabulary& vocabulary, StringTable pieces, const std::vector<Merge>& merges,
+                  const Options& options);
 
   /// Appends the tokens of `word` (not empty). Throws Error(invalid_argument) for a byte without a token
   /// when there is no unknown token, and for words of 2 GiB and more.
@@ -84,6 +91,10 @@ class BytePairEncoder {
   static constexpr uint32_t no_rank = UINT32_MAX;
 
   const MergeSlot* find_merge(int32_t left, int32_t right) const;
+  void note_joints(std::string_view token);
+  bool may_join(const char* left, const char* right, const char* end) const;
+  void encode_part(std::string_view part, BytePairScratch& scratch, std::vector<int32_t>& out) const;
+  void merge(std::string_view word, BytePairScratch& scratch, std::vector<int32_t>& out) const;
   void start(std::string_view word, std::vector<int32_t>& ids) const;
   void merge_short(BytePairScratch& scratch, std::vector<int32_t>& out) const;
   void merge_long(BytePairScratch& scratch, std::vector<int32_t>& out) const;
@@ -93,7 +104,11 @@ class BytePairEncoder {
   std::array<int32_t, 256> byte_ids_{};
   std::vector<MergeSlot> slots_;
   std::vector<uint64_t> maybe_;  // bits: which pairs may have a merge (most pairs have none)
-  int slot_shift_ = 0;
+  // Where no merge can ever reach over the border of two characters, a word falls into parts that are
+  // merged, and remembered, alone: Chinese has no spaces, and its runs of characters never repeat.
+  std::vector<uint64_t> joints_;       // bits, by hash: pairs of characters that some merged token holds
+  std::vector<uint64_t> byte_joints_;  // bits, by (last byte, first byte): borders inside tokens that hold
+                                       // only a part of one of the two characters
 };
 
 }  // namespace r1

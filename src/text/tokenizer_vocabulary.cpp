@@ -202,7 +202,7 @@ BytePairEncoder make_byte_pair_encoder(
     both.assign(left).append(right);
     by_id.push_back({find(left), find(right), find(both)});
   }
-  return BytePairEncoder(std::move(by_bytes), by_id, options);
+  return BytePairEncoder(vocabulary, std::move(by_bytes), by_id, options);
 }
 
 Tokenizer Tokenizer::from_vocabulary(const VocabularyData& data) {

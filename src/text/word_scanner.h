@@ -242,13 +242,10 @@ void deepseek_v3(const CharacterTable& table, const char* p, const char* end, Em
       p = next;
       continue;
     }
-    if (bits & class_kanji_kana) {
-      next = whole.skip_while(next, class_kanji_kana);
-      emit(p, next);
-      p = next;
-      continue;
-    }
-    const Cursor part{table, whole.skip_until(next, class_number | class_kanji_kana)};
+    // The third split sees runs of kanji and kana too: some are punctuation, as U+30FB.
+    const Cursor part{table, bits & class_kanji_kana
+                                 ? whole.skip_while(next, class_kanji_kana)
+                                 : whole.skip_until(next, class_number | class_kanji_kana)};
     const char* unmatched = p;
     while (p < part.end) {
       const char* after = deepseek_word(part, p);
