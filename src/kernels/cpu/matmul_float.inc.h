@@ -25,9 +25,13 @@ inline void decode_float_panel(const WeightMatrix& w, int64_t first_output, int6
     return;
   }
   const int64_t scale_columns = (w.inputs + 127) / 128;
+  const PanelRows panel = panel_rows(w, first_output, w.outputs);
+  const int64_t element_bytes = w.dtype == DType::f32 ? 4 : w.dtype == DType::f8_e4m3 ? 1 : 2;
   for (int64_t i = 0; i < kOutputPanel; i++) {
     const int64_t output = first_output + i < w.outputs ? first_output + i : w.outputs - 1;
-    const std::byte* const row = w.data + static_cast<size_t>(output) * w.row_bytes;
+    const std::byte* const row = panel.row[i];
+    if (panel.next != nullptr)
+      fetch(panel.next + (begin * kOutputPanel + i * count) * element_bytes, count * element_bytes);
     float* const values = decoded + i * kFloatChunkColumns;
     if (w.dtype == DType::f32) {
       const auto* source = reinterpret_cast<const float*>(row) + begin;
@@ -56,17 +60,22 @@ template <int kRows>
 inline void multiply_float_rows(const float* weights, int64_t count, const float* x, int64_t x_stride,
                                 float* sums) {
   F32x16 running[kRows];
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; r++) running[r] = load(sums + r * kOutputPanel);
   for (int64_t begin = 0; begin < count; begin += kFloatBlock) {
     const int64_t end = begin + kFloatBlock < count ? begin + kFloatBlock : count;
     F32x16 block[kRows];
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; r++) block[r] = broadcast(0.0F);
     for (int64_t c = begin; c < end; c++) {
       const F32x16 weight = load(weights + c * kOutputPanel);
+#pragma GCC unroll 16
       for (int r = 0; r < kRows; r++) block[r] = fma(weight, broadcast(x[r * x_stride + c]), block[r]);
     }
+#pragma GCC unroll 16
     for (int r = 0; r < kRows; r++) running[r] = running[r] + block[r];
   }
+#pragma GCC unroll 16
   for (int r = 0; r < kRows; r++) store(sums + r * kOutputPanel, running[r]);
 }
 

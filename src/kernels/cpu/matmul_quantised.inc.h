@@ -12,6 +12,7 @@ struct MultiplyCall {
   const float* factors;
   int64_t columns;         // of the chunk
   bool signed_weights;     // weights hold int8
+  int largest_weight;      // |weight| in the panel
   const std::byte* rows;   // packed activations at the chunk's first column, see pack_rows()
   int64_t row_count;       // 1 … kMaxRows
   float* sums;             // [row_count][16]
@@ -153,6 +154,7 @@ inline void matmul_quantised_body(const WeightMatrix& w, int64_t output_begin, i
              .factors = scratch.factors,
              .columns = columns,
              .signed_weights = signed_weights,
+             .largest_weight = format.largest + offset,
              .rows = scratch.rows + row * row_bytes + group * count * packed_row_bytes(format.group),
              .row_count = count,
              .sums = scratch.sums + row * kOutputPanel,

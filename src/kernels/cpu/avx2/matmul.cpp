@@ -5,8 +5,10 @@
 namespace r1::kernels::avx2 {
 namespace {
 
-#include "kernels/cpu/matmul_float.inc.h"
 #include "kernels/cpu/matmul_quantised.inc.h"
+
+#include "kernels/cpu/matmul_float.inc.h"  // after matmul_quantised: uses its fetch()
+
 #include "kernels/cpu/quantise_rows.inc.h"
 #include "kernels/cpu/unpack.inc.h"
 
@@ -16,19 +18,24 @@ inline int32_t load_dword(const std::byte* p) {
   return value;
 }
 
-/// Sums of four products for each of eight outputs. Unsigned weights are at most 128 and activations at most
-/// 127 in magnitude, so that the sums of two products fit 16 bits. Signed weights (any int8) go in as
-/// magnitudes, their signs moved to the activations.
+/// Sums of two products, in 16 bits. Signed weights (any int8) go in as magnitudes, their signs moved to the
+/// activations.
 template <bool kSigned>
-inline __m256i dot4(__m256i weight, __m256i x) {
-  const __m256i pairs = kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(weight), _mm256_sign_epi8(x, weight))
-                                : _mm256_maddubs_epi16(weight, x);
-  return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+inline __m256i dot2(__m256i weight, __m256i x) {
+  return kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(weight), _mm256_sign_epi8(x, weight))
+                 : _mm256_maddubs_epi16(weight, x);
 }
 
-template <int kGroup, bool kMinimums, bool kSigned, int kRows>
+/// Written out: GCC 12 else gathers all products first and adds them in a tree, out of registers.
+inline void add_pairs(__m256i& sum, __m256i pairs) {
+  asm("vpaddw %1, %0, %0" : "+x"(sum) : "x"(pairs));
+}
+
+/// kSteps: how many sums of two products fit 16 bits: 2 · 127 · kSteps · (largest weight) < 2^15.
+template <int kGroup, bool kMinimums, bool kSigned, int kSteps, int kRows>
 [[gnu::noinline]] void multiply_rows(const MultiplyCall& call) {
   constexpr int kStride = kMinimums ? 48 : 32;
+  const __m256i ones = _mm256_set1_epi16(1);
   const uint8_t* weights = call.weights;
   const float* factors = call.factors;
   const std::byte* rows = call.rows;
@@ -41,18 +48,35 @@ template <int kGroup, bool kMinimums, bool kSigned, int kRows>
     for (int part = 0; part < kActivationGroup / kGroup; part++) {
       const auto* const numbers = scales + (1 + part) * kRows;
       I32x16 count[kRows];
+#pragma GCC unroll 4
       for (int r = 0; r < kRows; r++)
         count[r] = kMinimums ? broadcast(kMagicBits) : as_int(broadcast(numbers[r]));
-      for (int k = part * kGroup; k < (part + 1) * kGroup; k += 4) {
-        const auto* const both = reinterpret_cast<const __m256i*>(weights + k * kOutputPanel);
-        const __m256i low = _mm256_load_si256(both);
-        const __m256i high = _mm256_load_si256(both + 1);
+      for (int begin = part * kGroup; begin < (part + 1) * kGroup; begin += 4 * kSteps) {
+        I32x16 pairs[kRows];  // 16 × 2 sums of 16 bits
+#pragma GCC unroll 8
+        for (int step = 0; step < kSteps; step++) {
+          const int k = begin + 4 * step;
+          const auto* const both = reinterpret_cast<const __m256i*>(weights + k * kOutputPanel);
+          const __m256i low = _mm256_load_si256(both);
+          const __m256i high = _mm256_load_si256(both + 1);
+#pragma GCC unroll 4
+          for (int r = 0; r < kRows; r++) {
+            const __m256i x = _mm256_set1_epi32(load_dword(rows + r * kActivationGroup + k));
+            if (step == 0) {
+              pairs[r] = {dot2<kSigned>(low, x), dot2<kSigned>(high, x)};
+            } else {
+              add_pairs(pairs[r].lo, dot2<kSigned>(low, x));
+              add_pairs(pairs[r].hi, dot2<kSigned>(high, x));
+            }
+          }
+        }
+#pragma GCC unroll 4
         for (int r = 0; r < kRows; r++) {
-          const __m256i x = _mm256_set1_epi32(load_dword(rows + r * kActivationGroup + k));
-          count[r].lo = _mm256_add_epi32(count[r].lo, dot4<kSigned>(low, x));
-          count[r].hi = _mm256_add_epi32(count[r].hi, dot4<kSigned>(high, x));
+          count[r].lo = _mm256_add_epi32(count[r].lo, _mm256_madd_epi16(pairs[r].lo, ones));
+          count[r].hi = _mm256_add_epi32(count[r].hi, _mm256_madd_epi16(pairs[r].hi, ones));
         }
       }
+#pragma GCC unroll 4
       for (int r = 0; r < kRows; r++) {
         F32x16 total = load(call.sums + r * kOutputPanel);
         const F32x16 product = fma(as_float(count[r]), load(factors), load(factors + 16));
@@ -67,28 +91,41 @@ template <int kGroup, bool kMinimums, bool kSigned, int kRows>
   }
 }
 
-template <int kGroup, bool kMinimums, bool kSigned, int kRows>
+constexpr int kMostRows = 4;
+
+template <int kGroup, bool kMinimums, bool kSigned, int kSteps, int kRows = kMostRows>
 inline void multiply_run(const MultiplyCall& call) {
   if (call.row_count == kRows)
-    multiply_rows<kGroup, kMinimums, kSigned, kRows>(call);
+    multiply_rows<kGroup, kMinimums, kSigned, kSteps, kRows>(call);
   else if constexpr (kRows > 1)
-    multiply_run<kGroup, kMinimums, kSigned, kRows - 1>(call);
+    multiply_run<kGroup, kMinimums, kSigned, kSteps, kRows - 1>(call);
+}
+
+template <int kGroup, bool kMinimums>
+inline void multiply_unsigned(const MultiplyCall& call) {
+  if (call.largest_weight <= 16)
+    multiply_run<kGroup, kMinimums, false, kGroup / 4>(call);
+  else if (call.largest_weight <= 32)
+    multiply_run<kGroup, kMinimums, false, 4>(call);
+  else if (call.largest_weight <= 64)
+    multiply_run<kGroup, kMinimums, false, 2>(call);
+  else
+    multiply_run<kGroup, kMinimums, false, 1>(call);
 }
 
 struct Isa {
-  static constexpr int kMaxRows = 4;
+  static constexpr int kMaxRows = kMostRows;
   static constexpr bool kSignedWide = true;
 
   static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
-    constexpr int kMax = kMaxRows;
     if (call.signed_weights)  // no such format has minimums or groups of 16
-      multiply_run<32, false, true, kMax>(call);
+      multiply_run<32, false, true, 1>(call);
     else if (group == 32)
-      has_minimums ? multiply_run<32, true, false, kMax>(call) : multiply_run<32, false, false, kMax>(call);
+      has_minimums ? multiply_unsigned<32, true>(call) : multiply_unsigned<32, false>(call);
     else
-      has_minimums ? multiply_run<16, true, false, kMax>(call) : multiply_run<16, false, false, kMax>(call);
+      has_minimums ? multiply_unsigned<16, true>(call) : multiply_unsigned<16, false>(call);
   }
 };
 

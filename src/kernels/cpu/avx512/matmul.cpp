@@ -5,8 +5,10 @@
 namespace r1::kernels::avx512 {
 namespace {
 
-#include "kernels/cpu/matmul_float.inc.h"
 #include "kernels/cpu/matmul_quantised.inc.h"
+
+#include "kernels/cpu/matmul_float.inc.h"  // after matmul_quantised: uses its fetch()
+
 #include "kernels/cpu/quantise_rows.inc.h"
 #include "kernels/cpu/unpack.inc.h"
 

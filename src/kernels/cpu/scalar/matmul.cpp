@@ -6,8 +6,10 @@
 namespace r1::kernels::scalar {
 namespace {
 
-#include "kernels/cpu/matmul_float.inc.h"
 #include "kernels/cpu/matmul_quantised.inc.h"
+
+#include "kernels/cpu/matmul_float.inc.h"  // after matmul_quantised: uses its fetch()
+
 #include "kernels/cpu/quantise_rows.inc.h"
 
 struct Isa {
