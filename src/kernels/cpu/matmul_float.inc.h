@@ -79,17 +79,26 @@ inline void multiply_float_rows(const float* weights, int64_t count, const float
   for (int r = 0; r < kRows; r++) store(sums + r * kOutputPanel, running[r]);
 }
 
-/// kRows at a time, then what is left.
+/// `count` rows, at most kRows.
 template <int kRows>
-inline void multiply_float(const float* weights, int64_t count, const float* x, int64_t x_stride,
+inline void multiply_float_run(const float* weights, int64_t columns, const float* x, int64_t x_stride,
+                               int64_t count, float* sums) {
+  if (count == kRows)
+    multiply_float_rows<kRows>(weights, columns, x, x_stride, sums);
+  else if constexpr (kRows > 1)
+    multiply_float_run<kRows - 1>(weights, columns, x, x_stride, count, sums);
+}
+
+/// All rows, in runs of nearly equal length.
+template <int kMaxRows>
+inline void multiply_float(const float* weights, int64_t columns, const float* x, int64_t x_stride,
                            int64_t rows, float* sums) {
-  int64_t r = 0;
-  for (; r + kRows <= rows; r += kRows)
-    multiply_float_rows<kRows>(weights, count, x + r * x_stride, x_stride, sums + r * kOutputPanel);
-  if constexpr (kRows > 1) {
-    if (r < rows)
-      multiply_float<kRows / 2>(weights, count, x + r * x_stride, x_stride, rows - r,
-                                sums + r * kOutputPanel);
+  const int64_t runs = (rows + kMaxRows - 1) / kMaxRows;
+  for (int64_t run = 0; run < runs; run++) {
+    const int64_t row = run * rows / runs;
+    const int64_t count = (run + 1) * rows / runs - row;
+    multiply_float_run<kMaxRows>(weights, columns, x + row * x_stride, x_stride, count,
+                                 sums + row * kOutputPanel);
   }
 }
 
