@@ -167,9 +167,12 @@ void Decoder::forward(Context& context, const Batch& batch, KvCache& cache, floa
     feed_forward(context, layer, middle, addend);
     pending = addend;
   }
-  const Linear* output = &weights_.output;
-  const Activations normed = add_rms_norm(context, x, pending, weights_.output_norm, plan.wanted.count,
-                                          hidden, weights_.epsilon, WantedForms::of(context, {&output, 1}));
+  Activations normed = add_rms_norm(context, x, pending, weights_.output_norm, plan.wanted.count, hidden,
+                                    weights_.epsilon, {true, false});
+  if (takes_quantised(context, weights_.output.weight)) {
+    // Rounding here goes straight into the logits, and the rows are few.
+    normed = make_refined_activations(context, normed.values, normed.rows, hidden, hidden);
+  }
   linear(context, weights_.output, normed, logits);
 }
 

@@ -31,7 +31,7 @@ Activations add_rms_norm(Context& context, float* x, const float* addend, const 
                          int64_t columns, float epsilon, WantedForms wanted) {
   const kernels::KernelTable& table = context.kernels();
   float* normed = context.arena().allocate<float>(rows * columns);
-  Activations out{normed, rows, columns, columns, {}};
+  Activations out{normed, rows, columns, columns, {}, false};
   if (wanted.quantised) out.quantised = allocate_quantised(context, rows, columns);
   context.parallel_for(rows, rows * columns > kSmallLoop, [&](int64_t row, int) {
     float* own = x + row * columns;
@@ -54,7 +54,7 @@ void rms_norm_in_place(Context& context, float* x, const float* weight, int64_t 
 Activations swiglu(Context& context, float* gate, const float* up, int64_t rows, int64_t columns,
                    WantedForms wanted) {
   const kernels::KernelTable& table = context.kernels();
-  Activations out{wanted.floats ? gate : nullptr, rows, columns, columns, {}};
+  Activations out{wanted.floats ? gate : nullptr, rows, columns, columns, {}, false};
   if (wanted.quantised) out.quantised = allocate_quantised(context, rows, columns);
   const int64_t pieces = (columns + kSwigluColumns - 1) / kSwigluColumns;
   context.parallel_for(rows * pieces, rows * columns > kSmallLoop / 4, [&](int64_t task, int thread) {

@@ -13,6 +13,7 @@ constexpr int64_t kGroup = kernels::kActivationGroup;
 // A loop over fewer elements than this runs on the caller: starting the pool would cost more.
 constexpr int64_t kSmallLoop = 16384;
 constexpr int64_t kTasksPerThread = 12;
+constexpr int64_t kRefinedOutputs = 128;  // sums of so many outputs stay in cache
 
 // Outputs of one task: enough tasks that uneven threads balance, each of at least some microseconds.
 int64_t outputs_per_task(const LinearJob& job, double total_bytes, int threads) {
@@ -27,10 +28,37 @@ int64_t outputs_per_task(const LinearJob& job, double total_bytes, int threads) 
   return std::min(outputs, wanted);
 }
 
+// A panel for coarse and left-over rows together, then their sum.
+void run_refined_panel(Context& context, const LinearJob& job, int64_t begin, int64_t end, int thread) {
+  const kernels::KernelTable& table = context.kernels();
+  const kernels::WeightMatrix& weight = job.layer->weight;
+  const int64_t rows = job.input.rows;
+  const int64_t step = std::min<int64_t>(end - begin, kRefinedOutputs);
+  const size_t kernel_bytes = (kernels::matmul_scratch_bytes(weight.inputs, 2 * rows) + 63) / 64 * 64;
+  std::byte* scratch =
+      context.thread_scratch(thread, kernel_bytes + static_cast<size_t>(2 * rows * step) * sizeof(float));
+  auto* sums = reinterpret_cast<float*>(scratch + kernel_bytes);
+  for (int64_t first = begin; first < end; first += step) {
+    const int64_t count = std::min(step, end - first);
+    table.matmul_quantised(weight, first, first + count, job.input.quantised, 2 * rows, sums - first, step,
+                           scratch);
+    for (int64_t row = 0; row < rows; ++row) {
+      float* output = job.output + row * job.output_stride + (first - job.output_begin);
+      std::copy_n(sums + row * step, count, output);
+      table.add(output, sums + (rows + row) * step, count);
+      if (job.layer->bias != nullptr) table.add(output, job.layer->bias + first, count);
+    }
+  }
+}
+
 void run_panel(Context& context, const LinearJob& job, int64_t begin, int64_t end, int thread) {
   const kernels::KernelTable& table = context.kernels();
   const kernels::WeightMatrix& weight = job.layer->weight;
   const Activations& input = job.input;
+  if (input.refined && takes_quantised(context, weight)) {
+    run_refined_panel(context, job, begin, end, thread);
+    return;
+  }
   std::byte* scratch =
       context.thread_scratch(thread, kernels::matmul_scratch_bytes(weight.inputs, input.rows));
   // The kernels index outputs from the matrix's first row.
@@ -77,7 +105,7 @@ kernels::QuantisedRows allocate_quantised(Context& context, int64_t rows, int64_
 
 Activations make_activations(Context& context, const float* values, int64_t rows, int64_t columns,
                              int64_t stride, bool quantise) {
-  Activations out{values, rows, columns, stride, {}};
+  Activations out{values, rows, columns, stride, {}, false};
   if (!quantise) return out;
   out.quantised = allocate_quantised(context, rows, columns);
   const int64_t step = std::max<int64_t>(1, kSmallLoop / columns);
@@ -90,11 +118,28 @@ Activations make_activations(Context& context, const float* values, int64_t rows
   return out;
 }
 
+Activations make_refined_activations(Context& context, const float* values, int64_t rows, int64_t columns,
+                                     int64_t stride) {
+  Activations out{values, rows, columns, stride, allocate_quantised(context, 2 * rows, columns), true};
+  const Activations all{nullptr, 2 * rows, columns, columns, out.quantised, false};
+  context.parallel_for(rows, rows * columns > kSmallLoop / 4, [&](int64_t row, int thread) {
+    const kernels::QuantisedRows coarse = all.slice(row, 1).quantised;
+    const float* x = values + row * stride;
+    context.kernels().quantise_rows(x, 1, columns, columns, coarse);
+    auto* left = reinterpret_cast<float*>(context.thread_scratch(thread, columns * sizeof(float)));
+    for (int64_t c = 0; c < columns; ++c) {
+      left[c] = x[c] - coarse.scales[c / kGroup] * static_cast<float>(coarse.values[c]);
+    }
+    context.kernels().quantise_rows(left, 1, columns, columns, all.slice(rows + row, 1).quantised);
+  });
+  return out;
+}
+
 void make_activations_of_pieces(Context& context, const float* values, int64_t rows, int64_t columns,
                                 int64_t stride, int64_t columns_apart, bool quantise,
                                 std::span<Activations> out) {
   const auto pieces = static_cast<int64_t>(out.size());
-  Activations all{nullptr, rows * pieces, columns, stride, {}};
+  Activations all{nullptr, rows * pieces, columns, stride, {}, false};
   if (quantise) all.quantised = allocate_quantised(context, rows * pieces, columns);
   for (int64_t p = 0; p < pieces; ++p) {
     out[p] = all.slice(p * rows, rows);

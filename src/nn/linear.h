@@ -27,8 +27,11 @@ struct Activations {
   int64_t columns = 0;
   int64_t stride = 0;
   kernels::QuantisedRows quantised;  // packed; values null: not prepared
+  // True: `quantised` holds rows more, [2 · rows, columns]: those behind are what quantising the first left
+  // over, quantised again. Their products are added, which makes about 15 bits of 8.
+  bool refined = false;
 
-  /// Rows [first, first + count).
+  /// Rows [first, first + count); not of refined ones.
   Activations slice(int64_t first, int64_t count) const;
 };
 
@@ -42,8 +45,13 @@ kernels::QuantisedRows allocate_quantised(Context& context, int64_t rows, int64_
 Activations make_activations(Context& context, const float* values, int64_t rows, int64_t columns,
                              int64_t stride, bool quantise);
 
-/// The same for `pieces` inputs that lie beside each other in each row (the heads of an attention's result):
-/// piece p of row r at values + r · stride + p · columns_apart. Writes out[p] for each.
+/// Quantised in two steps (Activations::refined) for a layer whose rounding shows most: the output matrix.
+/// `rows` float32 rows; memory from the arena.
+Activations make_refined_activations(Context& context, const float* values, int64_t rows, int64_t columns,
+                                     int64_t stride);
+
+/// The same as make_activations for `pieces` inputs that lie beside each other in each row (the heads of an
+/// attention's result): piece p of row r at values + r · stride + p · columns_apart. Writes out[p] for each.
 void make_activations_of_pieces(Context& context, const float* values, int64_t rows, int64_t columns,
                                 int64_t stride, int64_t columns_apart, bool quantise,
                                 std::span<Activations> out);
