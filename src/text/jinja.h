@@ -49,9 +49,9 @@ struct JinjaOptions {
 
   // A hostile template ends with a LimitError instead of eating the machine.
   std::size_t max_source_bytes = std::size_t{4} << 20;
-  std::size_t max_output_bytes = std::size_t{64} << 20;  // also the longest string a template may build
-  std::size_t max_work_bytes = std::size_t{1} << 30;     // bytes of all values built during one rendering
-  std::uint64_t max_steps = 20'000'000;                  // evaluated nodes and visited items of one rendering
+  std::size_t max_output_bytes = std::size_t{32} << 20;  // also the longest string a template may build
+  std::size_t max_work_bytes = std::size_t{256} << 20;   // bytes of all values built during one rendering
+  std::uint64_t max_steps = 10'000'000;                  // evaluated nodes and visited items of one rendering
   int max_depth = 600;  // nested evaluations (macros, loops, expressions, values)
 };
 

@@ -45,12 +45,21 @@ Value global_range(Interpreter& interpreter, Arguments& arguments) {
   const std::int64_t stop = count == 1 ? at(0) : at(1);
   const std::int64_t step = count == 3 ? at(2) : 1;
   if (step == 0) runtime.raise("ValueError", "range() arg 3 must not be zero");
+  // The budget is asked before anything is built.
+  const auto distance = static_cast<std::uint64_t>(step > 0 ? stop : start) -
+                        static_cast<std::uint64_t>(step > 0 ? start : stop);
+  const std::uint64_t stride =
+      step > 0 ? static_cast<std::uint64_t>(step) : std::uint64_t{0} - static_cast<std::uint64_t>(step);
+  const bool empty = step > 0 ? start >= stop : start <= stop;
+  const std::uint64_t size = empty ? 0 : (distance - 1) / stride + 1;
+  runtime.tick(size);
+  runtime.charge(size * sizeof(Value));
   std::vector<Value> items;
-  for (std::int64_t i = start; step > 0 ? i < stop : i > stop;) {
-    runtime.tick();
-    if (items.size() % 1024 == 0) runtime.charge(1024 * sizeof(Value));
-    items.push_back(Value::integer(i));
-    if (__builtin_add_overflow(i, step, &i)) break;
+  items.reserve(size);
+  std::int64_t number = start;
+  for (std::uint64_t i = 0; i < size; ++i) {
+    items.push_back(Value::integer(number));
+    if (__builtin_add_overflow(number, step, &number)) break;
   }
   Value range = runtime.make_list(std::move(items), ListForm::range);
   range.as_list().start = start;

@@ -5,14 +5,13 @@
 namespace r1::jinja {
 
 void Runtime::tick(std::uint64_t steps) {
-  steps_ += steps;
-  if (steps_ > options_.max_steps)
+  // Huge requests must not wrap the count.
+  if (steps > options_.max_steps || (steps_ += steps) > options_.max_steps)
     raise("LimitError", fmt::format("the template needs more than {} steps", options_.max_steps));
 }
 
 void Runtime::charge(std::size_t bytes) {
-  bytes_ += bytes;
-  if (bytes_ > options_.max_work_bytes)
+  if (bytes > options_.max_work_bytes || (bytes_ += bytes) > options_.max_work_bytes)
     raise("LimitError",
           fmt::format("the template builds more than {} bytes of values", options_.max_work_bytes));
 }

@@ -1,0 +1,146 @@
+// Splits what a model generates into reasoning, answer and tool calls, while it is being generated.
+//
+// Rules (docs/chat-templates.md has examples):
+//  - A marker that has a token id is recognised by that id alone; the same characters written with other
+//  tokens are
+//    text. A marker without an id is recognised by its text, however it is cut into pieces.
+//  - </think> ends the reasoning. <think> begins it: by id anywhere in the answer, by text only where nothing
+//  but
+//    white space has come before it. A <think> at the start of reasoning is swallowed; any other misplaced
+//    marker of thinking is text.
+//  - Reasoning loses one "\n" directly after <think> and one directly before </think>. The answer loses up to
+//  two
+//    "\n" directly after </think>. Nothing else is trimmed outside tool calls.
+//  - Tool calls are looked for in the answer. Their markers, when they have ids, also end open reasoning.
+//  - A call is reported when it is complete. A call that is malformed or cut off becomes answer text, with
+//  its
+//    markers, and an error event says why. White space before, between and after calls of a section is
+//    dropped.
+//  - How the text is cut into pieces makes no difference to what is reported, but for the borders of text
+//  events.
+//  - raw() is every piece, unchanged.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tool_call.h"
+
+namespace r1 {
+
+/// A piece of markup that steers the parser.
+struct StreamMarker {
+  std::string text;           // its characters; empty: there is no such marker
+  std::optional<int32_t> id;  // its token; without one the text counts
+};
+
+enum class StreamState { reasoning, answer };
+
+/// Where generation starts, read from the rendered prompt.
+struct StreamStart {
+  StreamState state = StreamState::answer;
+  bool newline_given = false;  // the "\n" after <think> is already in the prompt
+};
+
+struct StreamParserOptions {
+  StreamStart start;
+  // Give ids wherever the vocabulary has the token. Falling back to text is the caller's explicit choice:
+  // leave the id out. An empty text switches a marker off.
+  StreamMarker think_begin{"<think>", {}};
+  StreamMarker think_end{"</think>", {}};
+  bool tool_calls = true;  // false: all tool markup is text
+  StreamMarker calls_begin{"<｜tool▁calls▁begin｜>", {}};
+  StreamMarker call_begin{"<｜tool▁call▁begin｜>", {}};
+  StreamMarker call_separator{"<｜tool▁sep｜>", {}};
+  StreamMarker call_end{"<｜tool▁call▁end｜>", {}};
+  StreamMarker calls_end{"<｜tool▁calls▁end｜>", {}};
+  StreamMarker json_call_begin{"<tool_call>", {}};  // Qwen
+  StreamMarker json_call_end{"</tool_call>", {}};
+};
+
+struct StreamEvent {
+  enum class Type { reasoning, answer, tool_call, error };
+  Type type = Type::answer;
+  std::string text;  // reasoning and answer: the next characters; error: what is wrong, in one line
+  ToolCall call;     // tool_call
+};
+
+/// The start for a prompt given as tokens: reasoning when the last `think_begin` has neither `think_end` nor
+/// a turn's marker (`turns`: the ids of <｜User｜>, <｜Assistant｜>, <|im_start|>, end of sentence, …) behind
+/// it. `newline_given` cannot be seen from ids: pass whether the rendered text ends with "<think>\n".
+StreamStart initial_state(std::span<const int32_t> prompt, int32_t think_begin, int32_t think_end,
+                          std::span<const int32_t> turns, bool newline_given);
+
+/// The same from the prompt's text, with the markers of the turns of the DeepSeek, Qwen and Llama-3
+/// templates.
+StreamStart initial_state(std::string_view prompt, std::string_view think_begin = "<think>",
+                          std::string_view think_end = "</think>");
+
+/// Not safe for use from several threads at once.
+class StreamParser {
+ public:
+  explicit StreamParser(StreamParserOptions options);
+
+  /// Takes the next token and its text; appends events. `id` may be absent when only text is known. The text
+  /// of a marker's token may be empty, as decoders that skip special tokens make it.
+  void feed(std::optional<int32_t> id, std::string_view piece, std::vector<StreamEvent>& events);
+
+  /// The end of the stream: what was held back is reported.
+  void finish(std::vector<StreamEvent>& events);
+
+  StreamState state() const { return state_; }
+  const std::string& raw() const { return raw_; }
+
+ private:
+  enum class Mark {
+    think_begin,
+    think_end,
+    calls_begin,
+    call_begin,
+    separator,
+    call_end,
+    calls_end,
+    json_begin,
+    json_end
+  };
+  enum class Call { none, deepseek, json };
+
+  const StreamMarker& marker(Mark mark) const;
+  std::optional<Mark> find_by_id(int32_t id) const;
+  bool is_expected(Mark mark) const;
+  void match_text(std::vector<StreamEvent>& events, bool at_end);
+  void on_mark(Mark mark, std::string_view text, bool by_id, std::vector<StreamEvent>& events);
+  void on_text(std::string_view text, std::vector<StreamEvent>& events);
+  void on_reasoning(std::string_view text, std::vector<StreamEvent>& events);
+  void on_answer(std::string_view text, std::vector<StreamEvent>& events);
+  void begin_call(Call kind, std::string_view text, std::vector<StreamEvent>& events);
+  void end_call(std::string_view text, std::vector<StreamEvent>& events);
+  void give_up_call(std::string_view error, std::vector<StreamEvent>& events);
+  void end_reasoning(std::vector<StreamEvent>& events);
+  static void emit(StreamEvent::Type type, std::string_view text, std::vector<StreamEvent>& events);
+
+  StreamParserOptions options_;
+  StreamState state_;
+  std::string raw_;
+  std::string pending_;  // text that may be the beginning of a marker
+
+  bool reasoning_started_ = false;  // something but the first newline has come
+  bool newline_allowed_ = false;    // the first newline of reasoning may still be dropped
+  bool newline_held_ = false;       // a "\n" that is dropped if </think> follows
+  bool answer_started_ = false;     // something but white space has come
+  int newlines_to_drop_ = 0;        // after </think>
+
+  Call call_ = Call::none;
+  bool in_section_ = false;   // between calls_begin and calls_end
+  bool after_call_ = false;   // white space is held back
+  std::string spaces_;        // that white space
+  std::string section_text_;  // the section's marker while no call has come
+  std::string call_text_;     // the call's begin marker
+  std::string body_;          // what came since
+};
+
+}  // namespace r1
