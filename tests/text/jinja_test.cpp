@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 namespace r1 {
 namespace {
@@ -122,7 +123,11 @@ TEST(Jinja, LongTemplatesAreNotDeep) {
 
 TEST(Jinja, ContextDepthIsBounded) {
   ordered_json deep = 1;
-  for (int i = 0; i < 5000; ++i) deep = ordered_json::array({deep});
+  for (int i = 0; i < 5000; ++i) {
+    ordered_json outer = ordered_json::array();
+    outer.push_back(std::move(deep));
+    deep = std::move(outer);
+  }
   EXPECT_EQ(failure("x", {{"deep", deep}}).substr(0, 14), "RecursionError");
 }
 
