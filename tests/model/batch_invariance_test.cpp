@@ -99,6 +99,24 @@ TEST_P(BatchInvarianceTest, InterleavedSequencesGiveTheBitsOfEachAlone) {
   }
 }
 
+TEST_P(BatchInvarianceTest, EveryInstructionSetAndNumberOfThreadsGivesTheSameBits) {
+  const std::string path = std::string("fixtures/") + GetParam().path;
+  R1_REQUIRE_SHARED(path);
+  std::vector<int32_t> ids;
+  for (int32_t i = 0; i < 40; ++i) ids.push_back(static_cast<int32_t>(random_bits(9, i) % 512));
+  std::vector<float> expected;
+  for (kernels::InstructionSet set :
+       {kernels::InstructionSet::scalar, kernels::InstructionSet::avx2, kernels::InstructionSet::avx512}) {
+    if (!kernels::is_supported(set)) continue;
+    for (int threads : {1, 3}) {
+      ModelRunner runner(shared_path(path), GetParam().arithmetic, GetParam().cache, threads, set);
+      const std::vector<float> logits = runner.run(ids, 23);
+      if (expected.empty()) expected = logits;
+      EXPECT_EQ(logits, expected) << "set " << static_cast<int>(set) << ", " << threads << " threads";
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, BatchInvarianceTest,
                          testing::Values(Case{"qwen2-tiny", Arithmetic::exact, DType::f32},
                                          Case{"qwen2-tiny", Arithmetic::fast, DType::f16},

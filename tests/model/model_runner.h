@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "formats/model_file.h"
@@ -15,10 +16,11 @@ namespace r1 {
 
 class ModelRunner {
  public:
-  ModelRunner(const std::filesystem::path& path, Arithmetic arithmetic, DType cache, int threads = 2)
+  ModelRunner(const std::filesystem::path& path, Arithmetic arithmetic, DType cache, int threads = 2,
+              std::optional<kernels::InstructionSet> set = std::nullopt)
       : model_(load_model(ModelFile::open(path))),
         pool_(threads),
-        context_(pool_, kernels::select_kernels(), arithmetic),
+        context_(pool_, kernels::select_kernels(set), arithmetic),
         cache_(model_->kv_layers(), 64, cache, cache) {}
 
   const Model& model() const { return *model_; }
