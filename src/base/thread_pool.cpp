@@ -37,10 +37,14 @@ struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable wake;
   std::condition_variable finished;
-  // `generation` counts loops; a worker runs when it changes. `next` hands out indexes.
+  // `generation` counts loops; a worker looks for work when it changes. `open` is the number of the loop that
+  // may be entered, 0 when none may; `inside` counts the workers that are in it. A worker that wakes too late
+  // finds the loop closed: the caller waits for those inside, not for those that a neighbour keeps from
+  // running. `next` hands out indexes.
   std::atomic<uint64_t> generation{0};
+  std::atomic<uint64_t> open{0};
+  std::atomic<int> inside{0};
   std::atomic<int64_t> next{0};
-  std::atomic<int> running{0};
   std::atomic<bool> stopping{false};
   int64_t count = 0;
   const std::function<void(int64_t, int)>* body = nullptr;
@@ -72,8 +76,11 @@ struct ThreadPool::State {
       }
       seen = generation.load(std::memory_order_acquire);
       if (stopping.load(std::memory_order_relaxed)) return;
-      work(thread);
-      if (running.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      // Enter first, then look whether it was in time; the caller closes first, then looks who is inside.
+      // In one total order of these four, at least one of the two sees the other.
+      inside.fetch_add(1, std::memory_order_seq_cst);
+      if (open.load(std::memory_order_seq_cst) == seen) work(thread);
+      if (inside.fetch_sub(1, std::memory_order_seq_cst) == 1) {
         std::lock_guard lock(mutex);
         finished.notify_one();
       }
@@ -116,19 +123,21 @@ void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t, i
   state.body = &body;
   state.failure = nullptr;
   state.next.store(0, std::memory_order_relaxed);
-  state.running.store(static_cast<int>(state.workers.size()), std::memory_order_relaxed);
   {
     std::lock_guard lock(state.mutex);
-    state.generation.fetch_add(1, std::memory_order_release);
+    const uint64_t loop = state.generation.load(std::memory_order_relaxed) + 1;
+    state.open.store(loop, std::memory_order_seq_cst);
+    state.generation.store(loop, std::memory_order_release);
   }
   state.wake.notify_all();
   state.work(0);
-  for (int spin = 0; spin < kSpins && state.running.load(std::memory_order_acquire) != 0; ++spin) {
+  state.open.store(0, std::memory_order_seq_cst);
+  for (int spin = 0; spin < kSpins && state.inside.load(std::memory_order_seq_cst) != 0; ++spin) {
     pause_processor();
   }
-  if (state.running.load(std::memory_order_acquire) != 0) {
+  if (state.inside.load(std::memory_order_seq_cst) != 0) {
     std::unique_lock lock(state.mutex);
-    state.finished.wait(lock, [&] { return state.running.load(std::memory_order_acquire) == 0; });
+    state.finished.wait(lock, [&] { return state.inside.load(std::memory_order_seq_cst) == 0; });
   }
   if (state.failure) std::rethrow_exception(state.failure);
 }

@@ -43,5 +43,20 @@ TEST(ThreadPool, ManyShortLoops) {
   EXPECT_EQ(sum.load(), 40000);
 }
 
+// More threads than cores: most workers wake when the loop they were called for is over.
+TEST(ThreadPool, LateWorkersDoNotEnterALoopThatHasEnded) {
+  ThreadPool pool(8);
+  for (int loop = 0; loop < 5000; ++loop) {
+    std::atomic<bool> ended = false;
+    std::atomic<int> hits = 0;
+    pool.parallel_for(3, [&](int64_t, int) {
+      EXPECT_FALSE(ended.load());
+      hits++;
+    });
+    ended = true;
+    ASSERT_EQ(hits.load(), 3);
+  }
+}
+
 }  // namespace
 }  // namespace r1
