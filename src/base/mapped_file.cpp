@@ -44,13 +44,12 @@ MappedFile::~MappedFile() {
 
 void MappedFile::populate(std::span<const std::byte> range) const {
   if (range.empty()) return;
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(range.data()) & ~(page - 1);
-  const auto end = reinterpret_cast<uintptr_t>(range.data()) + range.size();
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t before = reinterpret_cast<uintptr_t>(range.data()) % page;  // madvise wants whole pages
 #ifndef MADV_POPULATE_READ
   constexpr int MADV_POPULATE_READ = 22;
 #endif
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
+  ::madvise(const_cast<std::byte*>(range.data() - before), range.size() + before, MADV_POPULATE_READ);
 }
 
 }  // namespace r1

@@ -1,0 +1,82 @@
+#include "cli/answer_printer.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace r1::cli {
+namespace {
+
+constexpr const char* kDim = "\033[2m";
+constexpr const char* kReset = "\033[0m";
+
+void write(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+}  // namespace
+
+AnswerPrinter::AnswerPrinter(bool colour, bool tags, bool hide_thinking)
+    : colour_(colour), tags_(tags), hide_(hide_thinking) {}
+
+void AnswerPrinter::print(TextKind kind, std::string_view text) {
+  if (kind == TextKind::reasoning) {
+    if (hide_) return;
+    if (!thinking_) {
+      thinking_ = true;
+      if (tags_) write("<think>\n");
+      if (colour_) write(kDim);
+    }
+  } else {
+    if (thinking_) {
+      if (colour_) write(kReset);
+      if (tags_) write(line_open_ ? "\n</think>" : "</think>");
+      thinking_ = false;
+    }
+    // The blank lines between thinking and answer are kept where the thinking is shown.
+    if (!answering_ && hide_) {
+      const size_t begin = text.find_first_not_of('\n');
+      if (begin == std::string_view::npos) return;
+      text.remove_prefix(begin);
+    }
+    answering_ = true;
+  }
+  write(text);
+  if (!text.empty()) line_open_ = text.back() != '\n';
+  std::fflush(stdout);
+}
+
+void AnswerPrinter::finish() {
+  if (thinking_ && colour_) write(kReset);
+  if (line_open_) write("\n");
+  std::fflush(stdout);
+}
+
+std::string describe(const Generation& generated) {
+  const RequestSummary& summary = generated.summary;
+  std::string text = fmt::format("[ {} prompt tokens", summary.prompt_tokens);
+  if (summary.reused_tokens > 0) text += fmt::format(" ({} known)", summary.reused_tokens);
+  if (summary.prefill_seconds > 0) {
+    text +=
+        fmt::format(", {:.1f}/s · {:.2f} s to the first", generated.prefill_speed(), summary.prefill_seconds);
+  }
+  text += fmt::format(" · {} tokens", summary.generated_tokens);
+  if (generated.decode_speed() > 0) text += fmt::format(", {:.1f} tokens/s", generated.decode_speed());
+  if (summary.accepted_tokens > 0) text += fmt::format(" · {} looked up", summary.accepted_tokens);
+  switch (summary.reason) {
+    case FinishReason::length:
+      text += " · stopped: length";
+      break;
+    case FinishReason::loop:
+      text += " · stopped: it repeats itself";
+      break;
+    case FinishReason::cancelled:
+      text += " · interrupted";
+      break;
+    default:
+      break;
+  }
+  return text + " ]";
+}
+
+}  // namespace r1::cli

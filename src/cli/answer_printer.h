@@ -1,0 +1,31 @@
+// Shows an answer as it comes: thinking dimmed and apart, the answer plain.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cli/session.h"
+
+namespace r1::cli {
+
+class AnswerPrinter {
+ public:
+  /// `tags`: write <think> and </think> around the thinking (output that is no terminal); `hide`: leave it
+  /// out.
+  AnswerPrinter(bool colour, bool tags, bool hide_thinking);
+
+  void print(TextKind kind, std::string_view text);
+  /// Ends the line and resets the colours.
+  void finish();
+
+ private:
+  bool colour_, tags_, hide_;
+  bool thinking_ = false, answering_ = false;
+  bool line_open_ = false;
+};
+
+/// "[ 31 prompt tokens (12 known) · 0.42 s to the first · 128 tokens · 14.1 tokens/s ]", and why it ended if
+/// that was not the model's own choice.
+std::string describe(const Generation& generated);
+
+}  // namespace r1::cli

@@ -1,0 +1,41 @@
+// The messages of a chat and how they become a prompt.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "cli/session.h"
+
+namespace r1::cli {
+
+enum class Thinking {
+  forced,  // the answer begins inside <think>, as published for R1
+  off,     // a closed, empty thinking block stands before the answer
+};
+
+class Conversation {
+ public:
+  /// Throws Error when the session's model has no chat template, or one that does not parse.
+  Conversation(const Session& session, std::string system_prompt);
+
+  void add_user(const std::string& text);
+  /// The answer without its thinking: the template drops earlier thinking anyway.
+  void add_assistant(const std::string& text);
+  /// Takes the last exchange back; false when there is none. `user`: what the user had said.
+  bool take_back(std::string& user);
+  void clear();
+  void set_system(std::string text);
+  bool empty() const { return messages_.empty(); }
+  const nlohmann::ordered_json& messages() const { return messages_; }
+  void load(const nlohmann::ordered_json& messages);
+
+  /// The messages rendered by the model's own template, ready for the next answer.
+  std::string prompt(Thinking thinking) const;
+
+ private:
+  const Session& session_;
+  std::string system_prompt_;
+  nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();
+};
+
+}  // namespace r1::cli

@@ -1,0 +1,21 @@
+// Where a model named on the command line lies: a path, or a model pulled from a hub.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "formats/model_cache.h"
+
+namespace r1::cli {
+
+/// The folder of pulled models: $XDG_CACHE_HOME/r1, else ~/.cache/r1.
+ModelCache default_model_cache();
+
+/// The hub as the usual variables say: HF_ENDPOINT (a mirror), HF_TOKEN.
+HubOptions hub_options();
+
+/// A .gguf file or hub directory. `model` is a path, or OWNER/NAME[:QUANT] that was pulled. Throws
+/// Error(invalid_argument) that says what to do when it is neither.
+std::filesystem::path locate_model(const std::string& model);
+
+}  // namespace r1::cli

@@ -1,0 +1,31 @@
+// Options that several commands share, each declared once.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "engine/sampling.h"
+#include "kernels/kernels.h"
+#include "tensor/dtype.h"
+
+namespace r1::cli {
+
+struct RuntimeOptions {
+  int threads = 0;  // 0: one a core
+  std::string cache_type_k = "f16", cache_type_v = "f16";
+  std::string instruction_set = "best";
+  int gpu_layers = 0;
+};
+
+/// -t, --cache-type-k/-v, --kernels, -ngl.
+void add_runtime_options(CLI::App& command, RuntimeOptions& options);
+
+/// "f32", "f16", "q8_0", "q4_0"; throws Error(invalid_argument) for others.
+DType cache_dtype(const std::string& name);
+
+const kernels::KernelTable& select_kernels(const RuntimeOptions& options);
+
+/// --temp, --top-k, --top-p … under the names of llama.cpp and vLLM.
+void add_sampling_options(CLI::App& command, SamplingOptions& options);
+
+}  // namespace r1::cli
