@@ -6,15 +6,8 @@ namespace r1::cli {
 
 std::vector<std::string> normalise_arguments(int argc, const char* const* argv) {
   static const std::map<std::string, std::string> kLongNames = {
-      {"-no-cnv", "--no-conversation"},
-      {"-cnv", "--conversation"},
-      {"-ngl", "--n-gpu-layers"},
-      {"-ctk", "--cache-type-k"},
-      {"-ctv", "--cache-type-v"},
-      {"-sys", "--system-prompt"},
-      {"-hf", "--hf-repo"},
-      {"-fa", "--flash-attn"},
-      {"-lookup", "--lookup"},
+      {"-no-cnv", "--no-conversation"}, {"-cnv", "--conversation"}, {"-ngl", "--n-gpu-layers"},
+      {"-ctk", "--cache-type-k"},       {"-ctv", "--cache-type-v"}, {"-sys", "--system-prompt"},
   };
   std::vector<std::string> arguments;
   bool literal = false;

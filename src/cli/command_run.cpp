@@ -29,7 +29,6 @@ struct RunOptions {
   bool hide_prompt = false;
   bool escapes = false;
   bool quiet = false;
-  bool seed_given = false;
   int64_t context_length = 0;
   RuntimeOptions runtime;
   GenerationOptions generation;
@@ -114,7 +113,8 @@ void run(RunOptions& options, bool prompt_given) {
                 "which model? r1 run MODEL (a GGUF file, a hub directory, or a pulled model)");
   if (options.conversation && options.no_conversation)
     throw_error(ErrorKind::invalid_argument, "expected one of -cnv and -no-cnv, found both");
-  if (!options.seed_given && getentropy(&options.generation.sampling.seed, sizeof(uint64_t)) != 0) {
+  if (!options.generation.seed_given &&
+      getentropy(&options.generation.sampling.seed, sizeof(uint64_t)) != 0) {
     throw_error(ErrorKind::io, "no random seed to be had");
   }
   const std::optional<std::string> prompt = read_prompt(options, prompt_given);
@@ -162,11 +162,7 @@ void add_run_command(CLI::App& app) {
       ->check(CLI::NonNegativeNumber);
   add_runtime_options(*command, options->runtime);
   add_generation_options(*command, options->generation);
-  CLI::Option* seed = command->get_option("--seed");
-  command->callback([options, prompt, seed] {
-    options->seed_given = seed->count() > 0;
-    run(*options, prompt->count() > 0);
-  });
+  command->callback([options, prompt] { run(*options, prompt->count() > 0); });
 }
 
 }  // namespace r1::cli

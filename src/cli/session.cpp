@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <thread>
 
 #include "base/error.h"
@@ -31,7 +32,16 @@ class CancelOnInterrupt {
 void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("-n,--predict,--n-predict,--max-tokens", options.max_tokens,
                      "tokens to generate, thinking included; -1: until the context is full");
-  command.add_option("-s,--seed", options.sampling.seed, "seed of the draws: same seed, same text");
+  command
+      .add_option_function<int64_t>(
+          "-s,--seed",
+          [&options](int64_t seed) {
+            options.seed_given = seed >= 0;
+            options.sampling.seed = static_cast<uint64_t>(seed);
+          },
+          "seed of the draws: same seed, same text; -1: a new one each time")
+      ->check(CLI::Range(int64_t{-1}, std::numeric_limits<int64_t>::max()))
+      ->default_str("-1");
   command.add_option("--thinking-budget,--reasoning-budget", options.thinking_budget,
                      "close the thinking after so many tokens; -1: never");
   command

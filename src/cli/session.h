@@ -19,6 +19,7 @@ namespace r1::cli {
 
 struct GenerationOptions {
   SamplingOptions sampling;
+  bool seed_given = false;       // else the caller draws one
   int64_t max_tokens = -1;       // -1: until the context is full
   int64_t thinking_budget = -1;  // -1: no limit
   int32_t lookup = 5;            // tokens drafted by prompt look-up; 0: off

@@ -1,0 +1,183 @@
+// The program as people call it: exit codes, one-line errors, and the commands end to end.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+
+#include "formats/npy.h"
+#include "tests/shared_folder.h"
+
+namespace r1 {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int code = -1;
+  std::string out, error;
+};
+
+class ProgramTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/r1-program-XXXXXX";
+    folder_ = mkdtemp(pattern);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Runs r1 in a shell; `input` is its standard input.
+  Outcome r1(const std::string& arguments, const std::string& input = "") {
+    std::ofstream(folder_ / "input", std::ios::binary) << input;
+    const std::string command = "HOME=" + folder_.string() + " " + R1_PROGRAM + " " + arguments + " <" +
+                                (folder_ / "input").string() + " 2>" + (folder_ / "error").string();
+    Outcome outcome;
+    FILE* pipe = popen(command.c_str(), "r");
+    std::array<char, 4096> buffer{};
+    for (size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+      outcome.out.append(buffer.data(), got);
+    outcome.code = WEXITSTATUS(pclose(pipe));
+    std::ifstream error(folder_ / "error");
+    std::ostringstream text;
+    text << error.rdbuf();
+    outcome.error = text.str();
+    return outcome;
+  }
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  /// A failed command says why in one line and leaves with 1.
+  static void expect_refused(const Outcome& outcome, const std::string& word) {
+    EXPECT_EQ(outcome.code, 1) << outcome.error;
+    EXPECT_THAT(outcome.error, HasSubstr(word));
+    EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
+  }
+
+  fs::path folder_;
+};
+
+const char* const kStory =
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
+    "One day, she saw a big, red ball.";
+
+TEST_F(ProgramTest, ContinuesTheStoryAsTheReferenceDoes) {
+  R1_REQUIRE_SHARED("models/stories260k-f32.gguf");
+  const std::string model = shared_path("models/stories260k-f32.gguf");
+  const Outcome story = r1("run --model " + model + " -p 'Once upon a time' --temp 0 -n 40 -no-cnv");
+  EXPECT_EQ(story.code, 0) << story.error;
+  EXPECT_THAT(story.out, HasSubstr(kStory));
+  // From a file, from standard input, and with every kind of kernels it is the same story.
+  std::ofstream(folder_ / "prompt.txt") << "Once upon a time\n";
+  EXPECT_EQ(r1("run " + model + " -f " + path("prompt.txt") + " --temp 0 -n 40").out, story.out);
+  EXPECT_EQ(r1("run " + model + " --temp 0 -n 40 --kernels scalar", "Once upon a time").out, story.out);
+  EXPECT_EQ(r1("run " + model + " --temp 0 -n 40 --lookup 0 -t 1", "Once upon a time").out, story.out);
+}
+
+TEST_F(ProgramTest, TheSameSeedTellsTheSameStory) {
+  R1_REQUIRE_SHARED("models/stories260k-f32.gguf");
+  const std::string call =
+      "run " + shared_path("models/stories260k-f32.gguf").string() + " -n 60 -q --temp 1 --seed ";
+  const std::string first = r1(call + "7").out;
+  EXPECT_EQ(r1(call + "7").out, first);
+  EXPECT_NE(r1(call + "8").out, first);
+}
+
+TEST_F(ProgramTest, RefusesWithOneLine) {
+  expect_refused(r1("run missing.gguf -p x"), "missing.gguf");
+  expect_refused(r1("run no/such-model -p x"), "r1 pull no/such-model");
+  std::ofstream(folder_ / "bad.gguf") << "this is no model";
+  expect_refused(r1("run " + path("bad.gguf") + " -p x"), "bad.gguf");
+  expect_refused(r1("show " + path("bad.gguf")), "bad.gguf");
+  expect_refused(r1("debug dequant Q9_Z"), "Q9_Z");
+  expect_refused(r1("debug dequant Q8_0", "123"), "multiple of 34");
+  expect_refused(r1("rm a/b"), "not among the pulled models");
+  expect_refused(r1("pull '../x'"), "OWNER/NAME");
+}
+
+TEST_F(ProgramTest, WrongUsageLeavesWithTwo) {
+  EXPECT_EQ(r1("").code, 2);
+  EXPECT_EQ(r1("dance").code, 2);
+  EXPECT_EQ(r1("run --no-such-flag").code, 2);
+  EXPECT_EQ(r1("run --cache-type-k q3_k -m x").code, 2);
+  EXPECT_EQ(r1("--help").code, 0);
+  EXPECT_EQ(r1("run --help").code, 0);
+}
+
+TEST_F(ProgramTest, RefusesWhatDoesNotFitTheContextWithTheNumbers) {
+  R1_REQUIRE_SHARED("models/stories260k-f32.gguf");
+  const std::string model = shared_path("models/stories260k-f32.gguf");
+  std::string text;
+  for (int i = 0; i < 600; ++i) text += "the dog ran ";
+  const Outcome outcome = r1("run -q " + model + " -no-cnv --no-display-prompt", text);
+  expect_refused(outcome, "512");
+  expect_refused(r1("run -q " + model + " -c 100000 -no-cnv -p x"), "trained for 512");
+  expect_refused(r1("run -q " + model + " -p x --top-p 7 -no-cnv"), "top");
+}
+
+TEST_F(ProgramTest, WritesLogits) {
+  R1_REQUIRE_SHARED("fixtures/qwen2-tiny/config.json");
+  const Outcome outcome = r1("debug logits " + shared_path("fixtures/qwen2-tiny").string() +
+                             " --ids 1,414,322 --exact --out " + path("logits.npy"));
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  const NpyArray found = read_npy(path("logits.npy"));
+  const NpyArray expected = read_npy(shared_path("fixtures/qwen2-tiny/logits-f32.npy"));
+  ASSERT_EQ(found.shape, (std::vector<int64_t>{3, 512}));
+  for (size_t i = 0; i < found.values.size(); ++i) ASSERT_NEAR(found.values[i], expected.values[i], 1e-3);
+  expect_refused(r1("debug logits " + shared_path("fixtures/qwen2-tiny").string() + " --ids 1,512 --out " +
+                    path("x.npy")),
+                 "512");
+}
+
+TEST_F(ProgramTest, RendersTemplatesLineByLine) {
+  std::ofstream(folder_ / "t.jinja")
+      << "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+         "{% if fail %}{{ raise_exception('no: ' + fail) }}{% endif %}";
+  const Outcome outcome = r1("debug template " + path("t.jinja") + " --jsonl",
+                             "{\"messages\":[{\"role\":\"user\",\"content\":\"hé\"}],\"bos_token\":\"<s>\"}\n"
+                             "{\"messages\":[],\"fail\":\"x\"}\n");
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  std::istringstream lines(outcome.out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(nlohmann::json::parse(line)["output"], "<s>[user]hé");
+  std::getline(lines, line);
+  EXPECT_THAT(nlohmann::json::parse(line)["error"].get<std::string>(), HasSubstr("no: x"));
+  expect_refused(r1("debug template " + path("t.jinja") + " --jsonl", "not json\n"), "line 1");
+}
+
+TEST_F(ProgramTest, SynthesisesQuantisesShowsAndMeasures) {
+  ASSERT_EQ(r1("debug synth tiny-qwen2 " + path("a.gguf") + " --type F16").code, 0);
+  const Outcome quantised = r1("quantize " + path("a.gguf") + " " + path("b.gguf") + " --type Q4_K_M");
+  ASSERT_EQ(quantised.code, 0) << quantised.error;
+  EXPECT_THAT(quantised.out, HasSubstr("Q4_K"));
+  EXPECT_THAT(r1("show --tensors " + path("b.gguf")).out, HasSubstr("blk.0.attn_q.weight"));
+  expect_refused(r1("quantize " + path("b.gguf") + " " + path("c.gguf") + " --type Q8_0"), "already Q4_K");
+  EXPECT_FALSE(fs::exists(path("c.gguf")));
+  const Outcome bench = r1("bench " + path("b.gguf") + " -p 32 -n 4 -b 1,2 -r 1 --json");
+  ASSERT_EQ(bench.code, 0) << bench.error;
+  const nlohmann::json report = nlohmann::json::parse(bench.out);
+  EXPECT_EQ(report["runs"].size(), 3U);
+  for (const auto& run : report["runs"]) EXPECT_GT(run["tokens_per_second"].get<double>(), 0);
+}
+
+TEST_F(ProgramTest, ConvertsAHubDirectory) {
+  R1_REQUIRE_SHARED("fixtures/llama3-tiny/config.json");
+  const std::string directory = shared_path("fixtures/llama3-tiny");
+  const Outcome outcome = r1("convert " + directory + " " + path("m.gguf"));
+  ASSERT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_THAT(outcome.out, HasSubstr("vocabulary"));  // the fixture has none, and the user is told
+  const std::string ids = " --ids 1,485,477,466 --exact --out ";
+  ASSERT_EQ(r1("debug logits " + path("m.gguf") + ids + path("converted.npy")).code, 0);
+  ASSERT_EQ(r1("debug logits " + directory + ids + path("direct.npy")).code, 0);
+  const NpyArray a = read_npy(path("converted.npy")), b = read_npy(path("direct.npy"));
+  for (size_t i = 0; i < a.values.size(); ++i) ASSERT_NEAR(a.values[i], b.values[i], 1e-4);
+}
+
+}  // namespace
+}  // namespace r1
