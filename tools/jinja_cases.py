@@ -68,6 +68,10 @@ FILTERS = outputs(
     "{'a':1}|tojson", "{'a':[1,2,{'b':none}],'c':true,'d':1.0}|tojson", "'é<>&\\'\"\\\\\\n\\x01\\x7f'|tojson", "'é😀'|tojson(ensure_ascii=true)", "'é\\x7f'|tojson(true)", "{'a':1,'b':[]}|tojson(indent=2)", "[1,[2,[]],{}]|tojson(indent=4)", "{'a':1}|tojson(indent=0)", "{'a':[1]}|tojson(indent='\\t')", "{'b':1,'a':2}|tojson(sort_keys=true)", "{'a':1,'b':2}|tojson(separators=(',',':'))", "[1,2]|tojson(separators=(';',':'), indent=1)", "x|tojson", "[x]|tojson", "(1,2)|tojson", "range(3)|tojson", "{1:2,none:3,true:4,1.5:5}|tojson", "{(1,2):3}|tojson", "{'a':1}.items()|tojson", "[1,2]|map('string')|tojson", "1e400|tojson", "1e22|tojson", "none|tojson", "'a'|tojson|tojson", "namespace(a=1)|tojson", "[1.0,1e-7,123456789012345680.0]|tojson",
     "x|nope", "5|upper|nope", "'nope' is filter", "'upper' is filter", "'odd' is test", "'a'|upper(1)", "'a'|replace", "[1]|join(nope=1)", "'abc'|upper|lower|title", "[1,2,3]|sum|string|length",
 )
+FILTERS += outputs("[1]|filesizeformat", "'abc'|filesizeformat", "'2000'|filesizeformat", "x|filesizeformat", "[1]|indent", "'{0[0]}'.format([])",
+                   "'{0[0]}'.format(5)", "'{0[a]}'.format({})", "'{0.a}'.format({'a': 1})", "'{0.a}'.format(x)", "'{:,}'.format('s')", "'%x' % x", "'%(a)s' % x")
+FILTERS += ["{% filter length %}abc{% endfilter %}", "{% call range(3) %}{% endcall %}", ("{% set q %}[{{ q }}]{% endset %}{{ q }}", {"q": "context"}),
+            ("{{ q }}{% set q %}[{{ q }}]{% endset %}{{ q }}", {"q": "context"})]
 FILTERS += [
     ("{{ users|sort(attribute='age')|map(attribute='name')|join(',') }}", USERS), ("{{ users|sort(attribute='age,name')|map(attribute='name')|join(',') }}", USERS), ("{{ users|sort(attribute='age', reverse=true)|map(attribute='name')|join(',') }}", USERS),
     ("{{ users|groupby('age') }}", USERS), ("{% for g in users|groupby('age') %}{{ g.grouper }}:{{ g.list|length }};{% endfor %}", USERS), ("{% for age, us in users|groupby('age') %}{{ age }}={{ us|map(attribute='name')|join('+') }} {% endfor %}", USERS), ("{{ users|sum(attribute='age') }}", USERS), ("{{ users|join(', ', attribute='name') }}", USERS),

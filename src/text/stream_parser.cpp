@@ -338,6 +338,7 @@ void StreamParser::end_call(std::string_view text, std::vector<StreamEvent>& eve
 void StreamParser::give_up_call(std::string_view error, std::vector<StreamEvent>& events) {
   call_ = Call::none;
   after_call_ = false;
+  in_section_ = false;  // the section's end is text as well then
   answer_started_ = true;
   for (std::string* part : {&section_text_, &spaces_, &call_text_, &body_}) {
     emit(StreamEvent::Type::answer, *part, events);

@@ -2,22 +2,18 @@
 //
 // Rules (docs/chat-templates.md has examples):
 //  - A marker that has a token id is recognised by that id alone; the same characters written with other
-//  tokens are
-//    text. A marker without an id is recognised by its text, however it is cut into pieces.
+//    tokens are text. A marker without an id is recognised by its text, however it is cut into pieces.
 //  - </think> ends the reasoning. <think> begins it: by id anywhere in the answer, by text only where nothing
-//  but
-//    white space has come before it. A <think> at the start of reasoning is swallowed; any other misplaced
-//    marker of thinking is text.
+//    but white space has come before it. A <think> at the start of reasoning is swallowed; any other
+//    misplaced marker of thinking is text.
 //  - Reasoning loses one "\n" directly after <think> and one directly before </think>. The answer loses up to
-//  two
-//    "\n" directly after </think>. Nothing else is trimmed outside tool calls.
+//    two "\n" directly after </think>. Nothing else is trimmed outside tool calls.
 //  - Tool calls are looked for in the answer. Their markers, when they have ids, also end open reasoning.
 //  - A call is reported when it is complete. A call that is malformed or cut off becomes answer text, with
-//  its
-//    markers, and an error event says why. White space before, between and after calls of a section is
-//    dropped.
+//    its markers and those of its section, and an error event says why. White space inside a section around
+//    its calls and behind the last call is dropped.
 //  - How the text is cut into pieces makes no difference to what is reported, but for the borders of text
-//  events.
+//    events.
 //  - raw() is every piece, unchanged.
 #pragma once
 

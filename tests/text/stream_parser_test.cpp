@@ -157,6 +157,9 @@ TEST(StreamParser, MalformedCallsStayText) {
       parse_text(
           "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n{broken<｜tool▁call▁end｜>"),
       "A[<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n{broken<｜tool▁call▁end｜>]E");
+  EXPECT_EQ(
+      parse_text("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>"),
+      "A[<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>{}<｜tool▁call▁end｜>]EA[<｜tool▁calls▁end｜>]");
   EXPECT_EQ(parse_text("<｜tool▁calls▁begin｜> a"), "A[<｜tool▁calls▁begin｜> a]");
   EXPECT_EQ(parse_text("<｜tool▁calls▁begin｜>\n"), "A[<｜tool▁calls▁begin｜>\n]E");
   EXPECT_EQ(parse_text("<｜tool▁calls▁begin｜><｜tool▁calls▁end｜>x"),

@@ -95,6 +95,8 @@ struct Statement {
   std::vector<Parameter> parameters;
   std::vector<std::pair<ExpressionPtr, ExpressionPtr>> assignments;
   bool recursive = false;
+  bool hides_context =
+      false;  // set_block: the first mention of its name, whose body sees no variable of the context
   // Macros take these only when their body names them.
   bool uses_caller = false, uses_kwargs = false, uses_varargs = false;
 };

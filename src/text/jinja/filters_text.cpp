@@ -90,6 +90,8 @@ Value filter_indent(Interpreter& interpreter, const Value& self, Arguments& argu
   Runtime& runtime = interpreter.runtime();
   const Bound bound(runtime, "indent", arguments, {"width", "first", "blank"});
   if (self.is_undefined()) raise_undefined(runtime, self);
+  if (self.is(Kind::list) && self.as_list().form == ListForm::list)
+    runtime.raise("AttributeError", "'list' object has no attribute 'splitlines'");
   if (!self.is_string())
     runtime.raise("TypeError", "unsupported operand type(s) for +=: '" + type_name(self) + "' and 'str'");
   std::string blanks;
@@ -234,24 +236,6 @@ Value filter_striptags(Interpreter& interpreter, const Value& self, Arguments& a
   return runtime.make_string(std::move(joined));
 }
 
-Value filter_filesizeformat(Interpreter& interpreter, const Value& self, Arguments& arguments) {
-  Runtime& runtime = interpreter.runtime();
-  const Bound bound(runtime, "filesizeformat", arguments, {"binary"});
-  const double bytes = self.is_string() ? std::strtod(self.text().c_str(), nullptr) : self.as_double();
-  const bool binary = bound.flag(0, false);
-  const double base = binary ? 1024 : 1000;
-  if (bytes == 1) return Value::string("1 Byte");
-  if (bytes < base) return runtime.make_string(fmt::format("{} Bytes", static_cast<long long>(bytes)));
-  double unit = base;
-  std::string out;
-  for (const char prefix : std::string_view(binary ? "KMGTPEZY" : "kMGTPEZY")) {
-    unit *= base;
-    out = fmt::format("{:.1f} {}{}", base * bytes / unit, prefix, binary ? "iB" : "B");
-    if (bytes < unit) break;
-  }
-  return runtime.make_string(std::move(out));
-}
-
 Value filter_xmlattr(Interpreter& interpreter, const Value& self, Arguments& arguments) {
   Runtime& runtime = interpreter.runtime();
   const Bound bound(runtime, "xmlattr", arguments, {"autospace"});
@@ -301,6 +285,31 @@ bool parse_float(std::string_view text, double& number) {
   char* end = nullptr;
   number = std::strtod(clean.c_str(), &end);
   return end == clean.c_str() + clean.size();
+}
+
+Value filter_filesizeformat(Interpreter& interpreter, const Value& self, Arguments& arguments) {
+  Runtime& runtime = interpreter.runtime();
+  const Bound bound(runtime, "filesizeformat", arguments, {"binary"});
+  if (self.is_undefined()) raise_undefined(runtime, self);
+  if (!self.is_number() && !self.is_string())
+    runtime.raise("TypeError",
+                  "float() argument must be a string or a real number, not '" + type_name(self) + "'");
+  double bytes = self.is_number() ? self.as_double() : 0;
+  if (self.is_string() && !parse_float(self.text(), bytes))
+    runtime.raise("ValueError", "could not convert string to float: " + quote_text(self.text()));
+  const bool binary = bound.flag(0, false);
+  const double base = binary ? 1024 : 1000;
+  if (bytes == 1) return Value::string("1 Byte");
+  if (bytes < base)
+    return runtime.make_string(fmt::format("{} Bytes", float_to_integer(runtime, bytes).as_integer()));
+  double unit = base;
+  std::string out;
+  for (const char prefix : std::string_view(binary ? "KMGTPEZY" : "kMGTPEZY")) {
+    unit *= base;
+    out = fmt::format("{:.1f} {}{}", base * bytes / unit, prefix, binary ? "iB" : "B");
+    if (bytes < unit) break;
+  }
+  return runtime.make_string(std::move(out));
 }
 
 // Python's int(text, base); false when it is no number.

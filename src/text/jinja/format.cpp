@@ -206,6 +206,7 @@ class PercentFormatter {
     Value named;
     bool has_name = false;
     if (peek() == '(') {
+      if (arguments_.is_undefined()) raise_undefined(runtime_, arguments_);
       if (!arguments_.is(Kind::dict)) runtime_.raise("TypeError", "format requires a mapping");
       std::size_t end = ++at_;
       for (int open = 1; open > 0; ++end) {
@@ -283,7 +284,7 @@ class PercentFormatter {
       case 'o': {
         const bool decimal = type == 'd' || type == 'i' || type == 'u';
         if (!value.is_number() || (!decimal && value.is(Kind::floating))) {
-          if (value.is_undefined()) raise_undefined(runtime_, value);
+          if (decimal && value.is_undefined()) raise_undefined(runtime_, value);
           runtime_.raise("TypeError",
                          fmt::format("%{} format: {} is required, not {}", type,
                                      decimal ? "a real number" : "an integer", type_name(value)));
@@ -369,6 +370,8 @@ std::string format_value(Runtime& runtime, const Value& value, std::string_view 
   const bool float_type = spec.type && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
   if (value.is_string()) {
     if (spec.type && spec.type != 's') unknown();
+    if (spec.group)
+      runtime.raise("ValueError", fmt::format("Cannot specify '{}' with 's'.", spec.group_symbol));
     if (spec.align == '=' && !spec.zero)
       runtime.raise("ValueError", "'=' alignment not allowed in string format specifier");
     if (spec.align == '=') spec.align = '<';
@@ -489,13 +492,38 @@ class BraceFormatter {
       const std::string part(path.substr(i + 1, stop - i - 1));
       const bool number =
           !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == part.npos;
-      value =
-          item ? interpreter_.get_item(value, number ? Value::integer(std::stoll(part)) : Value::string(part))
-               : interpreter_.get_attribute(value, part);
-      if (value.is_undefined()) runtime_.raise(item ? "KeyError" : "AttributeError", value.text());
+      value = item ? get_member(value, number ? Value::integer(std::stoll(part)) : Value::string(part))
+                   : get_property(value, part);
       i = stop + item;
     }
     return value;
+  }
+
+  // Python's own value[key] and value.name, which raise where Jinja's give undefined values.
+  Value get_member(const Value& value, const Value& key) {
+    if (value.is_undefined()) raise_undefined(runtime_, value);
+    if (value.is(Kind::dict)) {
+      if (const Value* found = value.as_dict().find(runtime_, key)) return *found;
+      runtime_.raise("KeyError", repr_of(runtime_, key));
+    }
+    const bool sequence = value.is_string() || (value.is(Kind::list) && value.as_list().is_sequence());
+    if (!sequence) runtime_.raise("TypeError", "'" + type_name(value) + "' object is not subscriptable");
+    if (!key.is_integral())
+      runtime_.raise("TypeError", type_name(value) + " indices must be integers or slices, not str");
+    if (key.as_integer() >= length(runtime_, value))
+      runtime_.raise("IndexError", (value.is_string() ? "string" : type_name(value)) + " index out of range");
+    return interpreter_.get_item(value, key);
+  }
+
+  Value get_property(const Value& value, const std::string& name) {
+    if (value.is_undefined()) raise_undefined(runtime_, value);
+    Value result;
+    if (find_attribute(interpreter_, value, name, result)) return result;
+    if (value.as_object<NamespaceObject>()) {
+      result = interpreter_.get_attribute(value, name);
+      if (!result.is_undefined()) return result;
+    }
+    runtime_.raise("AttributeError", "'" + type_name(value) + "' object has no attribute '" + name + "'");
   }
 
   Interpreter& interpreter_;

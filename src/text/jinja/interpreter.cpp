@@ -120,6 +120,13 @@ void Interpreter::append_output(std::string& out, const Value& value) {
   runtime_.charge(out.size() - before);
 }
 
+// The results of call and filter blocks are joined with the output as they are: they must be text.
+void Interpreter::append_block_result(std::string& out, const Value& value) {
+  if (!value.is_string())
+    runtime_.raise("TypeError", "sequence item 0: expected str instance, " + type_name(value) + " found");
+  append_output(out, value);
+}
+
 Flow Interpreter::execute(const Body& body, const ScopePtr& scope, std::string& out) {
   const DepthGuard guard(runtime_);
   for (const StatementPtr& statement : body) {
@@ -246,6 +253,8 @@ void Interpreter::execute_set(const Statement& statement, const ScopePtr& scope)
 void Interpreter::execute_set_block(const Statement& statement, const ScopePtr& scope) {
   std::string text;
   const ScopePtr block = inner(scope);
+  if (statement.hides_context && !scope->find(statement.target->name))
+    block->set(statement.target->name, Value::undefined("'" + statement.target->name + "' is undefined"));
   execute(statement.body, block, text);
   Value value = runtime_.make_string(std::move(text));
   if (statement.expression) value = evaluate_filter(*statement.expression, block, &value);
@@ -259,7 +268,7 @@ void Interpreter::execute_call_block(const Statement& statement, const ScopePtr&
   caller->scope = scope;
   caller->is_caller = true;
   const Value function = Value::object(caller);
-  append_output(out, evaluate_call(*statement.expression, scope, &function));
+  append_block_result(out, evaluate_call(*statement.expression, scope, &function));
 }
 
 Flow Interpreter::execute_filter_block(const Statement& statement, const ScopePtr& scope, std::string& out) {
@@ -268,7 +277,7 @@ Flow Interpreter::execute_filter_block(const Statement& statement, const ScopePt
   const Flow flow = execute(statement.body, block, text);
   if (flow != Flow::normal) return flow;
   const Value input = runtime_.make_string(std::move(text));
-  append_output(out, evaluate_filter(*statement.expression, block, &input));
+  append_block_result(out, evaluate_filter(*statement.expression, block, &input));
   return Flow::normal;
 }
 

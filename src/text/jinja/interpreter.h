@@ -77,6 +77,7 @@ class Interpreter {
   Flow execute_filter_block(const Statement& statement, const ScopePtr& scope, std::string& out);
   void assign(const Expression& target, const Value& value, const ScopePtr& scope);
   void append_output(std::string& out, const Value& value);
+  void append_block_result(std::string& out, const Value& value);
 
   Value look_up(const std::string& name, const ScopePtr& scope);
   Value evaluate_collection(const Expression& node, const ScopePtr& scope);

@@ -196,6 +196,7 @@ StatementPtr Parser::parse_if() {
 
 StatementPtr Parser::parse_set() {
   const int line = next().line;
+  const bool mentioned = names_.find(current().text) != names_.end();
   ExpressionPtr target = parse_assign_target({}, true);
   if (skip_op("=")) {
     StatementPtr set = make_statement(StatementType::set, line);
@@ -206,6 +207,7 @@ StatementPtr Parser::parse_set() {
   StatementPtr set = make_statement(StatementType::set_block, line);
   const Saved soft(soft_, false);
   set->target = std::move(target);
+  set->hides_context = !mentioned && set->target->type == ExpressionType::name;
   set->expression = parse_filter(nullptr);
   set->body = parse_statements({"endset"}, true);
   return set;
