@@ -18,6 +18,7 @@
 #include "model/model.h"
 #include "model/vocabulary_loading.h"
 #include "tensor/codec.h"
+#include "text/chat_template.h"
 #include "text/jinja.h"
 #include "text/tokenizer.h"
 
@@ -114,13 +115,8 @@ void render_template(const std::string& file) {
     source = read_text(path);
   }
   const JinjaTemplate parsed = JinjaTemplate::parse(source);
-  for_each_line([&](const nlohmann::ordered_json& line, int64_t) -> nlohmann::ordered_json {
-    try {
-      return {{"output", parsed.render(line.contains("input") ? line["input"] : line)}};
-    } catch (const JinjaError& error) {
-      return {{"error", error.message()}};
-    }
-  });
+  for_each_line(
+      [&](const nlohmann::ordered_json& line, int64_t) { return render_template_line(parsed, line); });
 }
 
 void dequant(const std::string& type) {
