@@ -208,7 +208,7 @@ class Chat {
 
   void save(const std::string& path) {
     std::ofstream out(path);
-    out << conversation_.messages().dump(2) << '\n' << std::flush;
+    out << conversation_.to_json().dump(2) << '\n' << std::flush;
     if (!out) throw_error(ErrorKind::io, "{}: cannot write", path);
     fmt::print("saved {}\n", path);
   }
@@ -221,7 +221,7 @@ class Chat {
     } catch (const nlohmann::json::exception& error) {
       throw_error(ErrorKind::bad_file, "{}: {}", path, error.what());
     }
-    fmt::print("{} messages\n", conversation_.messages().size());
+    fmt::print("{} messages\n", conversation_.to_json().size());
   }
 
   Session& session_;

@@ -3,8 +3,10 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "cli/session.h"
+#include "text/chat_template.h"
 
 namespace r1::cli {
 
@@ -26,7 +28,9 @@ class Conversation {
   void clear();
   void set_system(std::string text);
   bool empty() const { return messages_.empty(); }
-  const nlohmann::ordered_json& messages() const { return messages_; }
+
+  /// The messages in the OpenAI form. load() throws Error that names what is wrong and changes nothing then.
+  nlohmann::ordered_json to_json() const;
   void load(const nlohmann::ordered_json& messages);
 
   /// The messages rendered by the model's own template, ready for the next answer.
@@ -35,7 +39,8 @@ class Conversation {
  private:
   const Session& session_;
   std::string system_prompt_;
-  nlohmann::ordered_json messages_ = nlohmann::ordered_json::array();
+  ChatTemplate template_;
+  std::vector<ChatMessage> messages_;
 };
 
 }  // namespace r1::cli

@@ -14,13 +14,13 @@
 namespace r1 {
 
 struct ChatMessage {
-  std::string role;                    // system, user, assistant, tool
-  std::optional<std::string> content;  // null only beside tool calls
+  std::string role;                      // system, user, assistant, tool
+  std::optional<std::string> content{};  // null only beside tool calls
   std::optional<std::string>
-      reasoning_content;             // of an assistant; the published R1 templates do not render it
-  std::vector<ToolCall> tool_calls;  // of an assistant
-  std::string name;                  // of a tool; may be empty
-  std::string tool_call_id;          // of a tool's answer; may be empty
+      reasoning_content{};             // of an assistant; the published R1 templates do not render it
+  std::vector<ToolCall> tool_calls{};  // of an assistant
+  std::string name{};                  // of a tool; may be empty
+  std::string tool_call_id{};          // of a tool's answer; may be empty
 
   /// Reads the OpenAI form; `content` may be a list of text parts, which are joined. Throws
   /// Error(invalid_argument) naming the field, Error(unsupported) for parts that are no text.
