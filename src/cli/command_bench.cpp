@@ -109,7 +109,7 @@ Memory read_memory() {
 nlohmann::json measure(const BenchOptions& options) {
   const auto start = Clock::now();
   const auto file = ModelFile::open(locate_model(options.model));
-  const std::unique_ptr<Model> model = load_model(file);
+  const std::unique_ptr<Model> model = load_model(file, load_options());
   ThreadPool pool(options.runtime.threads);
   Context context(pool, select_kernels(options.runtime), Arithmetic::fast);
   const DType key = cache_dtype(options.runtime.cache_type_k),

@@ -62,7 +62,8 @@ struct LogitsOptions {
 };
 
 void logits(const LogitsOptions& options) {
-  const std::unique_ptr<Model> model = load_model(ModelFile::open(locate_model(options.model)));
+  const std::unique_ptr<Model> model =
+      load_model(ModelFile::open(locate_model(options.model)), load_options());
   ThreadPool pool(options.runtime.threads);
   Context context(pool, select_kernels(options.runtime),
                   options.exact ? Arithmetic::exact : Arithmetic::fast);

@@ -28,7 +28,7 @@ struct PerplexityCommandOptions {
 void measure(PerplexityCommandOptions& options) {
   const auto model_file = ModelFile::open(locate_model(options.model));
   const Vocabulary vocabulary = load_vocabulary(*model_file);
-  const std::unique_ptr<Model> model = load_model(model_file);
+  const std::unique_ptr<Model> model = load_model(model_file, load_options());
   std::ifstream in(options.file, std::ios::binary);
   if (!in) throw_error(ErrorKind::io, "{}: cannot open", options.file);
   std::ostringstream text;

@@ -30,6 +30,7 @@ struct RunOptions {
   bool escapes = false;
   bool quiet = false;
   int64_t context_length = 0;
+  double expert_cache_gib = 0;
   RuntimeOptions runtime;
   GenerationOptions generation;
 };
@@ -118,7 +119,8 @@ void run(RunOptions& options, bool prompt_given) {
     throw_error(ErrorKind::io, "no random seed to be had");
   }
   const std::optional<std::string> prompt = read_prompt(options, prompt_given);
-  Session session(options.model, options.runtime, options.context_length);
+  Session session(options.model, options.runtime, options.context_length,
+                  static_cast<size_t>(options.expert_cache_gib * (1U << 30U)));
   validate(options.generation.sampling, session.info().vocabulary);
   warn_about_settings(options, session);
   const bool has_template = !session.vocabulary().chat_template.empty();
@@ -159,6 +161,10 @@ void add_run_command(CLI::App& app) {
   command
       ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
                    "tokens of context; 0: the model's")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--expert-cache", options->expert_cache_gib,
+                   "GiB for the most used experts of a mixture larger than memory")
       ->check(CLI::NonNegativeNumber);
   add_runtime_options(*command, options->runtime);
   add_generation_options(*command, options->generation);

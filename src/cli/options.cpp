@@ -40,6 +40,13 @@ const kernels::KernelTable& select_kernels(const RuntimeOptions& options) {
   return kernels::select_kernels(kernels::instruction_set_from_name(options.instruction_set));
 }
 
+ModelLoadOptions load_options(size_t expert_cache_bytes) {
+  ModelLoadOptions options;
+  options.expert_cache_bytes = expert_cache_bytes;
+  options.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
+  return options;
+}
+
 void add_sampling_options(CLI::App& command, SamplingOptions& options) {
   command.add_option("--temp,--temperature", options.temperature,
                      "temperature; 0: always the likeliest token");

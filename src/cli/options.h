@@ -6,6 +6,7 @@
 
 #include "engine/sampling.h"
 #include "kernels/kernels.h"
+#include "model/model.h"
 #include "tensor/dtype.h"
 
 namespace r1::cli {
@@ -24,6 +25,9 @@ void add_runtime_options(CLI::App& command, RuntimeOptions& options);
 DType cache_dtype(const std::string& name);
 
 const kernels::KernelTable& select_kernels(const RuntimeOptions& options);
+
+/// Remarks on the file go to standard error.
+ModelLoadOptions load_options(size_t expert_cache_bytes = 0);
 
 /// --temp, --top-k, --top-p … under the names of llama.cpp and vLLM.
 void add_sampling_options(CLI::App& command, SamplingOptions& options);

@@ -56,9 +56,10 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   add_sampling_options(command, options.sampling);
 }
 
-Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length)
+Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
+                 size_t expert_cache_bytes)
     : file_(ModelFile::open(locate_model(model))),
-      model_(load_model(file_)),
+      model_(load_model(file_, load_options(expert_cache_bytes))),
       vocabulary_(load_vocabulary(*file_)),
       pool_(runtime.threads),
       context_(pool_, select_kernels(runtime), Arithmetic::fast) {

@@ -34,7 +34,9 @@ void add_generation_options(CLI::App& command, GenerationOptions& options);
 class Session {
  public:
   /// Opens and maps the model. Throws Error.
-  Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length);
+  /// `expert_cache_bytes`: memory for the most used experts of a mixture.
+  Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
+          size_t expert_cache_bytes);
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   const ModelInfo& info() const { return model_->info(); }

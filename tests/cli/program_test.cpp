@@ -147,7 +147,8 @@ TEST_F(ProgramTest, RendersTemplatesLineByLine) {
   std::getline(lines, line);
   EXPECT_EQ(nlohmann::json::parse(line)["output"], "<s>[user]hé");
   std::getline(lines, line);
-  EXPECT_THAT(nlohmann::json::parse(line)["error"].get<std::string>(), HasSubstr("no: x"));
+  EXPECT_EQ(nlohmann::json::parse(line)["error"], "TemplateError");
+  EXPECT_THAT(nlohmann::json::parse(line)["message"].get<std::string>(), HasSubstr("no: x"));
   expect_refused(r1("debug template " + path("t.jinja") + " --jsonl", "not json\n"), "line 1");
 }
 
