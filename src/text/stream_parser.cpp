@@ -216,7 +216,7 @@ void StreamParser::on_answer(std::string_view text, std::vector<StreamEvent>& ev
   emit(StreamEvent::Type::answer, text, events);
 }
 
-void StreamParser::end_reasoning(std::vector<StreamEvent>& events) {
+void StreamParser::end_reasoning() {
   newline_held_ = false;
   newline_allowed_ = false;
   state_ = StreamState::answer;
@@ -243,7 +243,7 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
   }
   if (state_ == StreamState::reasoning) {
     if (mark == Mark::think_end) {
-      end_reasoning(events);
+      end_reasoning();
       newlines_to_drop_ = 2;
       return;
     }
@@ -260,7 +260,7 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
       on_reasoning(text, events);
       return;
     }
-    end_reasoning(events);
+    end_reasoning();
   }
   switch (mark) {
     case Mark::think_begin:
@@ -280,10 +280,10 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
       section_text_ = text;
       return;
     case Mark::call_begin:
-      begin_call(Call::deepseek, text, events);
+      begin_call(Call::deepseek, text);
       return;
     case Mark::json_begin:
-      begin_call(Call::json, text, events);
+      begin_call(Call::json, text);
       return;
     case Mark::calls_end:
       if (!in_section_) break;
@@ -305,7 +305,7 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
   on_answer(text, events);  // a marker out of place is text
 }
 
-void StreamParser::begin_call(Call kind, std::string_view text, std::vector<StreamEvent>& events) {
+void StreamParser::begin_call(Call kind, std::string_view text) {
   call_ = kind;
   call_text_ = text;
   body_.clear();

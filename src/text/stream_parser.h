@@ -113,10 +113,10 @@ class StreamParser {
   void on_text(std::string_view text, std::vector<StreamEvent>& events);
   void on_reasoning(std::string_view text, std::vector<StreamEvent>& events);
   void on_answer(std::string_view text, std::vector<StreamEvent>& events);
-  void begin_call(Call kind, std::string_view text, std::vector<StreamEvent>& events);
+  void begin_call(Call kind, std::string_view text);
   void end_call(std::string_view text, std::vector<StreamEvent>& events);
   void give_up_call(std::string_view error, std::vector<StreamEvent>& events);
-  void end_reasoning(std::vector<StreamEvent>& events);
+  void end_reasoning();
   static void emit(StreamEvent::Type type, std::string_view text, std::vector<StreamEvent>& events);
 
   StreamParserOptions options_;

@@ -166,7 +166,7 @@ Value Interpreter::evaluate_filter(const Expression& node, const ScopePtr& scope
   const DepthGuard guard(runtime_);
   Value self;
   if (!node.operand) {
-    self = *input;
+    if (input) self = *input;
   } else if (input) {  // a chain of filters in a filter block
     self = evaluate_filter(*node.operand, scope, input);
   } else {

@@ -208,6 +208,7 @@ Value filter_sort(Interpreter& interpreter, const Value& self, Arguments& argume
   }
   const auto key = [&](const Value& item) {
     std::vector<Value> keys;
+    keys.reserve(getters.size());
     for (const AttributeGetter& getter : getters) keys.push_back(getter(item));
     return runtime.make_list(std::move(keys));
   };

@@ -359,7 +359,7 @@ bool parse_integer(Runtime& runtime, std::string_view text, std::int64_t base, s
 Value filter_int(Interpreter& interpreter, const Value& self, Arguments& arguments) {
   Runtime& runtime = interpreter.runtime();
   const Bound bound(runtime, "int", arguments, {"default", "base"});
-  const Value fallback = bound.has(0) ? bound[0] : Value::integer(0);
+  Value fallback = bound.has(0) ? bound[0] : Value::integer(0);
   if (self.is_undefined()) raise_undefined(runtime, self);
   if (self.is_integral()) return Value::integer(self.as_integer());
   double number = 0;

@@ -87,6 +87,7 @@ std::vector<std::string> split_at(const std::string& text, const std::string& se
 
 Value to_list(Runtime& runtime, std::vector<std::string> parts) {
   std::vector<Value> items;
+  items.reserve(parts.size());
   runtime.tick(parts.size());
   for (std::string& part : parts) items.push_back(runtime.make_string(std::move(part)));
   return runtime.make_list(std::move(items));

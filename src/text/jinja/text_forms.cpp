@@ -14,7 +14,7 @@ std::string float_text(double number) {
   char buffer[64];
   // The shortest digits that read back as the same number; Python shows exponents below -4 and from 16 on.
   auto result = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::scientific);
-  const std::string scientific(buffer, result.ptr);
+  std::string scientific(buffer, result.ptr);
   const std::size_t mark = scientific.find('e');
   const int exponent = std::stoi(scientific.substr(mark + 1));
   if (exponent < -4 || exponent >= 16) return scientific;
