@@ -60,7 +60,7 @@ float largest_logit(std::span<const float> logits, int64_t position) {
   for (; index + kStep <= size; index += kStep) {
     for (int64_t part = 0; part < 4; ++part) {
       const Floats value = load(&logits[index + part * kLanes]);
-      bad |= value != value;
+      bad |= value != value;  // NOLINT(misc-redundant-expression): true for NaN
       largest[part] = select(value > largest[part], value, largest[part]);
     }
   }

@@ -340,6 +340,7 @@ GgufFile GgufParser::open(const std::filesystem::path& path) {
       throw_error(ErrorKind::bad_file, "{}: missing: shard {} of {} of this model", shard_path.string(),
                   number + 1, count);
     }
+    // NOLINTNEXTLINE(bugprone-use-after-move): one number of the loop is the given shard's
     GgufFile shard = is_given ? std::move(given) : open_one(shard_path);
     check_shard(shard, number, count);
     if (number == 0) {
