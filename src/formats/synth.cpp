@@ -205,6 +205,7 @@ void write_random_tensor(GgufWriter& writer, ThreadPool& pool, const TensorPlan&
 
 std::vector<std::string> synth_shape_names() {
   std::vector<std::string> names;
+  names.reserve(std::size(kDenseShapes) + std::size(kDeepseekShapes));
   for (const DenseShape& shape : kDenseShapes) names.emplace_back(shape.name);
   for (const DeepseekShape& shape : kDeepseekShapes) names.emplace_back(shape.name);
   return names;

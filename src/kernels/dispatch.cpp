@@ -1,5 +1,7 @@
 // Chooses the kernels for this processor. A new instruction set (AMX, say) is one more enumerator, one more
 // table and one more line in each function here.
+#include <cpuid.h>
+
 #include "base/error.h"
 #include "kernels/cpu/functions.h"
 #include "kernels/kernels.h"
@@ -20,6 +22,12 @@ const KernelTable& table_of(InstructionSet set) {
   throw_error(ErrorKind::invalid_argument, "instruction set: unknown value {}", static_cast<int>(set));
 }
 
+// clang 14's __builtin_cpu_supports does not know this name. Leaf 1, ECX bit 29 (Intel SDM, CPUID).
+bool has_f16c() {
+  unsigned int a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & (1U << 29U)) != 0;
+}
+
 }  // namespace
 
 // __builtin_cpu_supports also asks whether the system saves the wide registers. The lists are the flags
@@ -29,8 +37,8 @@ bool is_supported(InstructionSet set) {
     case InstructionSet::scalar:
       return true;
     case InstructionSet::avx2:
-      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
-             __builtin_cpu_supports("f16c") != 0 && __builtin_cpu_supports("bmi2") != 0;
+      return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && has_f16c() &&
+             __builtin_cpu_supports("bmi2") != 0;
     case InstructionSet::avx512:
       return is_supported(InstructionSet::avx2) && __builtin_cpu_supports("avx512f") != 0 &&
              __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&

@@ -219,7 +219,7 @@ void Decoder::bind_head(const ConfigReader& reader, const std::string& architect
   }
 }
 
-void Decoder::finish_info(const ConfigReader& reader, int64_t idle_elements, size_t idle_bytes) {
+void Decoder::finish_info(int64_t idle_elements, size_t idle_bytes) {
   info_.parameters = binder_.elements();
   info_.weight_bytes = binder_.bytes();
   // A token meets one row of the embedding, unless it is the output matrix as well.

@@ -80,7 +80,7 @@ class Decoder : public Model {
   /// Binds embedding, norms and output (tied where the file has none or says so), fills in info_ from them
   /// and the rope frequencies' GGUF factors.
   void bind_head(const ConfigReader& reader, const std::string& architecture, int64_t layers, int64_t hidden);
-  void finish_info(const ConfigReader& reader, int64_t idle_elements, size_t idle_bytes);
+  void finish_info(int64_t idle_elements, size_t idle_bytes);
 
   WeightBinder binder_;
   ModelInfo info_;

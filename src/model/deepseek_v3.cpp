@@ -158,7 +158,7 @@ DeepseekV3::DeepseekV3(const std::shared_ptr<const ModelFile>& file, const Model
   }
   const int64_t idle = rule_.experts - rule_.chosen;
   const int64_t of = std::max<int64_t>(rule_.experts, 1);
-  finish_info(reader, expert_elements / of * idle, expert_bytes / of * idle);
+  finish_info(expert_elements / of * idle, expert_bytes / of * idle);
   if (!stacks.empty()) {
     residency_ = std::make_unique<ExpertResidency>(std::move(stacks), options.expert_cache_bytes,
                                                    options.populate == ModelLoadOptions::Populate::never);

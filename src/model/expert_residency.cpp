@@ -21,10 +21,10 @@ struct Range {
 // The whole pages that a matrix touches.
 Range pages_of(const kernels::WeightMatrix& weight) {
   static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto address = reinterpret_cast<uintptr_t>(weight.data);
-  const uintptr_t end = address + static_cast<size_t>(weight.outputs) * weight.row_bytes;
-  const uintptr_t begin = address / page * page;
-  return {reinterpret_cast<char*>(begin), (end + page - 1) / page * page - begin};
+  const size_t before = reinterpret_cast<uintptr_t>(weight.data) % page;
+  const size_t bytes = before + static_cast<size_t>(weight.outputs) * weight.row_bytes;
+  char* const begin = const_cast<char*>(reinterpret_cast<const char*>(weight.data)) - before;
+  return {begin, (bytes + page - 1) / page * page};
 }
 
 struct Expert {
@@ -94,7 +94,8 @@ struct ExpertResidency::State {
   }
 };
 
-ExpertResidency::ExpertResidency(std::vector<const Experts*> layers, size_t budget_bytes, bool read_ahead)
+ExpertResidency::ExpertResidency(const std::vector<const Experts*>& layers, size_t budget_bytes,
+                                 bool read_ahead)
     : state_(std::make_unique<State>()) {
   state_->budget = budget_bytes;
   state_->read_ahead = read_ahead;

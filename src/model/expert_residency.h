@@ -18,7 +18,7 @@ class ExpertResidency {
  public:
   /// Layers' experts; they must outlive this. budget_bytes 0: none are held. read_ahead: ask for chosen
   /// experts before they are used (pays only where the file does not lie in memory).
-  ExpertResidency(std::vector<const Experts*> layers, size_t budget_bytes, bool read_ahead);
+  ExpertResidency(const std::vector<const Experts*>& layers, size_t budget_bytes, bool read_ahead);
   ~ExpertResidency();
 
   /// Notes the experts chosen in one layer of a pass and starts reading those that are not held (read_ahead).

@@ -20,7 +20,7 @@ class Qwen2 final : public Decoder {
     rope_ = rope_frequencies_with_magnitude(read_rope_config(reader), dimensions.head_columns);
     bind_head(reader, "qwen2", layers, hidden);
     for (int64_t layer = 0; layer < layers; ++layer) bind_layer(layer, dimensions, hidden, middle);
-    finish_info(reader, 0, 0);
+    finish_info(0, 0);
   }
 
   std::vector<KvLayerShape> kv_layers() const override {

@@ -12,10 +12,10 @@ namespace scalar {
 #include "kernels/cpu/functions.inc.h"
 }
 namespace avx2 {
-#include "kernels/cpu/functions.inc.h"
+#include "kernels/cpu/functions.inc.h"  // NOLINT(readability-duplicate-include)
 }
 namespace avx512 {
-#include "kernels/cpu/functions.inc.h"
+#include "kernels/cpu/functions.inc.h"  // NOLINT(readability-duplicate-include)
 }
 
 }  // namespace r1::kernels

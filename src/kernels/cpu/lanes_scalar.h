@@ -68,7 +68,7 @@ inline F32x16 load_bf16(const uint16_t* p) {
 }
 inline I32x16 load_i8(const int8_t* p) {
   I32x16 r;
-  for (int i = 0; i < 16; i++) r.v[i] = p[i];
+  for (int i = 0; i < 16; i++) r.v[i] = static_cast<int32_t>(p[i]);  // NOLINT(bugprone-signed-char-misuse)
   return r;
 }
 inline I32x16 load_u8(const uint8_t* p) {

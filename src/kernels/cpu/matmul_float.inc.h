@@ -106,7 +106,7 @@ template <int kRows>
 inline void matmul_float_body(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
                               int64_t x_stride, int64_t rows, float* y, int64_t y_stride,
                               std::byte* scratch_bytes) {
-  const FloatScratch scratch = float_scratch(scratch_bytes, rows);
+  const FloatScratch scratch = float_scratch(scratch_bytes);
   for (int64_t first = output_begin; first < output_end; first += kOutputPanel) {
     for (int64_t i = 0; i < rows; i++) store(scratch.sums + i * kOutputPanel, broadcast(0.0F));
     for (int64_t begin = 0; begin < w.inputs; begin += kFloatChunkColumns) {

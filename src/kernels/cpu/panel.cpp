@@ -40,7 +40,7 @@ QuantisedScratch quantised_scratch(std::byte* scratch, int64_t rows) {
           reinterpret_cast<float*>(sums), sums + sum_bytes(rows)};
 }
 
-FloatScratch float_scratch(std::byte* scratch, int64_t rows) {
+FloatScratch float_scratch(std::byte* scratch) {
   return {reinterpret_cast<float*>(scratch), reinterpret_cast<float*>(scratch + kFloatPanelBytes),
           reinterpret_cast<float*>(scratch + 2 * kFloatPanelBytes)};
 }

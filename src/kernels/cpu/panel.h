@@ -57,7 +57,7 @@ struct FloatScratch {
   float* weights;  // [kFloatChunkColumns][16]
   float* sums;     // [rows][16]
 };
-FloatScratch float_scratch(std::byte* scratch, int64_t rows);
+FloatScratch float_scratch(std::byte* scratch);
 
 /// The rows of a panel in the file. Rows past the last output repeat it: they are computed and not stored.
 struct PanelRows {
