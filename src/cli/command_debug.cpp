@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -106,7 +107,19 @@ void tokenize(const std::string& file) {
   });
 }
 
-void render_template(const std::string& file) {
+/// "2026-07-26" as the day that a template's strftime_now sees; nothing for an empty text: today.
+std::optional<std::tm> parse_date(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  std::tm date{};
+  const char* const end = strptime(text.c_str(), "%Y-%m-%d", &date);
+  if (end == nullptr || *end != '\0') {
+    throw_error(ErrorKind::invalid_argument, "--date: expected YYYY-MM-DD, found '{}'", text);
+  }
+  return date;
+}
+
+void render_template(const std::string& file, const std::string& date) {
+  const std::optional<std::tm> now = parse_date(date);
   const fs::path path = locate_model(file);
   std::string source;
   if (fs::is_directory(path) || path.extension() == ".gguf") {
@@ -116,8 +129,9 @@ void render_template(const std::string& file) {
     source = read_text(path);
   }
   const JinjaTemplate parsed = JinjaTemplate::parse(source);
-  for_each_line(
-      [&](const nlohmann::ordered_json& line, int64_t) { return render_template_line(parsed, line); });
+  for_each_line([&](const nlohmann::ordered_json& line, int64_t) {
+    return render_template_line(parsed, line, {}, {}, now);
+  });
 }
 
 void dequant(const std::string& type) {
@@ -173,7 +187,9 @@ void add_debug_commands(CLI::App& app) {
       debug->add_subcommand("template", "{\"messages\", …} lines in, {\"output\"} or {\"error\"} lines out");
   command->add_option("file", *file, "Jinja file, model file or directory")->required();
   command->add_flag("--jsonl", *jsonl, "the form of input and output")->required();
-  command->callback([file, jsonl] { render_template(*file); });
+  auto date = std::make_shared<std::string>();
+  command->add_option("--date", *date, "YYYY-MM-DD for templates that ask for the time; today if not given");
+  command->callback([file, date] { render_template(*file, *date); });
 
   auto type = std::make_shared<std::string>();
   command = debug->add_subcommand("dequant", "Quantised blocks in, float32 out");

@@ -30,7 +30,7 @@ std::string IncrementalDecoder::push_bytes(std::string_view bytes) {
 }
 
 std::string IncrementalDecoder::finish() {
-  const std::string out = pending_.empty() ? "" : "\xef\xbf\xbd";
+  std::string out = pending_.empty() ? "" : "\xef\xbf\xbd";
   pending_.clear();
   return out;
 }

@@ -150,6 +150,9 @@ TEST_F(ProgramTest, RendersTemplatesLineByLine) {
   EXPECT_EQ(nlohmann::json::parse(line)["error"], "TemplateError");
   EXPECT_THAT(nlohmann::json::parse(line)["message"].get<std::string>(), HasSubstr("no: x"));
   expect_refused(r1("debug template " + path("t.jinja") + " --jsonl", "not json\n"), "line 1");
+  std::ofstream(folder_ / "day.jinja") << "{{ strftime_now('%d %b %Y') }}";
+  EXPECT_EQ(r1("debug template " + path("day.jinja") + " --jsonl --date 2026-07-26", "{}\n").out,
+            "{\"output\":\"26 Jul 2026\"}\n");
 }
 
 TEST_F(ProgramTest, SynthesisesQuantisesShowsAndMeasures) {
