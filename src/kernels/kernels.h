@@ -106,8 +106,8 @@ struct KernelTable {
   /// Writes count floats as dtype f32, f16, q8_0 or q4_0 (count a multiple of the block).
   void (*store_row)(DType dtype, const float* x, int64_t count, std::byte* out);
 
-  /// Yardsticks for benchmarks. Multiplies int8 in registers as fast as this set can, `rounds` times; returns the
-  /// multiplications and additions done.
+  /// Yardsticks for benchmarks. Multiplies int8 in registers as fast as this set can, `rounds` times; returns
+  /// the multiplications and additions done.
   int64_t (*multiply_peak)(int64_t rounds);
   /// Reads `words` 64-bit words; returns their sum (so that they are read).
   uint64_t (*read_peak)(const uint64_t* data, size_t words);
