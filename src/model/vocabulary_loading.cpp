@@ -18,6 +18,9 @@ constexpr const char* kEndNames[] = {
 Tokenizer tokenizer_from_gguf(const GgufFile& file) {
   VocabularyData data;
   data.model = file.require_string("tokenizer.ggml.model");
+  if (data.model == "no_vocab") {
+    throw_error(ErrorKind::bad_file, "{}: the file has no tokenizer (no_vocab)", file.name());
+  }
   data.pre = file.find_string("tokenizer.ggml.pre").value_or("");
   data.pieces = file.require_strings("tokenizer.ggml.tokens");
   data.scores = file.find_f32s("tokenizer.ggml.scores").value_or(std::vector<float>{});

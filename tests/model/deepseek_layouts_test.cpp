@@ -117,6 +117,93 @@ TEST_F(DeepseekLayoutsTest, MissingGroupsAreAssumedForNoOtherNumberOfExperts) {
   }
 }
 
+TEST_F(DeepseekLayoutsTest, PredictionLayersAreSkippedWithARemark) {
+  const GgufFile source = GgufFile::open(shared_path(kFixture));
+  const uint32_t layers = *source.find_u32("deepseek2.block_count");
+  GgufWriter writer(path_);
+  for (std::string_view key : source.keys()) {
+    if (key != "deepseek2.block_count") writer.copy(key, *source.find_value(key));
+  }
+  writer.set_u32("deepseek2.block_count", layers + 1);
+  writer.set_u32("deepseek2.nextn_predict_layers", 1);
+  for (const TensorView& tensor : source.tensors()) {
+    writer.declare_tensor(tensor.name, tensor.dtype, tensor.shape);
+  }
+  const std::vector<int64_t> shape{128};
+  writer.declare_tensor("blk." + std::to_string(layers) + ".attn_norm.weight", DType::f32, shape);
+  for (const TensorView& tensor : source.tensors()) writer.append({tensor.data, tensor.bytes});
+  writer.append(bytes_of(std::vector<float>(128, 1)));
+  writer.finish();
+
+  std::vector<std::string> remarks;
+  ModelLoadOptions options;
+  options.remark = [&](const std::string& remark) { remarks.push_back(remark); };
+  EXPECT_EQ(load_model(ModelFile::open(path_), options)->info().layers, layers);
+  EXPECT_EQ(remarks, std::vector<std::string>{path_.string() + ": layer " + std::to_string(layers) +
+                                              " and later ones (multi-token prediction) are not used"});
+  const std::vector<int32_t> ids{1, 2, 3, 4, 5};
+  ModelRunner with(path_, Arithmetic::exact, DType::f32);
+  ModelRunner without(shared_path(kFixture), Arithmetic::exact, DType::f32);
+  EXPECT_EQ(with.run(ids, 5), without.run(ids, 5));
+}
+
+// Files of R1 from early 2025 do not say how its 256 experts are grouped.
+TEST_F(DeepseekLayoutsTest, EightGroupsAreAssumedFor256Experts) {
+  const GgufFile source = GgufFile::open(shared_path(kFixture));
+  const int64_t copies = 256 / *source.find_u32("deepseek2.expert_count");
+  auto is_expert_part = [](const TensorView& tensor) {
+    return tensor.name.find("_exps.") != std::string::npos ||
+           tensor.name.find("ffn_gate_inp.") != std::string::npos ||
+           tensor.name.find("exp_probs_b") != std::string::npos;
+  };
+  auto write_repeated = [&](bool with_groups) {
+    GgufWriter writer(path_);
+    for (std::string_view key : source.keys()) {
+      if (key.find("expert_group") == key.npos && key != "deepseek2.expert_count") {
+        writer.copy(key, *source.find_value(key));
+      }
+    }
+    writer.set_u32("deepseek2.expert_count", 256);
+    if (with_groups) {
+      writer.set_u32("deepseek2.expert_group_count", 8);
+      writer.set_u32("deepseek2.expert_group_used_count", 4);
+    }
+    for (const TensorView& tensor : source.tensors()) {
+      std::vector<int64_t> shape(tensor.shape.begin(), tensor.shape.end());
+      if (is_expert_part(tensor)) shape[0] *= copies;
+      writer.declare_tensor(tensor.name, tensor.dtype, shape);
+    }
+    for (const TensorView& tensor : source.tensors()) {
+      const bool is_router = tensor.name.find("ffn_gate_inp.") != std::string::npos;
+      for (int64_t copy = 0; copy < (is_expert_part(tensor) ? copies : 1); ++copy) {
+        if (!is_router) {
+          writer.append({tensor.data, tensor.bytes});
+          continue;
+        }
+        // Copies that score differently, so that the groups decide.
+        std::vector<float> scaled(tensor.bytes / sizeof(float));
+        std::memcpy(scaled.data(), tensor.data, tensor.bytes);
+        for (float& value : scaled) value *= 1 + 0.03F * static_cast<float>(copy);
+        writer.append(bytes_of(scaled));
+      }
+    }
+    writer.finish();
+  };
+  const std::vector<int32_t> ids{1, 2, 3, 4, 5, 6, 7, 8};
+  write_repeated(true);
+  const std::vector<float> stated = ModelRunner(path_, Arithmetic::exact, DType::f32).run(ids, 8);
+  write_repeated(false);
+  std::vector<std::string> remarks;
+  ModelLoadOptions options;
+  options.remark = [&](const std::string& remark) { remarks.push_back(remark); };
+  load_model(ModelFile::open(path_), options);
+  EXPECT_EQ(remarks, std::vector<std::string>{
+                         path_.string() +
+                         ": deepseek2.expert_group_count: is missing: 8 groups of experts, 4 of them used, "
+                         "are assumed"});
+  EXPECT_EQ(ModelRunner(path_, Arithmetic::exact, DType::f32).run(ids, 8), stated);
+}
+
 TEST_F(DeepseekLayoutsTest, OtherGatingFunctionsAreRefused) {
   write([](std::string_view key) { return key.find("expert_gating_func") == key.npos; });
   EXPECT_THROW(load_model(ModelFile::open(path_)), Error);
