@@ -70,6 +70,8 @@ struct AttentionShape {
   size_t value_block_bytes = 0, value_token_bytes = 0, value_head_bytes = 0;
 };
 
+struct TrainingKernels;
+
 struct KernelTable {
   std::string_view name;  // "scalar", "avx2", "avx512"
 
@@ -111,6 +113,8 @@ struct KernelTable {
   int64_t (*multiply_peak)(int64_t rounds);
   /// Reads `words` 64-bit words; returns their sum (so that they are read).
   uint64_t (*read_peak)(const uint64_t* data, size_t words);
+
+  const TrainingKernels* training;  // kernels/training.h
 };
 
 /// Outputs are worked on in panels of this many; thread splits fall on multiples of it.

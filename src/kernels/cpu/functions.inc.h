@@ -1,5 +1,6 @@
 // The functions every instruction set defines (kernels.h says what each does). Included inside a namespace.
 extern const KernelTable table;
+extern const TrainingKernels training;  // kernels/training.h
 
 void quantise_rows(const float* x, int64_t rows, int64_t columns, int64_t stride, const QuantisedRows& out);
 void matmul_quantised(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const QuantisedRows& x,

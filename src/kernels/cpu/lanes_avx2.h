@@ -127,6 +127,9 @@ inline F32x16 abs(F32x16 a) {
   const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
   return {_mm256_and_ps(a.lo, magnitude), _mm256_and_ps(a.hi, magnitude)};
 }
+inline F32x16 square_root(F32x16 a) {
+  return {_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)};
+}
 template <int kBits>
 inline I32x16 shift_left(I32x16 a) {
   return {_mm256_slli_epi32(a.lo, kBits), _mm256_slli_epi32(a.hi, kBits)};

@@ -107,6 +107,9 @@ inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
 inline F32x16 abs(F32x16 a) {
   return {_mm512_abs_ps(a.v)};
 }
+inline F32x16 square_root(F32x16 a) {
+  return {_mm512_sqrt_ps(a.v)};
+}
 template <int kBits>
 inline I32x16 shift_left(I32x16 a) {
   return {_mm512_slli_epi32(a.v, kBits)};

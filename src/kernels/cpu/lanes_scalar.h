@@ -115,6 +115,11 @@ inline F32x16 abs(const F32x16& a) {
   for (int i = 0; i < 16; i++) r.v[i] = std::fabs(a.v[i]);
   return r;
 }
+inline F32x16 square_root(const F32x16& a) {
+  F32x16 r;
+  for (int i = 0; i < 16; i++) r.v[i] = std::sqrt(a.v[i]);
+  return r;
+}
 template <int kBits>
 inline I32x16 shift_left(const I32x16& a) {
   I32x16 r;

@@ -15,6 +15,7 @@ const KernelTable table = {
     .store_row = store_row,
     .multiply_peak = multiply_peak,
     .read_peak = read_peak,
+    .training = &training,
 };
 
 }  // namespace r1::kernels::scalar

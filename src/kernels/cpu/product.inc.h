@@ -1,0 +1,182 @@
+// TrainingKernels::product for any instruction set. Included after lanes_*.h; the includer defines
+//   kTileRows     rows of C whose block sums stay in registers (a multiple of 4)
+//   kTileVectors  vectors of 16 columns of C beside them
+//
+// The usual three levels (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008): a
+// panel of B, kProductDepth × kProductColumns, is packed once and stays in L2; parts of A are packed to
+// kTileRows-wide strips that stay in L1.
+
+namespace r1::kernels {
+namespace {
+
+constexpr int64_t kBlock = 32;  // k of one chain of the sum
+constexpr int64_t kTileColumns = 16 * kTileVectors;
+static_assert(kProductRows % kTileRows == 0 && kProductColumns % kTileColumns == 0);
+
+/// packed[k][kTileColumns] strips of B; columns past the end are zero.
+inline void pack_b(const Product& p, int64_t first_depth, int64_t depth, int64_t first_column,
+                   int64_t columns, float* packed) {
+  for (int64_t strip = 0; strip < columns; strip += kTileColumns) {
+    float* const out = packed + strip * depth;
+    for (int64_t vector = 0; vector < kTileColumns; vector += 16) {
+      const int64_t left = columns - strip - vector;
+      const float* const source =
+          p.b + first_depth * p.b_depth + (first_column + strip + vector) * p.b_column;
+      float* const target = out + vector;
+      if (left <= 0) {
+        for (int64_t k = 0; k < depth; k++) store(target + k * kTileColumns, broadcast(0.0F));
+      } else if (p.b_column == 1) {
+        const int count = left < 16 ? static_cast<int>(left) : 16;
+        for (int64_t k = 0; k < depth; k++) {
+          const float* const row = source + k * p.b_depth;
+          store(target + k * kTileColumns, count == 16 ? load(row) : load_partial(row, count));
+        }
+      } else {
+        int64_t k = 0;
+        if (left >= 16) {
+          for (; k + 16 <= depth; k += 16) {
+            alignas(64) float turned[256];
+            transpose(source + k, p.b_column, turned);
+            for (int64_t i = 0; i < 16; i++) store(target + (k + i) * kTileColumns, load(turned + 16 * i));
+          }
+        }
+        for (; k < depth; k++) {
+          for (int64_t j = 0; j < 16; j++)
+            target[k * kTileColumns + j] = j < left ? source[k * p.b_depth + j * p.b_column] : 0.0F;
+        }
+      }
+    }
+  }
+}
+
+/// packed[k][kTileRows] strips of A; rows past the end are zero.
+inline void pack_a(const Product& p, int64_t first_row, int64_t rows, int64_t first_depth, int64_t depth,
+                   float* packed) {
+  if (p.a_row == 1) {
+    for (int64_t strip = 0; strip < rows; strip += kTileRows) {
+      const int64_t count = rows - strip < kTileRows ? rows - strip : kTileRows;
+      const float* const source = p.a + first_row + strip + first_depth * p.a_depth;
+      float* const out = packed + strip * depth;
+      for (int64_t k = 0; k < depth; k++) {
+        const float* const from = source + k * p.a_depth;
+        for (int64_t i = 0; i < kTileRows; i++) out[k * kTileRows + i] = i < count ? from[i] : 0.0F;
+      }
+    }
+    return;
+  }
+  const float* const source = p.a + first_row * p.a_row + first_depth * p.a_depth;
+  for (int64_t sixteen = 0; sixteen < rows; sixteen += 16) {
+    const int64_t present = rows - sixteen;
+    // Pieces of four rows, which strips are made of.
+    int64_t k = 0;
+    if (present >= 16) {
+      for (; k + 16 <= depth; k += 16) {
+        alignas(64) float turned[256];
+        transpose(source + sixteen * p.a_row + k, p.a_row, turned);
+        for (int64_t piece = 0; piece < 4; piece++) {
+          const int64_t row = sixteen + 4 * piece;
+          float* const out = packed + row / kTileRows * kTileRows * depth + row % kTileRows;
+          for (int64_t i = 0; i < 16; i++)
+            __builtin_memcpy(out + (k + i) * kTileRows, turned + 16 * i + 4 * piece, 16);
+        }
+      }
+    }
+    // Whole strips are filled: up to the next multiple of kTileRows behind the last row.
+    const int64_t strips_end = (rows + kTileRows - 1) / kTileRows * kTileRows;
+    const int64_t end = sixteen + 16 < strips_end ? sixteen + 16 : strips_end;
+    for (int64_t row = sixteen; row < end; row++) {
+      float* const out = packed + row / kTileRows * kTileRows * depth + row % kTileRows;
+      for (int64_t at = k; at < depth; at++)
+        out[at * kTileRows] = row < rows ? source[row * p.a_row + at * p.a_depth] : 0.0F;
+    }
+    if (sixteen + 16 >= rows) {
+      for (int64_t row = end; row < strips_end; row++) {
+        float* const out = packed + row / kTileRows * kTileRows * depth + row % kTileRows;
+        for (int64_t at = 0; at < depth; at++) out[at * kTileRows] = 0.0F;
+      }
+    }
+  }
+}
+
+/// kTileRows × kTileColumns of C, from packed strips, in blocks of kBlock.
+[[gnu::noinline]] void multiply_tile(const float* a, const float* b, int64_t depth, float* c, int64_t c_row,
+                                     bool from_zero) {
+  for (int64_t begin = 0; begin < depth; begin += kBlock) {
+    const int64_t end = begin + kBlock < depth ? begin + kBlock : depth;
+    F32x16 sums[kTileRows][kTileVectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileRows; i++) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; v++) sums[i][v] = broadcast(0.0F);
+    }
+    for (int64_t k = begin; k < end; k++) {
+      F32x16 column[kTileVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; v++) column[v] = load(b + k * kTileColumns + 16 * v);
+#pragma GCC unroll 16
+      for (int i = 0; i < kTileRows; i++) {
+        const F32x16 factor = broadcast(a[k * kTileRows + i]);
+#pragma GCC unroll 4
+        for (int v = 0; v < kTileVectors; v++) sums[i][v] = fma(column[v], factor, sums[i][v]);
+      }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileRows; i++) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; v++) {
+        float* const place = c + i * c_row + 16 * v;
+        store(place, (from_zero ? broadcast(0.0F) : load(place)) + sums[i][v]);
+      }
+    }
+    from_zero = false;
+  }
+}
+
+inline void product_body(const Product& p, int64_t row_begin, int64_t row_end, int64_t column_begin,
+                         int64_t column_end, std::byte* scratch) {
+  auto* const packed_b = reinterpret_cast<float*>(scratch);
+  float* const packed_a = packed_b + kProductDepth * kProductColumns;
+  alignas(64) float edge[kTileRows * kTileColumns];
+  if (p.depth == 0 && !p.accumulate) {
+    for (int64_t i = row_begin; i < row_end; i++)
+      for (int64_t j = column_begin; j < column_end; j++) p.c[i * p.c_row + j] = 0.0F;
+  }
+  for (int64_t column = column_begin; column < column_end; column += kProductColumns) {
+    const int64_t columns = column_end - column < kProductColumns ? column_end - column : kProductColumns;
+    for (int64_t first_depth = 0; first_depth < p.depth; first_depth += kProductDepth) {
+      const int64_t depth = p.depth - first_depth < kProductDepth ? p.depth - first_depth : kProductDepth;
+      const bool from_zero = first_depth == 0 && !p.accumulate;
+      pack_b(p, first_depth, depth, column, columns, packed_b);
+      for (int64_t row = row_begin; row < row_end; row += kProductRows) {
+        const int64_t rows = row_end - row < kProductRows ? row_end - row : kProductRows;
+        pack_a(p, row, rows, first_depth, depth, packed_a);
+        for (int64_t j = 0; j < columns; j += kTileColumns) {
+          const float* const b = packed_b + j * depth;
+          for (int64_t i = 0; i < rows; i += kTileRows) {
+            const float* const a = packed_a + i * depth;
+            float* const c = p.c + (row + i) * p.c_row + column + j;
+            const int64_t tile_rows = rows - i < kTileRows ? rows - i : kTileRows;
+            const int64_t tile_columns = columns - j < kTileColumns ? columns - j : kTileColumns;
+            if (tile_rows == kTileRows && tile_columns == kTileColumns) {
+              multiply_tile(a, b, depth, c, p.c_row, from_zero);
+              continue;
+            }
+            for (int64_t r = 0; r < kTileRows; r++) {
+              for (int64_t s = 0; s < kTileColumns; s++) {
+                const bool inside = r < tile_rows && s < tile_columns && !from_zero;
+                edge[r * kTileColumns + s] = inside ? c[r * p.c_row + s] : 0.0F;
+              }
+            }
+            multiply_tile(a, b, depth, edge, kTileColumns, from_zero);
+            for (int64_t r = 0; r < tile_rows; r++)
+              __builtin_memcpy(c + r * p.c_row, edge + r * kTileColumns,
+                               static_cast<size_t>(tile_columns) * sizeof(float));
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace r1::kernels

@@ -1,0 +1,34 @@
+#include "kernels/training.h"
+
+#include "kernels/cpu/functions.h"
+#include "kernels/cpu/lanes_scalar.h"
+// The shared bodies, compiled for this instruction set.
+#include "kernels/cpu/exp.inc.h"
+#include "kernels/cpu/vector.inc.h"
+//
+#include "kernels/cpu/training.inc.h"
+
+namespace r1::kernels {
+namespace {
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 1;
+}  // namespace
+}  // namespace r1::kernels
+
+#include "kernels/cpu/product.inc.h"
+
+namespace r1::kernels::scalar {
+
+const TrainingKernels training = {
+    .product = product_body,
+    .rms_norm_backward = rms_norm_backward_body,
+    .swiglu_backward = swiglu_backward_body,
+    .exponentials = exponentials_body,
+    .softmax_backward = softmax_backward_body,
+    .log_sum_exp = log_sum_exp_body,
+    .dot = dot_body,
+    .scale = scale_body,
+    .adam = adam_body,
+};
+
+}  // namespace r1::kernels::scalar
