@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
   add_convert_command(app);
   add_quantize_command(app);
   add_hub_commands(app);
+  add_train_tokenizer_command(app);
+  add_data_commands(app);
   add_debug_commands(app);
   try {
     std::vector<std::string> arguments = normalise_arguments(argc, argv);
