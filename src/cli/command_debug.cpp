@@ -205,6 +205,8 @@ void add_debug_commands(CLI::App& app) {
   command->add_option("--tokenizer", synth->tokenizer, "hub directory whose tokenizer the file gets");
   command->add_option("--type", synth->synth.type, "type or mixture of the weights");
   command->add_option("--seed", synth->synth.seed, "seed of the weights");
+  command->add_option("--period", synth->synth.period,
+                      "a model whose text repeats itself after so many tokens; 0: random");
   command->callback([synth] {
     if (!synth->tokenizer.empty()) synth->synth.tokenizer = synth->tokenizer;
     write_synthetic_gguf(synth->shape, synth->out, synth->synth);

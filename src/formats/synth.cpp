@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -16,6 +17,7 @@
 #include "formats/quantise_policy.h"
 #include "formats/random_blocks.h"
 #include "formats/tokenizer_metadata.h"
+#include "tensor/codec.h"
 
 namespace r1 {
 namespace {
@@ -171,17 +173,27 @@ std::vector<DType> tensor_types(const HubPlan& plan, const nlohmann::json& confi
   return types;
 }
 
-/// Fills the tensor piece by piece on all threads and appends it.
-void write_random_tensor(GgufWriter& writer, ThreadPool& pool, const TensorPlan& tensor, DType dtype,
-                         uint64_t seed) {
+/// Writes one row's stored bytes.
+using FillRow = std::function<void(int64_t row, std::span<std::byte> bytes)>;
+
+/// Rows with random weights; a row's draw depends on the tensor's name and the row's number alone.
+FillRow random_rows(const TensorPlan& tensor, DType dtype, uint64_t seed) {
   const int64_t columns = tensor.shape.back();
-  int64_t rows = 1;
-  for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) rows *= tensor.shape[i];
-  const size_t stride = row_bytes(dtype, columns);
   const float deviation =
       tensor.shape.size() > 1 ? 1.0F / std::sqrt(static_cast<float>(columns)) : 0.1F;  // biases
   uint64_t name_hash = 0;
   for (char character : tensor.name) name_hash = mix_bits(name_hash ^ static_cast<unsigned char>(character));
+  return [=](int64_t row, std::span<std::byte> bytes) {
+    fill_random_blocks(dtype, bytes, deviation, seed ^ name_hash, static_cast<uint64_t>(row));
+  };
+}
+
+/// Fills the tensor piece by piece on all threads and appends it.
+void write_tensor(GgufWriter& writer, ThreadPool& pool, const TensorPlan& tensor, DType dtype,
+                  const FillRow& fill) {
+  int64_t rows = 1;
+  for (size_t i = 0; i + 1 < tensor.shape.size(); ++i) rows *= tensor.shape[i];
+  const size_t stride = row_bytes(dtype, tensor.shape.back());
   constexpr int64_t kChunkBytes = int64_t{64} << 20;
   constexpr int64_t kPieceBytes = int64_t{1} << 18;
   const int64_t chunk_rows = std::max<int64_t>(1, kChunkBytes / static_cast<int64_t>(stride));
@@ -190,16 +202,65 @@ void write_random_tensor(GgufWriter& writer, ThreadPool& pool, const TensorPlan&
   for (int64_t first = 0; first < rows; first += chunk_rows) {
     const int64_t count = std::min(chunk_rows, rows - first);
     chunk.resize(static_cast<size_t>(count) * stride);
-    // A row's draw depends on its number alone.
     pool.parallel_for((count + piece_rows - 1) / piece_rows, [&](int64_t piece, int) {
       for (int64_t row = piece * piece_rows; row < std::min(count, (piece + 1) * piece_rows); ++row) {
-        fill_random_blocks(dtype, std::span(chunk).subspan(static_cast<size_t>(row) * stride, stride),
-                           deviation, seed ^ name_hash, static_cast<uint64_t>(first + row));
+        fill(first + row, std::span(chunk).subspan(static_cast<size_t>(row) * stride, stride));
       }
     });
     writer.append(chunk);
   }
 }
+
+/// How the rows of a model are made whose text repeats itself: the layers add nothing to the residual stream,
+/// and the output matrix's row of a token is the embedding of the token before it.
+class RepeatingRows {
+ public:
+  RepeatingRows(const HubPlan& plan, std::span<const DType> dtypes, const SynthOptions& options)
+      : period_(options.period) {
+    for (size_t i = 0; i < plan.tensors.size(); ++i) {
+      if (plan.tensors[i].name != "token_embd.weight") continue;
+      embedding_dtype_ = dtypes[i];
+      columns_ = plan.tensors[i].shape.back();
+      embedding_ = random_rows(plan.tensors[i], dtypes[i], options.seed);
+    }
+    if (plan.tied_embeddings || period_ < 1 || period_ > plan.vocabulary_size) {
+      throw_error(
+          ErrorKind::invalid_argument,
+          "period: expected 1 to the vocabulary's {} tokens of a model with an output matrix of its own, "
+          "found {}",
+          plan.vocabulary_size, plan.tied_embeddings ? "tied embeddings" : std::to_string(period_));
+    }
+    last_ = plan.vocabulary_size / period_ * period_;
+  }
+
+  /// Nothing for a tensor that is random as ever.
+  std::optional<FillRow> find(const std::string& name, DType dtype) const {
+    if (name.find("attn_output") != std::string::npos || name.find("ffn_down") != std::string::npos) {
+      return [](int64_t, std::span<std::byte> bytes) { std::fill(bytes.begin(), bytes.end(), std::byte{0}); };
+    }
+    if (name != "output.weight") return std::nullopt;
+    return [this, dtype](int64_t row, std::span<std::byte> bytes) {
+      std::vector<std::byte> stored(row_bytes(embedding_dtype_, columns_));
+      embedding_(before(row), stored);
+      std::vector<float> values(static_cast<size_t>(columns_));
+      dequantise_row(embedding_dtype_, stored.data(), values);
+      quantise_row(dtype, values, bytes.data());
+    };
+  }
+
+ private:
+  /// Tokens [k · period, (k + 1) · period) follow each other in a ring; those left over repeat themselves.
+  int64_t before(int64_t token) const {
+    if (token >= last_) return token;
+    return token % period_ == 0 ? token + period_ - 1 : token - 1;
+  }
+
+  int64_t period_;
+  int64_t last_ = 0;
+  int64_t columns_ = 0;
+  DType embedding_dtype_ = DType::f32;
+  FillRow embedding_;
+};
 
 }  // namespace
 
@@ -242,6 +303,8 @@ void write_synthetic_gguf(std::string_view shape, const std::filesystem::path& o
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     writer.declare_tensor(plan.tensors[i].name, dtypes[i], plan.tensors[i].shape);
   }
+  std::optional<RepeatingRows> repeating;
+  if (options.period != 0) repeating.emplace(plan, dtypes, options);
   ThreadPool pool(options.threads);
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     const TensorPlan& tensor = plan.tensors[i];
@@ -251,7 +314,10 @@ void write_synthetic_gguf(std::string_view shape, const std::filesystem::path& o
       const std::vector<float> ones(static_cast<size_t>(tensor.shape[0]), 1.0F);
       writer.append(std::as_bytes(std::span(ones)));
     } else {
-      write_random_tensor(writer, pool, tensor, dtypes[i], options.seed);
+      std::optional<FillRow> fill;
+      if (repeating) fill = repeating->find(tensor.name, dtypes[i]);
+      write_tensor(writer, pool, tensor, dtypes[i],
+                   fill ? *fill : random_rows(tensor, dtypes[i], options.seed));
     }
   }
   writer.finish();

@@ -22,6 +22,9 @@ struct SynthOptions {
   std::string type = "Q4_K_M";  // F32, F16, BF16, a plain quantised type, or a mixture (Q4_K_M …)
   uint64_t seed = 0;
   int threads = 0;  // 0: one for each core
+  /// Not 0: a model whose text repeats itself, each run of so many neighbouring ids in a ring, for measuring
+  /// prompt look-up. Same shapes and types, so the same work.
+  int64_t period = 0;
   /// Hub directory whose tokenizer the file gets; nothing: a small byte-level vocabulary, padded.
   std::optional<std::filesystem::path> tokenizer;
 };

@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
   int code = -1;
@@ -86,6 +87,20 @@ TEST_F(ProgramTest, TheSameSeedTellsTheSameStory) {
   const std::string first = r1(call + "7").out;
   EXPECT_EQ(r1(call + "7").out, first);
   EXPECT_NE(r1(call + "8").out, first);
+}
+
+TEST_F(ProgramTest, LooksUpTextThatRepeatsAndWritesTheSame) {
+  ASSERT_EQ(r1("debug synth tiny-qwen2 --period 16 --type Q8_0 " + path("m.gguf")).code, 0);
+  const std::string call = "run " + path("m.gguf") + " -no-cnv -p abc --temp 0 -n 64 --lookup ";
+  const Outcome plain = r1(call + "0");
+  const Outcome looked_up = r1(call + "5");
+  EXPECT_EQ(plain.code, 0) << plain.error;
+  EXPECT_EQ(looked_up.out, plain.out);
+  // Ring: bytes 0x60 to 0x6f are `abc…o.
+  EXPECT_THAT(plain.out, HasSubstr("abcdefghijklmno`abcdefghijklmno`abc"));
+  EXPECT_THAT(looked_up.error, HasSubstr("looked up"));
+  EXPECT_THAT(plain.error, Not(HasSubstr("looked up")));
+  expect_refused(r1("debug synth tiny-qwen2 --period 513 " + path("n.gguf")), "period: expected 1 to");
 }
 
 TEST_F(ProgramTest, RefusesWithOneLine) {
