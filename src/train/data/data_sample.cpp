@@ -1,0 +1,420 @@
+#include "train/data/data_sample.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "formats/json_file.h"
+
+namespace r1 {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::array<std::pair<DataFormat, std::string_view>, 8> kNames = {{
+    {DataFormat::automatic, "auto"},
+    {DataFormat::text, "text"},
+    {DataFormat::triple, "triple"},
+    {DataFormat::alpaca, "alpaca"},
+    {DataFormat::sharegpt, "sharegpt"},
+    {DataFormat::messages, "messages"},
+    {DataFormat::preference, "preference"},
+    {DataFormat::kto, "kto"},
+}};
+
+std::string describe(const ordered_json* value) {
+  if (value == nullptr) return "nothing";
+  if (value->is_null()) return "null";
+  return fmt::format("{} {}", value->type_name(), short_json(nlohmann::json(*value)));
+}
+
+/// The fields of one record, under the names of the format.
+class Fields {
+ public:
+  Fields(const Record& record, const ReadOptions& options) : record_(record), options_(options) {}
+
+  const std::string& place() const { return record_.place; }
+
+  const ordered_json* find(const std::string& name) const {
+    const auto own = options_.columns.find(name);
+    const auto found = record_.fields.find(own == options_.columns.end() ? name : own->second);
+    return found == record_.fields.end() || found->is_null() ? nullptr : &*found;
+  }
+  bool has(const std::string& name) const { return find(name) != nullptr; }
+
+  std::string text(const std::string& name) const {
+    const ordered_json* value = find(name);
+    if (value == nullptr || !value->is_string()) refuse(name, "a text", value);
+    return value->get<std::string>();
+  }
+  /// Absent and empty fields are the same where a table has a cell for every column.
+  std::string text_or_empty(const std::string& name) const { return has(name) ? text(name) : std::string(); }
+
+  const ordered_json& list(const std::string& name) const {
+    const ordered_json* value = find(name);
+    if (value == nullptr || !value->is_array()) refuse(name, "a list", value);
+    return *value;
+  }
+
+  /// true and false, also as texts of a table's cell.
+  bool truth(const std::string& name) const {
+    const ordered_json* value = find(name);
+    if (value != nullptr && value->is_boolean()) return value->get<bool>();
+    if (value != nullptr && value->is_string()) {
+      const std::string text = value->get<std::string>();
+      if (text == "true" || text == "True" || text == "1") return true;
+      if (text == "false" || text == "False" || text == "0") return false;
+    }
+    refuse(name, "true or false", value);
+  }
+
+  [[noreturn]] void refuse(const std::string& name, std::string_view expected,
+                           const ordered_json* found) const {
+    throw_error(ErrorKind::bad_file, "{}: field '{}': expected {}, found {} (fields: {})", place(), name,
+                expected, describe(found), names());
+  }
+
+  std::string names() const {
+    std::string names;
+    for (const auto& [key, value] : record_.fields.items()) names += (names.empty() ? "" : ", ") + key;
+    return names.empty() ? "none" : names;
+  }
+
+ private:
+  const Record& record_;
+  const ReadOptions& options_;
+};
+
+/// An answer as models write it: "<think>…</think>" in front is its reasoning.
+ChatMessage assistant(std::string content) {
+  ChatMessage message{.role = "assistant"};
+  constexpr std::string_view open = "<think>", close = "</think>";
+  const size_t end = content.find(close);
+  if (content.starts_with(open) && end != std::string::npos) {
+    std::string_view reasoning = std::string_view(content).substr(open.size(), end - open.size());
+    std::string_view answer = std::string_view(content).substr(end + close.size());
+    if (reasoning.starts_with('\n')) reasoning.remove_prefix(1);
+    if (reasoning.ends_with('\n')) reasoning.remove_suffix(1);
+    for (int i = 0; i < 2 && answer.starts_with('\n'); ++i) answer.remove_prefix(1);
+    message.reasoning_content = std::string(reasoning);
+    content = std::string(answer);
+  }
+  message.content = std::move(content);
+  return message;
+}
+
+void add_system(const Fields& fields, DataSample& sample) {
+  const std::string system = fields.text_or_empty("system");
+  if (!system.empty()) sample.messages.push_back({.role = "system", .content = system});
+}
+
+/// Earlier turns: [[question, answer], …] or [{"question": …, "answer": …}, …].
+void add_history(const Fields& fields, DataSample& sample) {
+  if (!fields.has("history")) return;
+  const ordered_json& list = fields.list("history");
+  for (size_t i = 0; i < list.size(); ++i) {
+    const ordered_json& turn = list[i];
+    const ordered_json* question = nullptr;
+    const ordered_json* answer = nullptr;
+    if (turn.is_array() && turn.size() == 2) {
+      question = &turn[0], answer = &turn[1];
+    } else if (turn.is_object() && turn.contains("question") && turn.contains("answer")) {
+      question = &turn["question"], answer = &turn["answer"];
+    }
+    if (question == nullptr || !question->is_string() || !answer->is_string()) {
+      fields.refuse(fmt::format("history[{}]", i), "[question, answer] or {question, answer}, both texts",
+                    &turn);
+    }
+    sample.messages.push_back({.role = "user", .content = question->get<std::string>()});
+    sample.messages.push_back(assistant(answer->get<std::string>()));
+  }
+}
+
+void add_user(std::string text, const std::string& field, const Fields& fields, DataSample& sample) {
+  if (text.empty()) fields.refuse(field, "a text", nullptr);
+  sample.messages.push_back({.role = "user", .content = std::move(text)});
+}
+
+void add_alpaca_prompt(const Fields& fields, DataSample& sample) {
+  add_system(fields, sample);
+  add_history(fields, sample);
+  const std::string input = fields.text_or_empty("input");
+  const std::string instruction = fields.text("instruction");
+  add_user(input.empty()         ? instruction
+           : instruction.empty() ? input
+                                 : instruction + "\n" + input,
+           "instruction", fields, sample);
+}
+
+void add_triple_prompt(const Fields& fields, DataSample& sample) {
+  add_system(fields, sample);
+  add_history(fields, sample);
+  add_user(fields.text("question"), "question", fields, sample);
+}
+
+ChatMessage sharegpt_message(const ordered_json& entry, const std::string& where, const Fields& fields) {
+  if (!entry.is_object() || !entry.contains("from") || !entry["from"].is_string()) {
+    fields.refuse(where, "an object with \"from\" and \"value\"", &entry);
+  }
+  if (!entry.contains("value") || !entry["value"].is_string()) {
+    fields.refuse(where + ".value", "a text", entry.contains("value") ? &entry["value"] : nullptr);
+  }
+  const std::string from = entry["from"].get<std::string>(), value = entry["value"].get<std::string>();
+  if (from == "human" || from == "user") return {.role = "user", .content = value};
+  if (from == "gpt" || from == "assistant" || from == "model") return assistant(value);
+  if (from == "system") return {.role = "system", .content = value};
+  if (from == "observation" || from == "tool") return {.role = "tool", .content = value};
+  if (from == "function_call") {
+    ChatMessage message{.role = "assistant"};
+    ordered_json calls = ordered_json::parse(value, nullptr, false);
+    if (calls.is_object()) calls = ordered_json::array({calls});
+    if (calls.is_array()) {
+      for (const ordered_json& call : calls) {
+        if (!call.is_object() || !call.contains("name") || !call["name"].is_string()) {
+          calls = ordered_json();
+          break;
+        }
+        const ordered_json arguments = call.value("arguments", ordered_json::object());
+        message.tool_calls.push_back(
+            {"", call["name"].get<std::string>(),
+             arguments.is_string() ? arguments.get<std::string>() : arguments.dump()});
+      }
+    }
+    if (!calls.is_array() || calls.empty()) {
+      fields.refuse(where + ".value", "JSON {\"name\": …, \"arguments\": …} or a list of them",
+                    &entry["value"]);
+    }
+    return message;
+  }
+  fields.refuse(where + ".from", "human, gpt, system, function_call, observation or tool", &entry["from"]);
+}
+
+ChatMessage openai_message(const ordered_json& entry, const std::string& where, const Fields& fields) {
+  ChatMessage message;
+  try {
+    message = ChatMessage::from_json(entry);
+  } catch (const Error& error) {
+    throw_error(ErrorKind::bad_file, "{}: field '{}': {}", fields.place(), where, error.what());
+  }
+  static constexpr std::array<std::string_view, 5> roles = {"system", "user", "assistant", "tool",
+                                                            "developer"};
+  if (std::find(roles.begin(), roles.end(), message.role) == roles.end()) {
+    fields.refuse(where + ".role", "system, user, assistant or tool", &entry["role"]);
+  }
+  if (message.role == "developer") message.role = "system";  // OpenAI's later name
+  if (message.role != "assistant" || !message.content) return message;
+  if (message.reasoning_content) return message;
+  ChatMessage split = assistant(*message.content);
+  message.content = std::move(split.content);
+  message.reasoning_content = std::move(split.reasoning_content);
+  return message;
+}
+
+void add_tools(const Fields& fields, DataSample& sample) {
+  const ordered_json* tools = fields.find("tools");
+  if (tools == nullptr) return;
+  ordered_json list = *tools;
+  if (list.is_string()) {  // sharegpt keeps JSON as a text
+    if (list.get<std::string>().empty()) return;
+    list = ordered_json::parse(list.get<std::string>(), nullptr, false);
+  }
+  if (!list.is_array()) fields.refuse("tools", "a list of tools, or its JSON text", tools);
+  if (!list.empty()) sample.tools = std::move(list);
+}
+
+void add_list(const Fields& fields, const std::string& name, bool openai, DataSample& sample) {
+  const ordered_json& list = fields.list(name);
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string where = fmt::format("{}[{}]", name, i);
+    sample.messages.push_back(openai ? openai_message(list[i], where, fields)
+                                     : sharegpt_message(list[i], where, fields));
+  }
+  add_tools(fields, sample);
+}
+
+/// The turns before an answer, in whichever form they are.
+void add_prompt(const Fields& fields, DataSample& sample) {
+  if (fields.has("conversations")) {
+    add_system(fields, sample);
+    return add_list(fields, "conversations", false, sample);
+  }
+  if (fields.has("messages")) return add_list(fields, "messages", true, sample);
+  if (fields.has("instruction")) return add_alpaca_prompt(fields, sample);
+  if (fields.has("question")) return add_triple_prompt(fields, sample);
+  const ordered_json* prompt = fields.find("prompt");
+  if (prompt == nullptr) {
+    fields.refuse("prompt",
+                  "a text or a list of messages (or conversations, messages, instruction, question)",
+                  nullptr);
+  }
+  if (prompt->is_array()) return add_list(fields, "prompt", true, sample);
+  add_system(fields, sample);
+  add_history(fields, sample);
+  add_user(fields.text("prompt"), "prompt", fields, sample);
+}
+
+/// chosen, rejected: a text, a message of either form, or messages of which the last is the answer.
+ChatMessage read_answer(const Fields& fields, const std::string& name) {
+  const ordered_json* value = fields.find(name);
+  if (value != nullptr && value->is_array() && !value->empty()) value = &value->back();
+  ChatMessage message;
+  if (value != nullptr && value->is_string()) {
+    message = assistant(value->get<std::string>());
+  } else if (value != nullptr && value->is_object()) {
+    message = value->contains("from") ? sharegpt_message(*value, name, fields)
+                                      : openai_message(*value, name, fields);
+  } else {
+    fields.refuse(name, "a text or an assistant's message", value);
+  }
+  if (message.role != "assistant") fields.refuse(name, "an assistant's message", value);
+  return message;
+}
+
+/// Published pairs without a prompt have it as the first messages of both answers.
+void add_shared_prompt(const Fields& fields, DataSample& sample) {
+  const ordered_json &chosen = fields.list("chosen"), &rejected = fields.list("rejected");
+  if (chosen.size() < 2 || chosen.size() != rejected.size() ||
+      !std::equal(chosen.begin(), chosen.end() - 1, rejected.begin())) {
+    fields.refuse("chosen", "a prompt beside it, or messages that are those of 'rejected' but for the last",
+                  &chosen);
+  }
+  for (size_t i = 0; i + 1 < chosen.size(); ++i) {
+    sample.messages.push_back(openai_message(chosen[i], fmt::format("chosen[{}]", i), fields));
+  }
+}
+
+DataFormat detect(const Fields& fields) {
+  if (fields.has("chosen") || fields.has("rejected")) return DataFormat::preference;
+  if (fields.has("kto_tag") || fields.has("label")) return DataFormat::kto;
+  if (fields.has("messages")) return DataFormat::messages;
+  if (fields.has("conversations")) return DataFormat::sharegpt;
+  if (fields.has("instruction")) return DataFormat::alpaca;
+  if (fields.has("question")) return DataFormat::triple;
+  if (fields.has("text")) return DataFormat::text;
+  throw_error(
+      ErrorKind::bad_file,
+      "{}: expected one of the fields question, instruction, messages, conversations, chosen, label or "
+      "text, found {}",
+      fields.place(), fields.names());
+}
+
+void check_turns(const DataSample& sample, bool ends_with_assistant) {
+  const std::vector<ChatMessage>& messages = sample.messages;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const std::string& role = messages[i].role;
+    const std::string before = i == 0 ? "the start" : messages[i - 1].role;
+    const bool fits = role == "system" ? before == "the start"
+                      : role == "user" ? before != "user" && before != "tool"
+                      : role == "assistant"
+                          ? before == "user" || before == "tool"
+                          : before == "tool" || (i > 0 && !messages[i - 1].tool_calls.empty());
+    if (!fits) {
+      throw_error(ErrorKind::bad_file, "{}: turn {}: expected {}, found {} behind {}", sample.place, i + 1,
+                  before == "user" || before == "tool" ? "assistant" : "user", role, before);
+    }
+    if (role == "user" && (!messages[i].content || messages[i].content->empty())) {
+      throw_error(ErrorKind::bad_file, "{}: turn {}: expected text of the user, found none", sample.place,
+                  i + 1);
+    }
+  }
+  const std::string last = messages.empty() ? "nothing" : messages.back().role;
+  if (ends_with_assistant ? last != "assistant" : last != "user" && last != "tool") {
+    throw_error(ErrorKind::bad_file, "{}: last turn: expected {}, found {}", sample.place,
+                ends_with_assistant ? "assistant" : "user (the answers stand apart)", last);
+  }
+}
+
+}  // namespace
+
+DataFormat data_format_from_name(std::string_view name) {
+  std::string known;
+  for (const auto& [format, text] : kNames) {
+    if (text == name) return format;
+    known += (known.empty() ? "" : ", ") + std::string(text);
+  }
+  throw_error(ErrorKind::invalid_argument, "format: expected one of {}, found '{}'", known, name);
+}
+
+std::string_view name_of(DataFormat format) {
+  return std::find_if(kNames.begin(), kNames.end(), [&](const auto& entry) { return entry.first == format; })
+      ->second;
+}
+
+DataSample make_data_sample(const Record& record, const ReadOptions& options) {
+  const Fields fields(record, options);
+  DataSample sample;
+  sample.place = record.place;
+  sample.format = options.format == DataFormat::automatic ? detect(fields) : options.format;
+  switch (sample.format) {
+    case DataFormat::text:
+      sample.text = fields.text("text");
+      if (sample.text.empty()) fields.refuse("text", "a text", nullptr);
+      return sample;
+    case DataFormat::preference: {
+      const bool alone = !fields.has("prompt") && !fields.has("conversations") && !fields.has("messages") &&
+                         !fields.has("instruction") && !fields.has("question") && fields.has("chosen") &&
+                         fields.find("chosen")->is_array();
+      if (alone) {
+        add_shared_prompt(fields, sample);
+      } else {
+        add_prompt(fields, sample);
+      }
+      sample.chosen = read_answer(fields, "chosen");
+      sample.rejected = read_answer(fields, "rejected");
+      check_turns(sample, false);
+      return sample;
+    }
+    case DataFormat::kto:
+      sample.desirable = fields.truth(fields.has("kto_tag") ? "kto_tag" : "label");
+      add_prompt(fields, sample);
+      if (fields.has("completion")) {
+        sample.messages.push_back(read_answer(fields, "completion"));
+      } else if (fields.has("instruction")) {
+        sample.messages.push_back(assistant(fields.text("output")));
+      } else if (fields.has("question")) {
+        sample.messages.push_back(assistant(fields.text("answer")));
+        if (fields.has("think")) sample.messages.back().reasoning_content = fields.text("think");
+      }
+      break;
+    case DataFormat::alpaca:
+      add_alpaca_prompt(fields, sample);
+      sample.messages.push_back(assistant(fields.text("output")));
+      break;
+    case DataFormat::triple:
+      add_triple_prompt(fields, sample);
+      sample.messages.push_back(assistant(fields.text("answer")));
+      if (fields.has("think")) sample.messages.back().reasoning_content = fields.text("think");
+      break;
+    case DataFormat::sharegpt:
+      add_system(fields, sample);
+      add_list(fields, "conversations", false, sample);
+      break;
+    case DataFormat::messages:
+      add_list(fields, "messages", true, sample);
+      break;
+    case DataFormat::automatic:
+      break;
+  }
+  check_turns(sample, true);
+  return sample;
+}
+
+void read_data_samples(const std::filesystem::path& path, const ReadOptions& options,
+                       const std::function<void(DataSample)>& emit, const BadLine& bad) {
+  read_records(
+      path,
+      [&](const Record& record) {
+        DataSample sample;
+        try {
+          sample = make_data_sample(record, options);
+        } catch (const Error& error) {
+          if (!bad) throw;
+          bad(error.what());
+          return;
+        }
+        emit(std::move(sample));
+      },
+      bad);
+}
+
+}  // namespace r1

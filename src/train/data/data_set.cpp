@@ -1,0 +1,144 @@
+#include "train/data/data_set.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace r1 {
+namespace {
+
+bool is_pair_stage(TrainingStage stage) {
+  return stage == TrainingStage::dpo || stage == TrainingStage::orpo || stage == TrainingStage::reward;
+}
+
+void check_format(const DataSample& sample, TrainingStage stage) {
+  std::string_view expected;
+  if (is_pair_stage(stage)) {
+    if (sample.format != DataFormat::preference) expected = "a preference pair (chosen, rejected)";
+  } else if (stage == TrainingStage::kto) {
+    if (sample.format != DataFormat::kto) expected = "a labelled answer (kto: label or kto_tag)";
+  } else if (stage == TrainingStage::pretrain) {
+    if (sample.format != DataFormat::text) expected = "text";
+  } else if (sample.format == DataFormat::preference || sample.format == DataFormat::kto) {
+    expected = "a conversation or text";
+  }
+  if (!expected.empty()) {
+    throw_error(ErrorKind::bad_file, "{}: expected {}, found the form '{}'", sample.place, expected,
+                name_of(sample.format));
+  }
+}
+
+/// Whether the sample stays. A cut sample keeps its beginning.
+bool fit(TrainingSample& sample, bool is_text, const DataOptions& options, DataSet& data) {
+  if (is_text && options.stage == TrainingStage::pretrain) return true;
+  bool too_long = false;
+  for (TokenSequence* sequence : {&sample.sequence, &sample.rejected}) {
+    const auto length = static_cast<int64_t>(sequence->tokens.size());
+    if (length <= options.sequence_length) continue;
+    if (options.long_samples == LongSamples::refuse) {
+      throw_error(
+          ErrorKind::context_overflow,
+          "{}: {} tokens, expected at most {} (the sequence length; long samples may also be dropped or "
+          "cut)",
+          sample.source, length, options.sequence_length);
+    }
+    too_long = true;
+    sequence->tokens.resize(static_cast<size_t>(options.sequence_length));
+    sequence->trained.resize(static_cast<size_t>(options.sequence_length));
+  }
+  if (!too_long) return true;
+  const bool nothing_left = std::find(sample.sequence.trained.begin(), sample.sequence.trained.end(), 1) ==
+                            sample.sequence.trained.end();
+  if (options.long_samples == LongSamples::drop || nothing_left) {
+    ++data.dropped;
+    return false;
+  }
+  ++data.cut;
+  return true;
+}
+
+}  // namespace
+
+void DataSet::recount() {
+  tokens = trained_tokens = 0;
+  for (const TrainingSample& sample : samples) {
+    for (const TokenSequence* sequence : {&sample.sequence, &sample.rejected}) {
+      tokens += static_cast<int64_t>(sequence->tokens.size());
+      trained_tokens += std::count(sequence->trained.begin(), sequence->trained.end(), 1);
+    }
+  }
+}
+
+DataSet DataSet::split_off(double share, uint64_t seed) {
+  if (!(share >= 0 && share < 1)) {
+    throw_error(ErrorKind::invalid_argument, "evaluation share: expected 0 or more and less than 1, found {}",
+                share);
+  }
+  DataSet taken;
+  taken.sequence_length = sequence_length;
+  if (share == 0 || samples.size() < 2) return taken;
+  const auto wanted = std::clamp<size_t>(
+      static_cast<size_t>(share * static_cast<double>(samples.size()) + 0.5), 1, samples.size() - 1);
+  std::vector<std::pair<uint64_t, size_t>> order;
+  for (size_t i = 0; i < samples.size(); ++i) order.emplace_back(random_bits(seed, i), i);
+  std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end());
+  std::vector<uint8_t> is_taken(samples.size(), 0);
+  for (size_t i = 0; i < wanted; ++i) is_taken[order[i].second] = 1;
+  std::vector<TrainingSample> kept;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    (is_taken[i] != 0 ? taken.samples : kept).push_back(std::move(samples[i]));
+  }
+  samples = std::move(kept);
+  recount();
+  taken.recount();
+  return taken;
+}
+
+DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
+                      const std::function<void(int64_t, int64_t)>& progress) {
+  if (options.sequence_length < 2) {
+    throw_error(ErrorKind::invalid_argument, "sequence length: expected at least 2, found {}",
+                options.sequence_length);
+  }
+  if (options.files.empty()) throw_error(ErrorKind::invalid_argument, "data: expected a file, found none");
+  std::vector<DataSample> read;
+  for (const std::string& file : options.files) {
+    read_data_samples(file, options.read, [&](DataSample sample) {
+      check_format(sample, options.stage);
+      read.push_back(std::move(sample));
+      if (progress && read.size() % 4096 == 0) progress(static_cast<int64_t>(read.size()), 0);
+    });
+  }
+  DataSet data;
+  data.sequence_length = options.sequence_length;
+  constexpr size_t kPiece = 64;
+  std::vector<std::vector<TrainingSample>> rendered(read.size());
+  for (size_t start = 0; start < read.size(); start += kPiece * 64) {
+    const size_t end = std::min(read.size(), start + kPiece * 64);
+    pool.parallel_for(static_cast<int64_t>((end - start + kPiece - 1) / kPiece), [&](int64_t piece, int) {
+      const size_t first = start + static_cast<size_t>(piece) * kPiece;
+      for (size_t i = first; i < std::min(end, first + kPiece); ++i) {
+        rendered[i] = renderer.render(read[i], options.turns);
+      }
+    });
+    if (progress) progress(static_cast<int64_t>(end), static_cast<int64_t>(read.size()));
+  }
+  for (size_t i = 0; i < read.size(); ++i) {
+    for (TrainingSample& sample : rendered[i]) {
+      if (fit(sample, read[i].format == DataFormat::text, options, data))
+        data.samples.push_back(std::move(sample));
+    }
+    rendered[i].clear();
+  }
+  if (data.samples.empty()) {
+    throw_error(ErrorKind::bad_file, "{}: expected at least one sample, found none{}", options.files.front(),
+                data.dropped > 0
+                    ? fmt::format(" ({} are longer than {} tokens)", data.dropped, options.sequence_length)
+                    : "");
+  }
+  data.recount();
+  return data;
+}
+
+}  // namespace r1

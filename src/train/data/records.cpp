@@ -1,0 +1,247 @@
+#include "train/data/records.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "formats/json_file.h"
+
+namespace r1 {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr int kMaximumDepth = 64;
+
+/// What can stand in the way of a line; thrown inside, caught per record.
+struct Bad {
+  std::string message;
+};
+
+ordered_json parse_object(std::string_view text, const std::string& place) {
+  ordered_json value;
+  std::string problem;
+  try {
+    value = ordered_json::parse(text, [&](int depth, ordered_json::parse_event_t, ordered_json&) {
+      if (depth > kMaximumDepth)
+        throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMaximumDepth)};
+      return true;
+    });
+  } catch (const ordered_json::parse_error& error) {
+    throw Bad{
+        fmt::format("{}: no sound JSON at byte {}: {}", place, error.byte,
+                    std::string_view(error.what()).substr(std::string_view(error.what()).rfind(": ") + 2))};
+  }
+  if (!value.is_object()) {
+    throw Bad{fmt::format("{}: expected an object {{…}}, found {} {}", place, value.type_name(),
+                          short_json(nlohmann::json(value)))};
+  }
+  return value;
+}
+
+class Reader {
+ public:
+  Reader(const std::filesystem::path& path, const std::function<void(Record)>& emit, const BadLine& bad)
+      : name_(path.string()), emit_(emit), bad_(bad), text_(read_text_file(path)) {
+    rest_ = text_;
+    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
+  }
+
+  void lines() {
+    for (int64_t number = 1; !rest_.empty(); ++number) {
+      const size_t end = rest_.find('\n');
+      const std::string_view line = rest_.substr(0, end);
+      rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
+      if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+      const std::string place = at(number);
+      attempt([&] { emit_({parse_object(line, place), place}); });
+    }
+  }
+
+  /// A JSON list, cut into its elements first so that each has its line.
+  void list() {
+    skip_space();
+    if (rest_.empty() || rest_.front() != '[') {
+      refuse(fmt::format("{}: expected a list [ … ] of objects, found {}", at(line_),
+                         rest_.empty() ? "nothing" : fmt::format("'{}'", rest_.substr(0, 1))));
+      return;
+    }
+    advance(1);
+    for (skip_space(); !rest_.empty() && rest_.front() != ']'; skip_space()) {
+      const std::string place = at(line_);
+      const size_t length = element_length();
+      const std::string_view element = rest_.substr(0, length);
+      advance(length);
+      attempt([&] { emit_({parse_object(element, place), place}); });
+      skip_space();
+      if (!rest_.empty() && rest_.front() == ',') {
+        advance(1);
+      } else if (rest_.empty() || rest_.front() != ']') {
+        refuse(fmt::format("{}: expected ',' or ']' behind an element, found {}", at(line_),
+                           rest_.empty() ? "the end of the file" : fmt::format("'{}'", rest_.substr(0, 1))));
+        return;
+      }
+    }
+    if (rest_.empty()) {
+      refuse(fmt::format("{}: expected ']' at the end of the list, found the end of the file", at(line_)));
+      return;
+    }
+    advance(1);
+    skip_space();
+    if (!rest_.empty()) {
+      refuse(fmt::format("{}: expected nothing behind the list, found '{}'", at(line_), rest_.substr(0, 1)));
+    }
+  }
+
+  void table() {
+    std::vector<std::string> header, row;
+    bool good = true;
+    attempt([&] { good = next_row(header); });
+    if (!good || header.empty()) {
+      refuse(fmt::format("{}: expected a header with the names of the columns, found none", at(1)));
+      return;
+    }
+    while (!rest_.empty()) {
+      const std::string place = at(line_);
+      attempt([&] {
+        if (!next_row(row)) return;
+        if (row.size() != header.size()) {
+          throw Bad{fmt::format("{}: expected {} fields ({}), found {}", place, header.size(),
+                                fmt::join(header, ", "), row.size())};
+        }
+        Record record{ordered_json::object(), place};
+        for (size_t i = 0; i < row.size(); ++i) record.fields[header[i]] = row[i];
+        emit_(std::move(record));
+      });
+    }
+  }
+
+  void whole() {
+    if (rest_.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+      refuse(fmt::format("{}: expected text, found none", at(1)));
+      return;
+    }
+    emit_({{{"text", std::string(rest_)}}, at(1)});
+  }
+
+ private:
+  std::string at(int64_t line) const { return fmt::format("{}:{}", name_, line); }
+
+  void refuse(const std::string& message) {
+    if (!bad_) throw Error(ErrorKind::bad_file, message);
+    bad_(message);
+  }
+
+  template <typename Body>
+  void attempt(Body&& body) {
+    try {
+      body();
+    } catch (const Bad& bad) {
+      refuse(bad.message);
+    }
+  }
+
+  void advance(size_t count) {
+    line_ += std::count(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(count), '\n');
+    rest_.remove_prefix(count);
+  }
+
+  void skip_space() { advance(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size())); }
+
+  /// To the ',' or ']' that ends the element: brackets and strings are followed, nothing else is checked.
+  size_t element_length() const {
+    int depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < rest_.size(); ++i) {
+      const char c = rest_[i];
+      if (in_string) {
+        if (c == '\\') ++i;
+        if (c == '"') in_string = false;
+      } else if (c == '"') {
+        in_string = true;
+      } else if (c == '{' || c == '[') {
+        ++depth;
+      } else if (c == '}' || c == ']') {
+        if (depth == 0) return i;
+        --depth;
+      } else if (c == ',' && depth == 0) {
+        return i;
+      }
+    }
+    return rest_.size();
+  }
+
+  /// The fields of the next row; false for a blank line.
+  bool next_row(std::vector<std::string>& row) {
+    row.assign(1, "");
+    const int64_t first = line_;
+    size_t i = 0;
+    bool quoted = false, was_quoted = false;
+    for (; i < rest_.size(); ++i) {
+      const char c = rest_[i];
+      if (quoted) {
+        if (c != '"') {
+          row.back() += c;
+        } else if (i + 1 < rest_.size() && rest_[i + 1] == '"') {
+          row.back() += rest_[++i];
+        } else {
+          quoted = false;
+        }
+      } else if (c == '"' && row.back().empty() && !was_quoted) {
+        quoted = was_quoted = true;
+      } else if (c == ',') {
+        row.emplace_back();
+        was_quoted = false;
+      } else if (c == '\n' || (c == '\r' && i + 1 < rest_.size() && rest_[i + 1] == '\n')) {
+        break;
+      } else if (was_quoted || c == '"') {
+        const size_t end = std::min(rest_.find('\n', i), rest_.size());
+        const size_t column = row.size();
+        advance(std::min(end + 1, rest_.size()));
+        throw Bad{
+            fmt::format("{}: field {}: expected ',' or the end of the line behind a quoted field, and '\"' "
+                        "only inside quotes (doubled), found '{}'",
+                        at(first), column, c)};
+      } else {
+        row.back() += c;
+      }
+    }
+    if (quoted) {
+      const size_t column = row.size();
+      advance(rest_.size());
+      throw Bad{
+          fmt::format("{}: field {}: expected a closing '\"', found the end of the file", at(first), column)};
+    }
+    size_t end = i;
+    if (end < rest_.size()) end += rest_[end] == '\r' ? 2 : 1;
+    advance(end);
+    return row.size() > 1 || !row.front().empty() || was_quoted;
+  }
+
+  std::string name_;
+  const std::function<void(Record)>& emit_;
+  const BadLine& bad_;
+  std::string text_;
+  std::string_view rest_;
+  int64_t line_ = 1;
+};
+
+}  // namespace
+
+void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,
+                  const BadLine& bad) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  Reader reader(path, emit, bad);
+  if (extension == ".jsonl" || extension == ".ndjson") return reader.lines();
+  if (extension == ".json") return reader.list();
+  if (extension == ".csv") return reader.table();
+  if (extension == ".txt" || extension == ".md" || extension == ".text") return reader.whole();
+  throw_error(ErrorKind::unsupported, "{}: expected a file .jsonl, .json, .csv, .txt or .md, found '{}'",
+              path.string(), extension);
+}
+
+}  // namespace r1

@@ -1,0 +1,29 @@
+// Records of a data file: objects of named fields, each with the place where it stands.
+//
+//   .jsonl          one JSON object a line; blank lines are allowed
+//   .json           a list of objects
+//   .csv            RFC 4180: a header with the names of the columns, quoted fields may hold line breaks
+//   .txt, .md, …    the whole file is one record {"text": …}
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace r1 {
+
+struct Record {
+  nlohmann::ordered_json fields;  // an object
+  std::string place;              // "file:line" of its first character
+};
+
+/// Called with a bad line's error instead of throwing it; reading goes on behind the line.
+using BadLine = std::function<void(const std::string& message)>;
+
+/// Calls `emit` for each record, in order. Throws Error(bad_file) that names file, line, field, what was
+/// expected and what was found (or hands it to `bad`, when given), Error(io) when the file cannot be read.
+void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,
+                  const BadLine& bad = {});
+
+}  // namespace r1

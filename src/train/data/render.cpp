@@ -1,0 +1,185 @@
+#include "train/data/render.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace r1 {
+namespace {
+
+constexpr std::string_view kOpen = "<think>\n", kClosed = "\n</think>\n\n";
+constexpr const char* kProbe = "7f3a9c";
+
+}  // namespace
+
+/// A prompt and what is generated behind it.
+struct SampleRenderer::Answer {
+  std::string prompt, generated;
+};
+
+SampleRenderer::SampleRenderer(Tokenizer tokenizer, const std::string& chat_template,
+                               std::vector<int32_t> end_of_turn)
+    : tokenizer_(std::move(tokenizer)), ends_(std::move(end_of_turn)) {
+  thinks_ = tokenizer_.find_special("<think>") && tokenizer_.find_special("</think>");
+  if (chat_template.empty()) return;
+  const auto text_of = [&](std::optional<int32_t> token) {
+    return token ? std::string(tokenizer_.token_text(*token)) : std::string();
+  };
+  templates_.emplace_back(chat_template, text_of(tokenizer_.bos()), text_of(tokenizer_.eos()));
+  if (templates_.front().is_r1_family()) templates_.push_back(templates_.front().for_tools());
+  find_end();
+}
+
+/// What the template writes behind an answer, up to the token that ends the turn.
+void SampleRenderer::find_end() {
+  ChatRequest request;
+  request.messages = {{.role = "user", .content = "a"}, {.role = "assistant", .content = kProbe}};
+  request.add_generation_prompt = false;
+  const std::string text = templates_.front().render(request);
+  const size_t at = text.rfind(kProbe);
+  std::string behind =
+      at == std::string::npos ? std::string() : text.substr(at + std::string_view(kProbe).size());
+  for (const int32_t token : tokenizer_.encode(behind, true)) {
+    end_ += tokenizer_.token_bytes(token);
+    if (std::find(ends_.begin(), ends_.end(), token) != ends_.end()) return;
+  }
+  std::string names;
+  for (const int32_t token : ends_)
+    names += (names.empty() ? "" : ", ") + std::string(tokenizer_.token_text(token));
+  throw_error(ErrorKind::unsupported, "chat template: expected one of {} behind an answer, found '{}'",
+              names.empty() ? "(no token ends a turn)" : names, behind);
+}
+
+const ChatTemplate& SampleRenderer::template_for(const DataSample& sample) const {
+  if (templates_.empty()) {
+    throw_error(ErrorKind::unsupported, "{}: a conversation, but the model has no chat template",
+                sample.place);
+  }
+  // The published templates of R1 do not show tools and break off behind their answers.
+  const bool tools =
+      !sample.tools.is_null() ||
+      std::any_of(sample.messages.begin(), sample.messages.end(), [](const ChatMessage& message) {
+        return message.role == "tool" || !message.tool_calls.empty();
+      });
+  return tools ? templates_.back() : templates_.front();
+}
+
+std::string SampleRenderer::render_turns(const DataSample& sample, size_t count, const ChatMessage* extra,
+                                         bool prompt) const {
+  ChatRequest request;
+  request.messages.assign(sample.messages.begin(),
+                          sample.messages.begin() + static_cast<std::ptrdiff_t>(count));
+  if (extra != nullptr) request.messages.push_back(*extra);
+  request.tools = sample.tools;
+  request.add_generation_prompt = prompt;
+  try {
+    return template_for(sample).render(request);
+  } catch (const JinjaError& error) {
+    throw_error(ErrorKind::bad_file, "{}: the chat template refuses the conversation: {}", sample.place,
+                error.message());
+  }
+}
+
+SampleRenderer::Answer SampleRenderer::render_answer(const DataSample& sample, size_t turns_before,
+                                                     const ChatMessage& answer) const {
+  Answer result;
+  result.prompt = render_turns(sample, turns_before, nullptr, true);
+  std::string behind_prompt = answer.content.value_or("") + end_;
+  if (!answer.tool_calls.empty()) {
+    // Only the template knows how calls are written: take them from the turn as a part of the history.
+    const std::string before = render_turns(sample, turns_before, nullptr, false);
+    std::string header =
+        result.prompt.starts_with(before) ? result.prompt.substr(before.size()) : result.prompt;
+    if (header.ends_with(kOpen)) header.resize(header.size() - kOpen.size());
+    const std::string whole = render_turns(sample, turns_before, &answer, false);
+    const size_t end = whole.rfind(end_);
+    if (!whole.starts_with(before + header) || end == std::string::npos) {
+      throw_error(ErrorKind::unsupported,
+                  "{}: the chat template does not write tool calls behind its prompt for an answer",
+                  sample.place);
+    }
+    const size_t start = before.size() + header.size();
+    behind_prompt = whole.substr(start, end + end_.size() - start);
+  }
+  if (thinks_ && !result.prompt.ends_with(kOpen)) result.prompt += kOpen;
+  if (answer.reasoning_content) {
+    const std::string closed = *answer.reasoning_content + std::string(kClosed);
+    // A vocabulary without the tags learns them as text.
+    result.generated = (thinks_ ? "" : std::string(kOpen)) + closed + behind_prompt;
+  } else {
+    if (thinks_) result.prompt += kClosed;
+    result.generated = behind_prompt;
+  }
+  return result;
+}
+
+void SampleRenderer::append(TokenSequence& sequence, std::string_view text, bool trained) const {
+  tokenizer_.encode(text, true, sequence.tokens);
+  sequence.trained.resize(sequence.tokens.size(), trained ? 1 : 0);
+}
+
+TokenSequence SampleRenderer::make_sequence(const Answer& answer) const {
+  TokenSequence sequence;
+  append(sequence, answer.prompt, false);
+  const std::optional<int32_t> bos = tokenizer_.add_bos() ? tokenizer_.bos() : std::nullopt;
+  if (bos && (sequence.tokens.empty() || sequence.tokens.front() != *bos)) {
+    sequence.tokens.insert(sequence.tokens.begin(), *bos);
+    sequence.trained.insert(sequence.trained.begin(), 0);
+  }
+  append(sequence, answer.generated, true);
+  return sequence;
+}
+
+TrainingSample SampleRenderer::render_text(const DataSample& sample) const {
+  TrainingSample result;
+  result.source = sample.place;
+  TokenSequence& sequence = result.sequence;
+  if (tokenizer_.add_bos() && tokenizer_.bos()) sequence.tokens.push_back(*tokenizer_.bos());
+  tokenizer_.encode(sample.text, false, sequence.tokens);
+  if (tokenizer_.eos()) sequence.tokens.push_back(*tokenizer_.eos());
+  sequence.trained.assign(sequence.tokens.size(), 1);
+  return result;
+}
+
+std::vector<TrainingSample> SampleRenderer::render(const DataSample& sample, TrainedTurns turns) const {
+  if (sample.format == DataFormat::text) return {render_text(sample)};
+  TrainingSample result;
+  result.source = sample.place;
+  result.desirable = sample.desirable;
+  if (sample.format == DataFormat::preference) {
+    result.sequence = make_sequence(render_answer(sample, sample.messages.size(), *sample.chosen));
+    result.rejected = make_sequence(render_answer(sample, sample.messages.size(), *sample.rejected));
+    return {result};
+  }
+  if (turns == TrainedTurns::last || sample.format == DataFormat::kto) {
+    const size_t last = sample.messages.size() - 1;
+    result.sequence = make_sequence(render_answer(sample, last, sample.messages[last]));
+    return {result};
+  }
+  std::vector<Answer> answers;
+  for (size_t i = 0; i < sample.messages.size(); ++i) {
+    if (sample.messages[i].role == "assistant")
+      answers.push_back(render_answer(sample, i, sample.messages[i]));
+  }
+  const bool nested =
+      std::adjacent_find(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
+        return !b.prompt.starts_with(a.prompt + a.generated);
+      }) == answers.end();
+  std::vector<TrainingSample> results;
+  if (!nested) {
+    for (const Answer& answer : answers) {
+      results.push_back(result);
+      results.back().sequence = make_sequence(answer);
+    }
+    return results;
+  }
+  result.sequence = make_sequence(answers.front());
+  for (size_t i = 1; i < answers.size(); ++i) {
+    const size_t done = answers[i - 1].prompt.size() + answers[i - 1].generated.size();
+    append(result.sequence, std::string_view(answers[i].prompt).substr(done), false);
+    append(result.sequence, answers[i].generated, true);
+  }
+  return {result};
+}
+
+}  // namespace r1

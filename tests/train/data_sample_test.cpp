@@ -1,0 +1,170 @@
+#include "train/data/data_sample.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "tests/train/data_files.h"
+
+namespace r1 {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class DataSampleTest : public DataFiles {
+ protected:
+  std::vector<DataSample> read(const std::string& name, const std::string& text,
+                               const ReadOptions& options = {}) {
+    std::vector<DataSample> samples;
+    read_data_samples(write(name, text), options,
+                      [&](DataSample sample) { samples.push_back(std::move(sample)); });
+    return samples;
+  }
+  std::string refusal(const std::string& name, const std::string& text, const ReadOptions& options = {}) {
+    try {
+      read(name, text, options);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::bad_file);
+      const std::string message = error.what();
+      EXPECT_EQ(message.find('\n'), std::string::npos);
+      EXPECT_TRUE(message.starts_with(folder_.string() + "/" + name + ":")) << message;
+      return message.substr(folder_.string().size() + 1);
+    }
+    ADD_FAILURE() << "not refused";
+    return "";
+  }
+  static std::string turns(const DataSample& sample) {
+    std::string text;
+    for (const ChatMessage& message : sample.messages) {
+      text += message.role + ":";
+      if (message.reasoning_content) text += "(" + *message.reasoning_content + ")";
+      text += message.content.value_or("") +
+              (message.tool_calls.empty() ? "" : "!" + message.tool_calls[0].name) + "|";
+    }
+    return text;
+  }
+};
+
+TEST_F(DataSampleTest, ReadsEveryFormOfConversation) {
+  const auto samples = read("a.jsonl", R"({"question": "q", "think": "t", "answer": "a"}
+{"question": "q", "answer": "<think>\nt\n</think>\n\na", "history": [["x", "y"]], "system": "s"}
+
+{"instruction": "i", "input": "in", "output": "o", "history": [{"question": "x", "answer": "y"}]}
+{"conversations": [{"from": "human", "value": "h"}, {"from": "gpt", "value": "g"}], "system": "s"}
+{"messages": [{"role": "user", "content": [{"type": "text", "text": "u"}]}, {"role": "assistant", "content": "c", "reasoning_content": "r"}]}
+{"text": "plain"}
+)");
+  ASSERT_EQ(samples.size(), 6U);
+  EXPECT_EQ(turns(samples[0]), "user:q|assistant:(t)a|");
+  EXPECT_EQ(turns(samples[1]), "system:s|user:x|assistant:y|user:q|assistant:(t)a|");
+  EXPECT_EQ(turns(samples[2]), "user:x|assistant:y|user:i\nin|assistant:o|");
+  EXPECT_EQ(turns(samples[3]), "system:s|user:h|assistant:g|");
+  EXPECT_EQ(turns(samples[4]), "user:u|assistant:(r)c|");
+  EXPECT_EQ(samples[5].text, "plain");
+  EXPECT_THAT(samples[2].place, HasSubstr("a.jsonl:4"));
+}
+
+TEST_F(DataSampleTest, ReadsPairsAndLabels) {
+  const auto samples = read("a.json", R"([
+ {"prompt": "p", "chosen": "c", "rejected": "<think>t</think>r"},
+ {"conversations": [{"from": "human", "value": "h"}], "chosen": {"from": "gpt", "value": "c"},
+  "rejected": {"from": "gpt", "value": "r"}},
+ {"chosen": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "c"}],
+  "rejected": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "r"}]},
+ {"prompt": "p", "completion": "c", "label": false},
+ {"instruction": "i", "output": "o", "kto_tag": true}])");
+  ASSERT_EQ(samples.size(), 5U);
+  EXPECT_EQ(turns(samples[0]), "user:p|");
+  EXPECT_EQ(samples[0].chosen->content, "c");
+  EXPECT_EQ(samples[0].rejected->reasoning_content, "t");
+  EXPECT_EQ(turns(samples[1]), "user:h|");
+  EXPECT_EQ(turns(samples[2]), "user:u|");
+  EXPECT_EQ(samples[2].rejected->content, "r");
+  EXPECT_EQ(turns(samples[3]), "user:p|assistant:c|");
+  EXPECT_FALSE(samples[3].desirable);
+  EXPECT_TRUE(samples[4].desirable);
+  EXPECT_THAT(samples[3].place, HasSubstr("a.json:7"));
+}
+
+TEST_F(DataSampleTest, ReadsToolCalls) {
+  const auto samples = read(
+      "a.jsonl",
+      R"({"messages": [{"role": "user", "content": "w"}, {"role": "assistant", "content": null, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}, {"role": "tool", "content": "4"}, {"role": "assistant", "content": "a"}], "tools": [{"type": "function", "function": {"name": "f"}}]}
+{"conversations": [{"from": "human", "value": "w"}, {"from": "function_call", "value": "{\"name\": \"f\", \"arguments\": {\"a\": 1}}"}, {"from": "observation", "value": "4"}, {"from": "gpt", "value": "a"}], "tools": "[{\"name\": \"f\"}]"}
+)");
+  EXPECT_EQ(turns(samples[0]), "user:w|assistant:!f|tool:4|assistant:a|");
+  EXPECT_EQ(turns(samples[1]), turns(samples[0]));
+  EXPECT_EQ(samples[1].messages[1].tool_calls[0].arguments, R"({"a":1})");
+  EXPECT_EQ(samples[1].tools.size(), 1U);
+}
+
+TEST_F(DataSampleTest, ReadsTablesWithQuotesLineBreaksAndOwnNames) {
+  ReadOptions options;
+  options.columns = {{"question", "Frage"}, {"answer", "Antwort"}};
+  const auto samples = read("a.csv",
+                            "\xef\xbb\xbf"
+                            "Frage,Antwort,x\r\n\"a, \"\"b\"\"\nc\",d,\r\n\r\ne,f,1\n",
+                            options);
+  ASSERT_EQ(samples.size(), 2U);
+  EXPECT_EQ(turns(samples[0]), "user:a, \"b\"\nc|assistant:d|");
+  EXPECT_THAT(samples[0].place, HasSubstr("a.csv:2"));
+  EXPECT_EQ(turns(samples[1]), "user:e|assistant:f|");
+  EXPECT_THAT(samples[1].place, HasSubstr("a.csv:5"));
+}
+
+TEST_F(DataSampleTest, NamesFileLineFieldExpectedAndFound) {
+  EXPECT_EQ(
+      refusal("a.jsonl", "{\"question\": \"q\", \"answer\": \"a\"}\n{\"question\": \"q\", \"answer\": 5}\n"),
+      "a.jsonl:2: field 'answer': expected a text, found number 5 (fields: question, answer)");
+  EXPECT_EQ(refusal("b.jsonl", "{\"question\": \"q\"}"),
+            "b.jsonl:1: field 'answer': expected a text, found nothing (fields: question)");
+  EXPECT_THAT(refusal("c.jsonl", "{\"question\": \"q\", }"),
+              HasSubstr("c.jsonl:1: no sound JSON at byte 19"));
+  EXPECT_THAT(refusal("d.jsonl", "[1]"), HasSubstr("d.jsonl:1: expected an object {…}, found array [1]"));
+  EXPECT_THAT(refusal("e.jsonl", "{\"frage\": \"q\"}"),
+              HasSubstr("expected one of the fields question, instruction, messages, conversations"));
+  EXPECT_THAT(refusal("f.csv", "question,answer\na,b,c\n"),
+              HasSubstr("f.csv:2: expected 2 fields (question, answer), found 3"));
+  EXPECT_THAT(refusal("g.csv", "question,answer\na,\"b\n"),
+              HasSubstr("g.csv:2: field 2: expected a closing '\"'"));
+  EXPECT_THAT(refusal("h.json", "{\"question\": \"q\"}"), HasSubstr("h.json:1: expected a list"));
+  EXPECT_THAT(refusal("i.json", "[{\"text\": \"a\"}\n {\"text\": \"b\"}]"),
+              HasSubstr("i.json:1: no sound JSON"));
+  EXPECT_THAT(refusal("j.json", "[{\"text\": \"a\"},\n"), HasSubstr("j.json:2: expected ']'"));
+  EXPECT_THAT(
+      refusal("k.jsonl",
+              R"({"messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}]})"),
+      HasSubstr("k.jsonl:1: field 'messages[1].role': expected system, user, assistant or tool, found"));
+  EXPECT_THAT(
+      refusal("l.jsonl",
+              R"({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]})"),
+      HasSubstr("l.jsonl:1: turn 2: expected assistant, found user behind user"));
+  EXPECT_THAT(refusal("m.jsonl", R"({"messages": [{"role": "user", "content": "a"}]})"),
+              HasSubstr("m.jsonl:1: last turn: expected assistant, found user"));
+  EXPECT_THAT(refusal("n.jsonl", R"({"prompt": "a", "completion": "b", "label": "maybe"})"),
+              HasSubstr("field 'label': expected true or false, found string \"maybe\""));
+  EXPECT_THAT(refusal("o.jsonl", R"({"conversations": [{"from": "human"}]})"),
+              HasSubstr("field 'conversations[0].value': expected a text, found nothing"));
+  EXPECT_THAT(refusal("p.txt", " \n"), HasSubstr("p.txt:1: expected text, found none"));
+  EXPECT_THAT(refusal("q.jsonl", R"({"question": "", "answer": "b"})"),
+              HasSubstr("field 'question': expected a text"));
+}
+
+TEST_F(DataSampleTest, ReadsOnBehindBadLinesWhenSomebodyCollectsThem) {
+  std::vector<std::string> bad;
+  int good = 0;
+  read_data_samples(
+      write("a.jsonl", "{}\n{\"text\": \"a\"}\nno\n{\"text\": \"b\"}\n"), {}, [&](DataSample) { ++good; },
+      [&](const std::string& message) { bad.push_back(message); });
+  EXPECT_EQ(good, 2);
+  EXPECT_THAT(bad, ElementsAre(HasSubstr("a.jsonl:1"), HasSubstr("a.jsonl:3")));
+}
+
+TEST_F(DataSampleTest, RefusesAnUnknownEndingAndDeepNesting) {
+  EXPECT_THROW(read("a.xls", "x"), Error);
+  EXPECT_THAT(refusal("a.jsonl", "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"),
+              HasSubstr("nested deeper"));
+}
+
+}  // namespace
+}  // namespace r1
