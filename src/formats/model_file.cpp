@@ -20,19 +20,74 @@ std::shared_ptr<const ModelFile> ModelFile::open(const std::filesystem::path& pa
   return file;
 }
 
+std::shared_ptr<const ModelFile> ModelFile::with_tensors(const std::shared_ptr<const ModelFile>& base,
+                                                         std::vector<TensorView> tensors) {
+  std::shared_ptr<ModelFile> file(new ModelFile);
+  file->path_ = base->path();
+  file->base_ = base;
+  file->own_.assign(base->tensors().begin(), base->tensors().end());
+  file->index_own();
+  for (TensorView& tensor : tensors) {
+    const auto found = file->own_index_.find(tensor.name);
+    if (found == file->own_index_.end() || file->own_[found->second].shape != tensor.shape) {
+      throw_error(ErrorKind::invalid_argument,
+                  "{}: tensor '{}' cannot be replaced: no such name or another shape", base->path().string(),
+                  tensor.name);
+    }
+    TensorView& own = file->own_[found->second];
+    tensor.name = own.name;
+    own.dtype = tensor.dtype;  // the name's memory stays: the index looks at it
+    own.data = tensor.data;
+    own.bytes = tensor.bytes;
+    own.block_scales = tensor.block_scales;
+  }
+  return file;
+}
+
+std::shared_ptr<const ModelFile> ModelFile::in_memory(nlohmann::json config,
+                                                      std::vector<TensorView> tensors) {
+  std::shared_ptr<ModelFile> file(new ModelFile);
+  file->path_ = "(in memory)";
+  // An empty safetensors file: the length of its header, and "{}" padded to eight bytes.
+  static constexpr std::byte kEmpty[] = {std::byte{8},   std::byte{0},   std::byte{0},   std::byte{0},
+                                         std::byte{0},   std::byte{0},   std::byte{0},   std::byte{0},
+                                         std::byte{'{'}, std::byte{'}'}, std::byte{' '}, std::byte{' '},
+                                         std::byte{' '}, std::byte{' '}, std::byte{' '}, std::byte{' '}};
+  file->hub_.emplace(HubDirectory{
+      file->path_, std::move(config), {}, {}, {}, {}, SafetensorsFile::parse(kEmpty, "(in memory)")});
+  file->own_ = std::move(tensors);
+  file->index_own();
+  return file;
+}
+
+void ModelFile::index_own() {
+  for (size_t i = 0; i < own_.size(); ++i) own_index_[own_[i].name] = i;
+}
+
 const TensorView* ModelFile::find(std::string_view name) const {
+  if (!own_.empty()) {
+    const auto found = own_index_.find(name);
+    return found == own_index_.end() ? nullptr : &own_[found->second];
+  }
   return gguf_ ? gguf_->find(name) : hub_->weights.find(name);
 }
 
 std::span<const TensorView> ModelFile::tensors() const {
+  if (!own_.empty()) return own_;
   return gguf_ ? gguf_->tensors() : hub_->weights.tensors();
 }
 
 size_t ModelFile::total_bytes() const {
+  if (!own_.empty()) {
+    size_t bytes = 0;
+    for (const TensorView& tensor : own_) bytes += tensor.bytes;
+    return bytes;
+  }
   return gguf_ ? gguf_->total_bytes() : hub_->weights.total_bytes();
 }
 
 void ModelFile::populate(const TensorView& tensor) const {
+  if (!own_.empty()) return;  // what is replaced is in memory; the rest comes as it is used
   if (gguf_) {
     gguf_->populate(tensor);
   } else {
@@ -41,6 +96,7 @@ void ModelFile::populate(const TensorView& tensor) const {
 }
 
 void ModelFile::populate_all() const {
+  if (base_) return;
   if (gguf_) {
     gguf_->populate_all();
   } else {

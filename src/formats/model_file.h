@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "formats/gguf.h"
 #include "formats/hub_directory.h"
@@ -22,9 +24,20 @@ class ModelFile {
   /// `path` is a .gguf file (any shard of a sharded one) or a hub directory. Throws Error.
   static std::shared_ptr<const ModelFile> open(const std::filesystem::path& path);
 
-  Form form() const { return gguf_ ? Form::gguf : Form::hub; }
-  const GgufFile* gguf() const { return gguf_ ? &*gguf_ : nullptr; }   // nullptr for a hub directory
-  const HubDirectory* hub() const { return hub_ ? &*hub_ : nullptr; }  // nullptr for a GGUF file
+  /// `base` with some of its tensors replaced by memory of the caller's, which must outlive the result: a
+  /// model that is bound to it computes with that memory. Names must exist in `base`, with the same shape.
+  static std::shared_ptr<const ModelFile> with_tensors(const std::shared_ptr<const ModelFile>& base,
+                                                       std::vector<TensorView> tensors);
+  /// A hub directory that is nowhere on disk: its config.json and its tensors (memory of the caller's).
+  static std::shared_ptr<const ModelFile> in_memory(nlohmann::json config, std::vector<TensorView> tensors);
+
+  Form form() const { return gguf() != nullptr ? Form::gguf : Form::hub; }
+  const GgufFile* gguf() const {
+    return base_ ? base_->gguf() : gguf_ ? &*gguf_ : nullptr;
+  }  // nullptr for a hub directory
+  const HubDirectory* hub() const {
+    return base_ ? base_->hub() : hub_ ? &*hub_ : nullptr;
+  }  // nullptr for a GGUF file
 
   const std::filesystem::path& path() const { return path_; }
   const TensorView* find(std::string_view name) const;  // by the name in the file; nullptr: absent
@@ -37,10 +50,14 @@ class ModelFile {
 
  private:
   ModelFile() = default;
+  void index_own();
 
   std::filesystem::path path_;
   std::optional<GgufFile> gguf_;
   std::optional<HubDirectory> hub_;
+  std::shared_ptr<const ModelFile> base_;  // with_tensors: what is not replaced
+  std::vector<TensorView> own_;            // with_tensors, in_memory: all tensors
+  std::unordered_map<std::string_view, size_t> own_index_;
 };
 
 }  // namespace r1

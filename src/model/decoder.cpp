@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "nn/tape.h"
 
 namespace r1 {
 namespace {
@@ -135,43 +136,58 @@ std::span<const kernels::AttentionSlice> attach(Context& context, const ActiveRo
   return {slices, count};
 }
 
+DecoderPass Decoder::begin(Context& context, const Batch& batch, const KvCache& cache) const {
+  check_batch(batch, cache, kv_layers(), info_.vocabulary);
+  DecoderPass pass;
+  pass.plan = make_plan(context, batch, rope_);
+  pass.x = context.arena().allocate<float>(pass.plan.rows * info_.hidden);
+  pass.addend = context.arena().allocate<float>(pass.plan.rows * info_.hidden);
+  embed(context, weights_.embedding, batch.tokens, pass.x);
+  return pass;
+}
+
+void Decoder::run_layer(Context& context, int64_t layer, DecoderPass& pass, KvCache& cache) const {
+  Arena::Scope scope(context.arena());
+  const int64_t hidden = info_.hidden;
+  const BatchPlan& plan = pass.plan;
+  const bool last = layer + 1 == info_.layers;
+  const ActiveRows& active = last ? plan.wanted : plan.all;
+  const Activations normed =
+      add_rms_norm(context, pass.x, pass.pending, weights_.attention_norm[layer], plan.rows, hidden,
+                   weights_.epsilon, attention_forms(context, layer));
+  attention(context, layer, plan, active, normed, cache, pass.addend);
+  if (active.count == 0) return;
+  if (!active.all) {
+    for (int64_t i = 0; i < active.count; ++i) {  // rows ascend, so none is overwritten before it is read
+      std::memmove(pass.x + i * hidden, pass.x + active.rows[i] * hidden, hidden * sizeof(float));
+    }
+  }
+  const Activations middle =
+      add_rms_norm(context, pass.x, pass.addend, weights_.feed_forward_norm[layer], active.count, hidden,
+                   weights_.epsilon, feed_forward_forms(context, layer));
+  feed_forward(context, layer, middle, pass.addend);
+  pass.pending = pass.addend;
+}
+
+Activations Decoder::end(Context& context, DecoderPass& pass) const {
+  return add_rms_norm(context, pass.x, pass.pending, weights_.output_norm, pass.plan.wanted.count,
+                      info_.hidden, weights_.epsilon, {true, false});
+}
+
 void Decoder::forward(Context& context, const Batch& batch, KvCache& cache, float* logits,
                       const std::function<bool()>& cancelled) const {
-  check_batch(batch, cache, kv_layers(), info_.vocabulary);
+  Arena::Scope scope(context.arena());
+  DecoderPass pass = begin(context, batch, cache);
   if (batch.tokens.empty()) return;
-  Arena& arena = context.arena();
-  Arena::Scope scope(arena);
-  const BatchPlan plan = make_plan(context, batch, rope_);
-  const int64_t hidden = info_.hidden;
-  float* x = arena.allocate<float>(plan.rows * hidden);
-  float* addend = arena.allocate<float>(plan.rows * hidden);
-  embed(context, weights_.embedding, batch.tokens, x);
-  const float* pending = nullptr;  // the feed-forward's result, added to x by the next norm
   for (int64_t layer = 0; layer < info_.layers; ++layer) {
     if (cancelled && cancelled()) throw Error(ErrorKind::cancelled, "forward: cancelled");
-    Arena::Scope layer_scope(arena);
-    const bool last = layer + 1 == info_.layers;
-    const ActiveRows& active = last ? plan.wanted : plan.all;
-    const Activations normed = add_rms_norm(context, x, pending, weights_.attention_norm[layer], plan.rows,
-                                            hidden, weights_.epsilon, attention_forms(context, layer));
-    attention(context, layer, plan, active, normed, cache, addend);
-    if (active.count == 0) return;
-    if (!active.all) {
-      for (int64_t i = 0; i < active.count; ++i) {  // rows ascend, so none is overwritten before it is read
-        std::memmove(x + i * hidden, x + active.rows[i] * hidden, hidden * sizeof(float));
-      }
-    }
-    const Activations middle =
-        add_rms_norm(context, x, addend, weights_.feed_forward_norm[layer], active.count, hidden,
-                     weights_.epsilon, feed_forward_forms(context, layer));
-    feed_forward(context, layer, middle, addend);
-    pending = addend;
+    run_layer(context, layer, pass, cache);
   }
-  Activations normed = add_rms_norm(context, x, pending, weights_.output_norm, plan.wanted.count, hidden,
-                                    weights_.epsilon, {true, false});
+  if (batch.output_rows.empty()) return;
+  Activations normed = end(context, pass);
   if (takes_quantised(context, weights_.output.weight)) {
     // Rounding here goes straight into the logits, and the rows are few.
-    normed = make_refined_activations(context, normed.values, normed.rows, hidden, hidden);
+    normed = make_refined_activations(context, normed.values, normed.rows, info_.hidden, info_.hidden);
   }
   linear(context, weights_.output, normed, logits);
 }
@@ -252,6 +268,8 @@ void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan
                             whole_layer(value, normed, new_values)};
   run_linear_jobs(context, jobs);
 
+  record_rotation(context, style, plan.rope, new_keys, plan.rows, key_value_heads, head_columns);
+  record_rotation(context, style, plan.rope, queries, active.count, heads, head_columns);
   const KvCache::Plane keys = cache.keys(layer);
   const KvCache::Plane values = cache.values(layer);
   const kernels::KernelTable& table = context.kernels();
@@ -292,6 +310,12 @@ void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan
   shape.value_head_bytes = values.head_bytes;
   float* mixed = arena.allocate<float>(active.count * query_columns);
   paged_attention(context, shape, attach(context, active, queries, query_columns, mixed, query_columns));
+  if (Tape* tape = context.tape()) {
+    const PackedAttention record{queries,      new_keys,    new_values,      mixed,
+                                 plan.rows,    heads,       key_value_heads, head_columns,
+                                 head_columns, shape.scale, plan.all.slices};
+    tape->record([tape, record](Context& own) { attention_backward(own, *tape, record); });
+  }
   const Activations input = make_activations(context, mixed, active.count, query_columns, query_columns,
                                              takes_quantised(context, output.weight));
   linear(context, output, input, out);

@@ -57,11 +57,30 @@ struct DecoderWeights {
   float epsilon = 0;
 };
 
+/// A batch on its way through a decoder's layers. Memory from the context's arena, or the caller's.
+struct DecoderPass {
+  BatchPlan plan;
+  float* x = nullptr;       // [rows, hidden]: the residual stream; after the last layer [wanted, hidden]
+  float* addend = nullptr;  // [rows, hidden]: what the last block gives to it
+  const float* pending = nullptr;  // addend where it is not yet added to x, else null
+};
+
 class Decoder : public Model {
  public:
   const ModelInfo& info() const override { return info_; }
   void forward(Context& context, const Batch& batch, KvCache& cache, float* logits,
                const std::function<bool()>& cancelled) const override;
+
+  // The pieces of forward, which training runs one by one (train/step.h). With a tape in the context all
+  // rows must be wanted, all sequences begin at position 0, and each layer is entered with nothing pending.
+
+  /// Checks the batch, makes its plan and embeds its tokens.
+  DecoderPass begin(Context& context, const Batch& batch, const KvCache& cache) const;
+  /// Runs one layer; its feed-forward's result is left pending.
+  void run_layer(Context& context, int64_t layer, DecoderPass& pass, KvCache& cache) const;
+  /// The normed rows whose logits are wanted.
+  Activations end(Context& context, DecoderPass& pass) const;
+  const DecoderWeights& weights() const { return weights_; }
 
  protected:
   explicit Decoder(std::shared_ptr<const ModelFile> file) : binder_(std::move(file)) {}

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -45,11 +46,13 @@ struct LayerPlace {
 };
 
 std::vector<LayerPlace> place_layers(const std::vector<KvLayerShape>& layers, DType key_dtype,
-                                     DType value_dtype, size_t* block_bytes) {
+                                     DType value_dtype, bool one_layer, size_t* block_bytes) {
   constexpr int64_t kMost = int64_t{1} << 24;  // far above any model; keeps the products below in range
   std::vector<LayerPlace> places;
   size_t offset = 0;
+  size_t most = 0;
   for (const KvLayerShape& layer : layers) {
+    if (one_layer) offset = 0;
     if (layer.heads < 1 || layer.key_columns < 1 || layer.value_columns < 0 || layer.heads > kMost ||
         layer.key_columns > kMost || layer.value_columns > kMost) {
       throw_error(ErrorKind::invalid_argument,
@@ -67,8 +70,9 @@ std::vector<LayerPlace> place_layers(const std::vector<KvLayerShape>& layers, DT
       offset += round_up(checked_product(rows, place.value_row));
     }
     places.push_back(place);
+    most = std::max(most, offset);
   }
-  *block_bytes = offset;
+  *block_bytes = most;
   return places;
 }
 
@@ -85,7 +89,8 @@ struct KvCache::Memory {
   }
 };
 
-KvCache::KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype)
+KvCache::KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype,
+                 Sharing sharing)
     : layers_(std::move(layers)),
       blocks_(blocks),
       key_dtype_(key_dtype),
@@ -94,7 +99,8 @@ KvCache::KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dty
   if (blocks < 1 || blocks > std::numeric_limits<int32_t>::max()) {
     throw_error(ErrorKind::invalid_argument, "KV cache: {} blocks, expected 1 to 2^31-1", blocks);
   }
-  memory_->places = place_layers(layers_, key_dtype, value_dtype, &memory_->block_bytes);
+  memory_->places =
+      place_layers(layers_, key_dtype, value_dtype, sharing == Sharing::one_layer, &memory_->block_bytes);
   memory_->bytes = checked_product(static_cast<size_t>(blocks), memory_->block_bytes);
   if (memory_->bytes == 0) return;  // no layers
   void* data = ::mmap(nullptr, memory_->bytes, PROT_READ | PROT_WRITE,
@@ -113,7 +119,7 @@ KvCache::~KvCache() = default;
 
 size_t KvCache::block_bytes(const std::vector<KvLayerShape>& layers, DType key_dtype, DType value_dtype) {
   size_t bytes = 0;
-  place_layers(layers, key_dtype, value_dtype, &bytes);
+  place_layers(layers, key_dtype, value_dtype, false, &bytes);
   return bytes;
 }
 

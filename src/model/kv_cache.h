@@ -24,9 +24,13 @@ class KvCache {
   /// Tokens in a block. Attention sums block by block, so this is part of the arithmetic: a constant.
   static constexpr int64_t kBlockTokens = 32;
 
+  /// `one_layer`: all layers use the same memory (training, where a layer's keys are not needed after it).
+  enum class Sharing { none, one_layer };
+
   /// Memory is reserved at once and touched as used. Types: f32, f16, q8_0, q4_0; a quantised type needs
   /// columns that are multiples of 32 (Error(unsupported) otherwise).
-  KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype);
+  KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype,
+          Sharing sharing = Sharing::none);
   ~KvCache();
   KvCache(const KvCache&) = delete;
 

@@ -12,4 +12,19 @@ namespace r1 {
 void paged_attention(Context& context, const kernels::AttentionShape& shape,
                      std::span<const kernels::AttentionSlice> slices);
 
+class Tape;
+/// The attention of a training batch: every sequence from its first token on, its keys and values (rotated,
+/// float32) beside the queries. What backward needs; nothing of it may change until then.
+struct PackedAttention {
+  const float* queries = nullptr;  // [rows, heads · key_columns]
+  const float* keys = nullptr;     // [rows, key_value_heads · key_columns]
+  const float* values = nullptr;   // [rows, key_value_heads · value_columns]
+  const float* output = nullptr;   // [rows, heads · value_columns]
+  int64_t rows = 0;
+  int64_t heads = 0, key_value_heads = 0, key_columns = 0, value_columns = 0;
+  float scale = 0;
+  std::span<const kernels::AttentionSlice> slices;  // their rows, end to end
+};
+void attention_backward(Context& context, Tape& tape, const PackedAttention& record);
+
 }  // namespace r1

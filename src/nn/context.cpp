@@ -43,6 +43,7 @@ std::byte* Arena::take(size_t bytes) {
 }
 
 void Arena::release(size_t chunk, size_t used) {
+  if (holds_ > 0) return;
   chunk_ = chunk;
   used_ = used;
 }

@@ -47,6 +47,23 @@ class Arena {
     size_t chunk_, used_;
   };
 
+  /// While one lives, scopes that end give nothing back: a tape points at their memory. What was allocated
+  /// within the hold is given back at its end. Holds nest.
+  class Hold {
+   public:
+    explicit Hold(Arena& arena) : arena_(arena), chunk_(arena.chunk_), used_(arena.used_) { ++arena_.holds_; }
+    ~Hold() {
+      --arena_.holds_;
+      arena_.chunk_ = chunk_;
+      arena_.used_ = used_;
+    }
+    Hold(const Hold&) = delete;
+
+   private:
+    Arena& arena_;
+    size_t chunk_, used_;
+  };
+
   size_t reserved_bytes() const;
 
  private:
@@ -60,7 +77,10 @@ class Arena {
   std::vector<Chunk> chunks_;
   size_t chunk_ = 0;  // the one in use
   size_t used_ = 0;   // bytes of it
+  int holds_ = 0;
 };
+
+class Tape;
 
 /// One forward pass at a time uses a Context. Owns scratch that grows to what was needed and is kept.
 class Context {
@@ -73,6 +93,10 @@ class Context {
   const kernels::KernelTable& kernels() const { return *table_; }
   Arithmetic arithmetic() const { return arithmetic_; }
   Arena& arena() { return arena_; }
+
+  /// Where ops record their backward (nn/tape.h); null: inference. Not owned.
+  Tape* tape() const { return tape_; }
+  void set_tape(Tape* tape) { tape_ = tape; }
 
   /// 64-byte aligned scratch of at least `bytes` that thread `thread` has to itself until its next call.
   std::byte* thread_scratch(int thread, size_t bytes);
@@ -93,6 +117,7 @@ class Context {
   ThreadPool* pool_;
   const kernels::KernelTable* table_;
   Arithmetic arithmetic_;
+  Tape* tape_ = nullptr;
   Arena arena_;
   std::unique_ptr<Scratch> scratch_;
 };

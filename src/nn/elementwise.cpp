@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "nn/tape.h"
+
 namespace r1 {
 namespace {
 
@@ -14,6 +16,14 @@ constexpr int64_t kSwigluColumns =
 void embed(Context& context, const kernels::WeightMatrix& table, std::span<const int32_t> tokens,
            float* out) {
   const auto rows = static_cast<int64_t>(tokens.size());
+  if (Tape* tape = context.tape()) {
+    if (float* table_gradient = tape->weight_gradient(table.data)) {
+      tape->record([=, columns = table.inputs](Context& own) {
+        if (const float* gradient = tape->find(out))
+          embed_backward(own, tokens, gradient, columns, table_gradient);
+      });
+    }
+  }
   context.parallel_for(rows, rows * table.inputs > kSmallLoop, [&](int64_t row, int) {
     decode_weight_row(table, tokens[row], {out + row * table.inputs, static_cast<size_t>(table.inputs)});
   });
@@ -33,15 +43,33 @@ Activations add_rms_norm(Context& context, float* x, const float* addend, const 
   float* normed = context.arena().allocate<float>(rows * columns);
   Activations out{normed, rows, columns, columns, {}, false};
   if (wanted.quantised) out.quantised = allocate_quantised(context, rows, columns);
+  float* saved = nullptr;
+  if (Tape* tape = context.tape()) {
+    saved = context.arena().allocate<float>(rows * columns);
+    const NormRecord record{x, addend, saved, normed, weight, rows, columns, epsilon};
+    tape->record([tape, record](Context& own) { add_rms_norm_backward(own, *tape, record); });
+  }
   context.parallel_for(rows, rows * columns > kSmallLoop, [&](int64_t row, int) {
     float* own = x + row * columns;
     if (addend != nullptr) table.add(own, addend + row * columns, columns);
+    if (saved != nullptr) std::copy_n(own, columns, saved + row * columns);
     table.rms_norm(own, weight, columns, epsilon, normed + row * columns);
     if (wanted.quantised) {
       table.quantise_rows(normed + row * columns, 1, columns, columns, out.slice(row, 1).quantised);
     }
   });
   return out;
+}
+
+void add_in_place(Context& context, float* x, const float* addend, int64_t count) {
+  if (Tape* tape = context.tape()) {
+    tape->record([=](Context& own) { copy_gradient(own, *tape, x, addend, count); });
+  }
+  const int64_t tasks = (count + kSwigluColumns - 1) / kSwigluColumns;
+  context.parallel_for(tasks, count > kSmallLoop, [&](int64_t task, int) {
+    const int64_t first = task * kSwigluColumns;
+    context.kernels().add(x + first, addend + first, std::min(kSwigluColumns, count - first));
+  });
 }
 
 void rms_norm_in_place(Context& context, float* x, const float* weight, int64_t rows, int64_t columns,
@@ -54,7 +82,12 @@ void rms_norm_in_place(Context& context, float* x, const float* weight, int64_t 
 Activations swiglu(Context& context, float* gate, const float* up, int64_t rows, int64_t columns,
                    WantedForms wanted) {
   const kernels::KernelTable& table = context.kernels();
-  Activations out{wanted.floats ? gate : nullptr, rows, columns, columns, {}, false};
+  float* floats = wanted.floats ? gate : nullptr;
+  if (Tape* tape = context.tape()) {
+    floats = context.arena().allocate<float>(rows * columns);
+    tape->record([=](Context& own) { swiglu_backward(own, *tape, gate, up, floats, rows * columns); });
+  }
+  Activations out{floats, rows, columns, columns, {}, false};
   if (wanted.quantised) out.quantised = allocate_quantised(context, rows, columns);
   const int64_t pieces = (columns + kSwigluColumns - 1) / kSwigluColumns;
   context.parallel_for(rows * pieces, rows * columns > kSmallLoop / 4, [&](int64_t task, int thread) {
@@ -62,8 +95,10 @@ Activations swiglu(Context& context, float* gate, const float* up, int64_t rows,
     const int64_t first = task % pieces * kSwigluColumns;
     const int64_t count = std::min(kSwigluColumns, columns - first);
     float* own = gate + row * columns + first;
-    float* result = own;
-    if (!wanted.floats) {
+    float* result = nullptr;
+    if (floats != nullptr) {
+      result = floats + row * columns + first;
+    } else {
       result = reinterpret_cast<float*>(context.thread_scratch(thread, kSwigluColumns * sizeof(float)));
     }
     table.swiglu(own, up + row * columns + first, count, result);

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 #include "base/error.h"
+#include "nn/product.h"
+#include "nn/tape.h"
 #include "tensor/codec.h"
 
 namespace r1 {
@@ -13,6 +16,7 @@ constexpr int64_t kGroup = kernels::kActivationGroup;
 // A loop over fewer elements than this runs on the caller: starting the pool would cost more.
 constexpr int64_t kSmallLoop = 16384;
 constexpr int64_t kTasksPerThread = 12;
+constexpr int64_t kProductRows = 64;      // from so many rows on, packing pays
 constexpr int64_t kRefinedOutputs = 128;  // sums of so many outputs stay in cache
 
 // Outputs of one task: enough tasks that uneven threads balance, each of at least some microseconds.
@@ -75,6 +79,31 @@ void run_panel(Context& context, const LinearJob& job, int64_t begin, int64_t en
       table.add(output + row * job.output_stride + begin, job.layer->bias + begin, end - begin);
     }
   }
+}
+
+bool takes_product(const LinearJob& job) {
+  const kernels::WeightMatrix& weight = job.layer->weight;
+  return weight.dtype == DType::f32 && weight.row_bytes == weight.inputs * sizeof(float) &&
+         job.input.rows >= kProductRows;
+}
+
+void run_as_product(Context& context, const LinearJob& job) {
+  const kernels::WeightMatrix& weight = job.layer->weight;
+  const int64_t outputs = job.output_end - job.output_begin;
+  kernels::Product product;
+  product.a = job.input.values;
+  product.a_row = job.input.stride;
+  product.b = reinterpret_cast<const float*>(weight.data) + job.output_begin * weight.inputs;
+  product.b_depth = 1;
+  product.b_column = weight.inputs;
+  product.c = job.output;
+  product.c_row = job.output_stride;
+  product.depth = weight.inputs;
+  run_product(context, product, job.input.rows, outputs);
+  if (job.layer->bias == nullptr) return;
+  context.parallel_for(job.input.rows, job.input.rows * outputs > kSmallLoop, [&](int64_t row, int) {
+    context.kernels().add(job.output + row * job.output_stride, job.layer->bias + job.output_begin, outputs);
+  });
 }
 
 }  // namespace
@@ -177,6 +206,20 @@ Activations gather_rows(Context& context, const Activations& input, std::span<co
 }
 
 void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
+  if (Tape* tape = context.tape()) {
+    for (const LinearJob& job : jobs) {
+      if (job.output_begin != 0 || job.output_end != job.layer->outputs() || job.input.values == nullptr ||
+          job.input.stride != job.input.columns) {
+        throw std::logic_error("run_linear_jobs: a tape records whole layers over float32 rows only");
+      }
+      tape->record([tape, job](Context& own) { linear_backward(own, *tape, job); });
+    }
+  }
+  // Many rows of float32 weights: products over packed panels, with the same bits.
+  if (std::all_of(jobs.begin(), jobs.end(), takes_product)) {
+    for (const LinearJob& job : jobs) run_as_product(context, job);
+    return;
+  }
   const int threads = context.pool().size();
   Arena::Scope scope(context.arena());
   double total_cost = 0;

@@ -1,7 +1,7 @@
 // Linear layers over stored weights of any dtype, singly or several at once.
 //
-// Backward needs, besides the weights, only what the forward is given here: the input rows (for the weight's
-// gradient) and the output's gradient (times the transposed weight, see linear_transposed).
+// With a tape every job of run_linear_jobs records its backward; jobs must then be whole layers over float32
+// inputs without gaps (stride = columns).
 #pragma once
 
 #include <cstdint>
@@ -92,6 +92,17 @@ struct TransposedJob {
   int64_t output_stride = 0;
 };
 void run_transposed_jobs(Context& context, std::span<const TransposedJob> jobs, int64_t rows);
+
+class Tape;
+/// The gradients of a job's input, weights and bias from that of its output.
+void linear_backward(Context& context, Tape& tape, const LinearJob& job);
+/// out [rows, weight.inputs] (+)= x · W, weights of any dtype; row r of x at x + r · stride.
+void multiply_by_weights(Context& context, const kernels::WeightMatrix& weight, const float* x, int64_t rows,
+                         int64_t stride, float* out, bool accumulate);
+/// weight_gradient [outputs, inputs] += output_gradientᵀ · input over `rows` rows.
+void add_weight_gradient(Context& context, const float* output_gradient, int64_t outputs,
+                         int64_t gradient_stride, const float* input, int64_t inputs, int64_t input_stride,
+                         int64_t rows, float* weight_gradient);
 
 /// Decodes row `row` of a weight of any dtype, block scales included. out: [weight.inputs].
 void decode_weight_row(const kernels::WeightMatrix& weight, int64_t row, std::span<float> out);

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "nn/tape.h"
 
 namespace r1 {
 
@@ -84,7 +85,10 @@ RopeTable make_rope_table(Context& context, const RopeFrequencies& rope, std::sp
   return {cosines, sines, pairs};
 }
 
-void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
+namespace {
+
+// With sign 1 forwards, with -1 the transpose: backwards.
+void turn(RopeStyle style, const RopeTable& table, int64_t row, float sign, float* head) {
   const float* cosines = table.cosines + row * table.pairs;
   const float* sines = table.sines + row * table.pairs;
   const int64_t step = style == RopeStyle::interleaved ? 2 : 1;
@@ -95,17 +99,38 @@ void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
     for (int64_t i = 0; i < table.pairs; ++i) {
       const float a = first[i];
       const float b = second[i];
-      first[i] = a * cosines[i] - b * sines[i];
-      second[i] = a * sines[i] + b * cosines[i];
+      first[i] = a * cosines[i] - b * (sign * sines[i]);
+      second[i] = a * (sign * sines[i]) + b * cosines[i];
     }
     return;
   }
   for (int64_t i = 0; i < table.pairs; ++i) {
     const float a = head[2 * i];
     const float b = head[2 * i + 1];
-    head[2 * i] = a * cosines[i] - b * sines[i];
-    head[2 * i + 1] = a * sines[i] + b * cosines[i];
+    head[2 * i] = a * cosines[i] - b * (sign * sines[i]);
+    head[2 * i + 1] = a * (sign * sines[i]) + b * cosines[i];
   }
+}
+
+}  // namespace
+
+void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
+  turn(style, table, row, 1.0F, head);
+}
+
+void record_rotation(Context& context, RopeStyle style, const RopeTable& table, const float* x, int64_t rows,
+                     int64_t heads, int64_t columns) {
+  Tape* tape = context.tape();
+  if (tape == nullptr) return;
+  tape->record([=](Context& own) {
+    float* gradient = tape->find(x);
+    if (gradient == nullptr) return;
+    own.parallel_for(rows, rows > 4, [&](int64_t row, int) {
+      for (int64_t head = 0; head < heads; ++head) {
+        turn(style, table, row, -1.0F, gradient + (row * heads + head) * columns);
+      }
+    });
+  });
 }
 
 }  // namespace r1

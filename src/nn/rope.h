@@ -61,4 +61,10 @@ RopeTable make_rope_table(Context& context, const RopeFrequencies& rope, std::sp
 /// Rotates the first 2 · pairs elements of a head in place for row `row` of the table.
 void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head);
 
+class Tape;
+/// With a tape: records that `rotate` turned each of the `heads` heads of every row of x in place; row i of x
+/// [rows, heads · columns] stands in row i of the table. Backward turns the gradient back, in place.
+void record_rotation(Context& context, RopeStyle style, const RopeTable& table, const float* x, int64_t rows,
+                     int64_t heads, int64_t columns);
+
 }  // namespace r1

@@ -1,0 +1,83 @@
+// Backward of linear layers: dX += dY · W, dW += dYᵀ · X, db += Σ dY.
+#include <algorithm>
+
+#include "nn/linear.h"
+#include "nn/product.h"
+#include "nn/tape.h"
+
+namespace r1 {
+namespace {
+
+constexpr int64_t kDecodedRows = 256;  // rows of a stored weight expanded at once: a multiple of 32
+
+}  // namespace
+
+void multiply_by_weights(Context& context, const kernels::WeightMatrix& weight, const float* x, int64_t rows,
+                         int64_t stride, float* out, bool accumulate) {
+  kernels::Product product;
+  product.a = x;
+  product.a_row = stride;
+  product.b_depth = weight.inputs;
+  product.c = out;
+  product.c_row = weight.inputs;
+  product.accumulate = accumulate;
+  if (weight.dtype == DType::f32 && weight.row_bytes == weight.inputs * sizeof(float)) {
+    product.b = reinterpret_cast<const float*>(weight.data);
+    product.depth = weight.outputs;
+    run_product(context, product, rows, weight.inputs);
+    return;
+  }
+  Arena::Scope scope(context.arena());
+  const int64_t at_once = std::min(kDecodedRows, weight.outputs);
+  float* decoded = context.arena().allocate<float>(at_once * weight.inputs);
+  product.b = decoded;
+  for (int64_t first = 0; first < weight.outputs; first += at_once) {
+    const int64_t count = std::min(at_once, weight.outputs - first);
+    context.parallel_for(count, true, [&](int64_t row, int) {
+      decode_weight_row(weight, first + row,
+                        {decoded + row * weight.inputs, static_cast<size_t>(weight.inputs)});
+    });
+    product.a = x + first;
+    product.depth = count;
+    run_product(context, product, rows, weight.inputs);
+    product.accumulate = true;
+  }
+}
+
+void add_weight_gradient(Context& context, const float* output_gradient, int64_t outputs,
+                         int64_t gradient_stride, const float* input, int64_t inputs, int64_t input_stride,
+                         int64_t rows, float* weight_gradient) {
+  kernels::Product product;
+  product.a = output_gradient;
+  product.a_row = 1;
+  product.a_depth = gradient_stride;
+  product.b = input;
+  product.b_depth = input_stride;
+  product.c = weight_gradient;
+  product.c_row = inputs;
+  product.depth = rows;
+  product.accumulate = true;
+  run_product(context, product, outputs, inputs);
+}
+
+void linear_backward(Context& context, Tape& tape, const LinearJob& job) {
+  const Linear& layer = *job.layer;
+  const Activations& input = job.input;
+  const float* gradient = tape.find(job.output);
+  if (gradient == nullptr) return;
+  const Tape::Target target = tape.add_to(context.arena(), input.values, input.rows * input.columns);
+  multiply_by_weights(context, layer.weight, gradient, input.rows, job.output_stride, target.data,
+                      target.accumulate);
+  if (float* weight_gradient = tape.weight_gradient(layer.weight.data)) {
+    add_weight_gradient(context, gradient, layer.outputs(), job.output_stride, input.values, input.columns,
+                        input.stride, input.rows, weight_gradient);
+  }
+  if (layer.bias != nullptr) {
+    if (float* bias_gradient = tape.weight_gradient(layer.bias)) {
+      add_column_sums(context, gradient, input.rows, layer.outputs(), job.output_stride, bias_gradient);
+    }
+  }
+  tape.forget(job.output);
+}
+
+}  // namespace r1

@@ -1,0 +1,52 @@
+#include "nn/product.h"
+
+#include <algorithm>
+
+namespace r1 {
+namespace {
+
+constexpr int64_t kSmallProduct = 1 << 16;  // multiplications that are not worth a second thread
+constexpr int64_t kTasksPerThread = 3;
+constexpr int64_t kUnit = 48;  // rows of C in a piece: whole register tiles of every instruction set
+constexpr int64_t kSumColumns = 64;
+
+}  // namespace
+
+void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns) {
+  if (rows == 0 || columns == 0) return;
+  const bool worth = rows * columns * std::max<int64_t>(product.depth, 1) > kSmallProduct;
+  const int threads = worth ? context.pool().size() : 1;
+  // Split the longer side: each piece packs its part of that side and all of the other.
+  const bool by_rows = rows >= columns;
+  const int64_t length = by_rows ? rows : columns;
+  const int64_t least = 4 * kUnit;
+  int64_t pieces =
+      threads == 1 ? 1 : std::min<int64_t>(threads * kTasksPerThread, (length + least - 1) / least);
+  if (threads > 1)
+    pieces = std::max<int64_t>(pieces, std::min<int64_t>(threads, (length + kUnit - 1) / kUnit));
+  const int64_t step = ((length + pieces - 1) / pieces + kUnit - 1) / kUnit * kUnit;
+  const int64_t tasks = (length + step - 1) / step;
+  context.parallel_for(tasks, worth, [&](int64_t task, int thread) {
+    const int64_t begin = task * step;
+    const int64_t end = std::min(begin + step, length);
+    std::byte* scratch = context.thread_scratch(thread, kernels::product_scratch_bytes());
+    if (by_rows) {
+      context.kernels().training->product(product, begin, end, 0, columns, scratch);
+    } else {
+      context.kernels().training->product(product, 0, rows, begin, end, scratch);
+    }
+  });
+}
+
+void add_column_sums(Context& context, const float* x, int64_t rows, int64_t columns, int64_t stride,
+                     float* sums) {
+  const int64_t tasks = (columns + kSumColumns - 1) / kSumColumns;
+  context.parallel_for(tasks, rows * columns > 16384, [&](int64_t task, int) {
+    const int64_t first = task * kSumColumns;
+    const int64_t count = std::min(kSumColumns, columns - first);
+    for (int64_t row = 0; row < rows; ++row)
+      context.kernels().add(sums + first, x + row * stride + first, count);
+  });
+}
+
+}  // namespace r1

@@ -1,0 +1,17 @@
+// Products of float32 matrices over all threads.
+#pragma once
+
+#include "kernels/training.h"
+#include "nn/context.h"
+
+namespace r1 {
+
+/// All of C, [rows, columns]. The bits do not depend on the number of threads.
+void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns);
+
+/// sums[c] += Σ_r x[r · stride + c], rows added in blocks of fixed size: the same bits on any number of
+/// threads.
+void add_column_sums(Context& context, const float* x, int64_t rows, int64_t columns, int64_t stride,
+                     float* sums);
+
+}  // namespace r1

@@ -1,0 +1,69 @@
+// The backward pass: what each op left behind to be run in reverse, and the gradients of its buffers.
+//
+// Goals: an op records one entry, whatever its size; gradients are found by the address of the forward
+// buffer; nothing is computed for weights that are not trained.
+// Non-goals: second derivatives, gradients of scalars, graphs other than "last recorded, first run".
+//
+// A context that has a tape (Context::set_tape) records. While it does, the arena must not give memory back
+// (Arena::Hold): entries point at forward buffers. One thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+namespace r1 {
+
+class Arena;
+class Context;
+
+/// Where gradients of trained weights are summed: address of the weights → float32 gradient of the same shape
+/// (rows contiguous). Not owned. Weights that are not listed are frozen.
+using WeightGradients = std::unordered_map<const void*, float*>;
+
+class Tape {
+ public:
+  explicit Tape(const WeightGradients& weights) : weights_(&weights) {}
+
+  void record(std::function<void(Context&)> backward) { entries_.push_back(std::move(backward)); }
+  /// Runs the entries, last first, and forgets them. The context must not record meanwhile.
+  void run_backwards(Context& context);
+
+  /// Gradient of the forward buffer that `values` points into; null: no op that ran backwards used it.
+  float* find(const float* values) const;
+
+  /// For an op that adds to its input's gradient: where, and whether something is there already. If not, the
+  /// op must write all `count` floats. Memory from the arena.
+  struct Target {
+    float* data = nullptr;
+    bool accumulate = false;
+  };
+  Target add_to(Arena& arena, const float* values, int64_t count);
+  /// The same, filled with zeros where nothing was there: for ops that write parts.
+  float* add_to_zeroed(Arena& arena, const float* values, int64_t count);
+
+  /// The forward buffer is about to get another meaning (a buffer that is written twice): its gradient counts
+  /// as not written any more.
+  void forget(const float* values);
+
+  float* weight_gradient(const void* weights) const {
+    const auto found = weights_->find(weights);
+    return found == weights_->end() ? nullptr : found->second;
+  }
+
+ private:
+  struct Buffer {
+    int64_t count = 0;
+    float* gradient = nullptr;
+    bool written = false;
+  };
+  Buffer* buffer_of(const float* values, int64_t* offset);
+
+  const WeightGradients* weights_;
+  std::vector<std::function<void(Context&)>> entries_;
+  std::map<const float*, Buffer> buffers_;
+};
+
+}  // namespace r1
