@@ -11,3 +11,5 @@ echo "== test tokenizers"
 tools/fetch_test_tokenizers.sh
 echo "== tests"
 ctest --preset release -j "$(nproc)"
+echo "== clang-tidy"
+tools/tidy.sh

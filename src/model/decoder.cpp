@@ -247,9 +247,19 @@ void Decoder::finish_info(int64_t idle_elements, size_t idle_bytes) {
   info_.active_weight_bytes = info_.weight_bytes - idle_bytes;
 }
 
+WantedForms attention_input_forms(const Context& context, std::span<const Linear* const> layers) {
+  if (gains_by_refining(context, layers[0]->weight)) return {true, false};
+  return WantedForms::of(context, layers);
+}
+
+Activations refine_attention_input(Context& context, const Linear& layer, const Activations& normed) {
+  if (!gains_by_refining(context, layer.weight)) return normed;
+  return make_refined_activations(context, normed.values, normed.rows, normed.columns, normed.stride);
+}
+
 WantedForms GroupedQueryAttention::forms(const Context& context) const {
   const Linear* layers[] = {&query, &key, &value};
-  return WantedForms::of(context, layers);
+  return attention_input_forms(context, layers);
 }
 
 void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan& plan,
@@ -262,10 +272,14 @@ void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan
   float* queries = arena.allocate<float>(active.count * query_columns);
   float* new_keys = arena.allocate<float>(plan.rows * key_columns);
   float* new_values = arena.allocate<float>(plan.rows * key_columns);
+  const Activations input = refine_attention_input(context, query, normed);
   const Activations query_input =
-      active.all ? normed : gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)});
-  const LinearJob jobs[] = {whole_layer(query, query_input, queries), whole_layer(key, normed, new_keys),
-                            whole_layer(value, normed, new_values)};
+      active.all ? input
+                 : refine_attention_input(
+                       context, query,
+                       gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)}));
+  const LinearJob jobs[] = {whole_layer(query, query_input, queries), whole_layer(key, input, new_keys),
+                            whole_layer(value, input, new_values)};
   run_linear_jobs(context, jobs);
 
   record_rotation(context, style, plan.rope, new_keys, plan.rows, key_value_heads, head_columns);
@@ -316,9 +330,10 @@ void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan
                                  head_columns, shape.scale, plan.all.slices};
     tape->record([tape, record](Context& own) { attention_backward(own, *tape, record); });
   }
-  const Activations input = make_activations(context, mixed, active.count, query_columns, query_columns,
-                                             takes_quantised(context, output.weight));
-  linear(context, output, input, out);
+  linear(context, output,
+         make_activations(context, mixed, active.count, query_columns, query_columns,
+                          takes_quantised(context, output.weight)),
+         out);
 }
 
 WantedForms GatedFeedForward::forms(const Context& context) const {

@@ -128,6 +128,12 @@ struct GatedFeedForward {
   void run(Context& context, const Activations& normed, float* out) const;
 };
 
+/// The forms in which `layers`, the projections of attention's input, take the normed rows; refined rows are
+/// made of floats by refine_attention_input.
+WantedForms attention_input_forms(const Context& context, std::span<const Linear* const> layers);
+/// `normed` as it is, or refined where `layer`, one of the projections, gains by it.
+Activations refine_attention_input(Context& context, const Linear& layer, const Activations& normed);
+
 /// Head counts and widths of grouped-query attention, read and checked.
 struct AttentionDimensions {
   int64_t heads = 0;

@@ -43,9 +43,10 @@ struct LatentAttention {
   std::vector<Linear> key_up, value_up;
   Linear output;
 
+  const Linear& query_input() const { return query_norm != nullptr ? query_down : query_up; }
   WantedForms forms(const Context& context) const {
-    const Linear* layers[] = {query_norm != nullptr ? &query_down : &query_up, &key_value_down};
-    return WantedForms::of(context, layers);
+    const Linear* layers[] = {&query_input(), &key_value_down};
+    return attention_input_forms(context, layers);
   }
 };
 
@@ -415,7 +416,8 @@ void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& pla
   Arena::Scope scope(arena);
 
   float* compressed = arena.allocate<float>(plan.rows * d.cached());
-  linear(context, own.key_value_down, normed, compressed);
+  const Activations input = refine_attention_input(context, own.query_input(), normed);
+  linear(context, own.key_value_down, input, compressed);
   const KvCache::Plane keys = cache.keys(layer);
   const kernels::KernelTable& table = context.kernels();
   context.parallel_for(plan.rows, plan.rows > 4, [&](int64_t row, int) {
@@ -427,7 +429,10 @@ void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& pla
   if (active.count == 0) return;
 
   const Activations query_input =
-      active.all ? normed : gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)});
+      active.all ? input
+                 : refine_attention_input(
+                       context, own.query_input(),
+                       gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)}));
   const float* queries = project_queries(context, own, query_input);
   float* absorbed = arena.allocate<float>(active.count * d.heads * d.cached());
   absorb_queries(context, own, queries, active.count, absorbed);

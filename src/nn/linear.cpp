@@ -164,6 +164,10 @@ Activations make_refined_activations(Context& context, const float* values, int6
   return out;
 }
 
+bool gains_by_refining(const Context& context, const kernels::WeightMatrix& weight) {
+  return takes_quantised(context, weight) && weight.dtype == DType::q8_0;
+}
+
 void make_activations_of_pieces(Context& context, const float* values, int64_t rows, int64_t columns,
                                 int64_t stride, int64_t columns_apart, bool quantise,
                                 std::span<Activations> out) {

@@ -45,10 +45,14 @@ kernels::QuantisedRows allocate_quantised(Context& context, int64_t rows, int64_
 Activations make_activations(Context& context, const float* values, int64_t rows, int64_t columns,
                              int64_t stride, bool quantise);
 
-/// Quantised in two steps (Activations::refined) for a layer whose rounding shows most: the output matrix.
+/// Quantised in two steps (Activations::refined) for layers whose rounding shows most.
 /// `rows` float32 rows; memory from the arena.
 Activations make_refined_activations(Context& context, const float* values, int64_t rows, int64_t columns,
                                      int64_t stride);
+
+/// True where the weight is rounded so finely (8 bits) that the rounding of its activations is nearly all the
+/// error there is: refining pays where the matrix is small beside the others.
+bool gains_by_refining(const Context& context, const kernels::WeightMatrix& weight);
 
 /// The same as make_activations for `pieces` inputs that lie beside each other in each row (the heads of an
 /// attention's result): piece p of row r at values + r · stride + p · columns_apart. Writes out[p] for each.
