@@ -10,6 +10,9 @@ packages=(
   clang clang-format clang-tidy libclang-rt-14-dev
 )
 
+# The chat site is built with npm. A node from elsewhere, which brings its own, is left as it is.
+command -v npm >/dev/null || packages+=(nodejs npm)
+
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -30,6 +30,6 @@ inline constexpr std::string_view site_content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src "
     "'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types r1-markdown dompurify";
+    "trusted-types dompurify";
 
 }  // namespace r1
