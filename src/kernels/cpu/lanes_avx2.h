@@ -238,6 +238,12 @@ inline I32x16 gather_dwords(const std::byte* const* row, RowOffsets offsets, int
   return {_mm256_i32gather_epi32(base, offsets.lo, 1), _mm256_i32gather_epi32(base, offsets.hi, 1)};
 }
 
+/// The byte of the table that each byte (below 16) names.
+inline I32x16 look_up(const int8_t table[16], I32x16 bytes) {
+  const __m256i both = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(table)));
+  return {_mm256_shuffle_epi8(both, bytes.lo), _mm256_shuffle_epi8(both, bytes.hi)};
+}
+
 /// The binary16 in the low half of each lane.
 inline F32x16 float_from_low_half(I32x16 a) {
   const __m256i low = _mm256_set1_epi32(0xffff);

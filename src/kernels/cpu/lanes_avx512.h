@@ -209,6 +209,12 @@ inline I32x16 gather_dwords(const std::byte* const* row, RowOffsets offsets, int
   return {_mm512_i32gather_epi32(offsets.v, row[0] + offset, 1)};
 }
 
+/// The byte of the table that each byte (below 16) names.
+inline I32x16 look_up(const int8_t table[16], I32x16 bytes) {
+  const __m128i once = _mm_load_si128(reinterpret_cast<const __m128i*>(table));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(once), bytes.v)};
+}
+
 /// The binary16 in the low half of each lane.
 inline F32x16 float_from_low_half(I32x16 a) {
   return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(a.v))};

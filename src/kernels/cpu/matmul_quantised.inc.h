@@ -4,6 +4,7 @@
 //   kMaxRows                  rows of a run: as many as keep their sums in registers
 //   kSignedWide               true: formats with |q| > 64 keep signed weights (offset 0) in the panel
 //   unpacker(dtype)           its fast unpacker of a type, or nullptr
+//   multiply_few_rows(…)      true when it did the whole call (few_rows.inc.h)
 //   multiply(MultiplyCall)    adds a chunk's products to the running sums of a run of rows
 
 /// One chunk of a panel times one run of rows.
@@ -22,6 +23,12 @@ struct MultiplyCall {
 
 inline void fetch(const std::byte* from, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
+}
+
+template <int kBytes>
+[[gnu::always_inline]] inline void fetch_lines(const std::byte* from) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(from + i, 0, 2);
 }
 
 /// Unpacks `blocks` blocks of each row from `first_block` on.
@@ -112,6 +119,7 @@ inline void matmul_quantised_body(const WeightMatrix& w, int64_t output_begin, i
                                   const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
                                   std::byte* scratch_bytes) {
   const QuantisedFormat format = quantised_format(w, output_begin, output_end);
+  if (Isa::multiply_few_rows(w, output_begin, output_end, x, rows, y, y_stride, scratch_bytes)) return;
   const QuantisedScratch scratch = quantised_scratch(scratch_bytes, rows);
   const bool wide = format.largest > 64;
   const bool signed_weights = wide && Isa::kSignedWide;

@@ -31,6 +31,35 @@ inline void add_pairs(__m256i& sum, __m256i pairs) {
   asm("vpaddw %1, %0, %0" : "+x"(sum) : "x"(pairs));
 }
 
+template <typename Format>
+struct DotSum {
+  // Sums of two products that fit 16 bits: 2 · 127 · kSteps · (largest weight) < 2^15.
+  static constexpr int kSteps = Format::kLargest <= 16   ? Format::kGroup / 4
+                                : Format::kLargest <= 32 ? 4
+                                : Format::kLargest <= 64 ? 2
+                                                         : 1;
+  I32x16 count, pairs;
+  [[gnu::always_inline]] void begin(const I32x16& initial) { count = initial; }
+  [[gnu::always_inline]] void add(int i, const I32x16& weights, const int8_t* x) {
+    const __m256i four = _mm256_set1_epi32(load_dword(reinterpret_cast<const std::byte*>(x)));
+    const __m256i low = dot2<Format::kSignedWeights>(weights.lo, four);
+    const __m256i high = dot2<Format::kSignedWeights>(weights.hi, four);
+    if (i % kSteps == 0) {
+      pairs = {low, high};
+    } else {
+      add_pairs(pairs.lo, low);
+      add_pairs(pairs.hi, high);
+    }
+    if (i % kSteps != kSteps - 1) return;
+    const __m256i ones = _mm256_set1_epi16(1);
+    count.lo = _mm256_add_epi32(count.lo, _mm256_madd_epi16(pairs.lo, ones));
+    count.hi = _mm256_add_epi32(count.hi, _mm256_madd_epi16(pairs.hi, ones));
+  }
+  const I32x16& sum() const { return count; }
+};
+
+#include "kernels/cpu/few_rows.inc.h"
+
 /// kSteps: how many sums of two products fit 16 bits: 2 · 127 · kSteps · (largest weight) < 2^15.
 template <int kGroup, bool kMinimums, bool kSigned, int kSteps, int kRows>
 [[gnu::noinline]] void multiply_rows(const MultiplyCall& call) {
@@ -118,6 +147,12 @@ struct Isa {
   static constexpr bool kSignedWide = true;
 
   static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
+
+  static bool multiply_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
+                                const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
+                                std::byte* scratch) {
+    return stream_few_rows<kSignedWide>(w, output_begin, output_end, x, rows, y, y_stride, scratch);
+  }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
     if (call.signed_weights)  // no such format has minimums or groups of 16

@@ -21,6 +21,18 @@ inline void add_dot4(__m512i& count, __m512i weight, const std::byte* x) {
       : "v"(weight), "m"(*reinterpret_cast<const std::byte(*)[4]>(x)));
 }
 
+template <typename Format>
+struct DotSum {
+  I32x16 count;
+  void begin(const I32x16& initial) { count = initial; }
+  void add(int, const I32x16& weights, const int8_t* x) {
+    add_dot4(count.v, weights.v, reinterpret_cast<const std::byte*>(x));
+  }
+  const I32x16& sum() const { return count; }
+};
+
+#include "kernels/cpu/few_rows.inc.h"
+
 /// kRows rows over the chunk. Their integer and float sums stay in registers: 2 · kRows + 4 of 32.
 template <int kGroup, bool kMinimums, int kRows>
 [[gnu::noinline]] void multiply_rows(const MultiplyCall& call) {
@@ -87,6 +99,12 @@ struct Isa {
   static constexpr bool kSignedWide = false;
 
   static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
+
+  static bool multiply_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
+                                const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
+                                std::byte* scratch) {
+    return stream_few_rows<kSignedWide>(w, output_begin, output_end, x, rows, y, y_stride, scratch);
+  }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
     if (group == 32)

@@ -18,6 +18,11 @@ struct Isa {
 
   static Unpacker unpacker(DType) { return nullptr; }
 
+  static bool multiply_few_rows(const WeightMatrix&, int64_t, int64_t, const QuantisedRows&, int64_t, float*,
+                                int64_t, std::byte*) {
+    return false;
+  }
+
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
     for (int64_t column = 0; column < call.columns; column += group) {
       // One row: 32 values, their scale, and a number for each group.

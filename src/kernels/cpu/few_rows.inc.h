@@ -1,0 +1,111 @@
+// matmul_quantised for a row or two (decoding), where reading the weights is all that matters: a block of 16
+// outputs is unpacked in registers and multiplied there, and the lines of the panel after it are asked for
+// evenly in between, so that memory is never left waiting. The order of sums is that of the panels; so are
+// the bits.
+//
+// Before this file: lanes_*.h, unpack.inc.h and the instruction set's own
+//   DotSum<Format>: begin(I32x16 initial), add(i, I32x16 weights, const int8_t* x) for i = 0, 1, …
+//   (unsigned weights, or signed ones for Format::kSignedWeights, times four signed bytes), sum().
+
+template <typename Format, int kRows>
+struct StreamSink {
+  const int8_t* values[kRows];  // at the block's first column
+  const float* scales[kRows];   // likewise, [/ 32]
+  const float* numbers[kRows];  // likewise, [/ group]: initial sums or weighted sums, see pack_run()
+  const std::byte* next;
+  F32x16 total[kRows];
+  DotSum<Format> sums[Format::kSlots][kRows];
+
+  [[gnu::always_inline]] void weights(int slot, int group, int i, const I32x16& w) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; r++) {
+      if (i == 0)
+        sums[slot][r].begin(Format::kMinimums ? broadcast(kMagicBits) : as_int(broadcast(numbers[r][group])));
+      sums[slot][r].add(i, w, values[r] + group * Format::kGroup + i * 4);
+    }
+  }
+  [[gnu::always_inline]] void finish(int slot, int group, const F32x16& scale,
+                                     const F32x16& negative_minimum) {
+    const F32x16 bias = scale * broadcast(-kMagic);
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; r++) {
+      const F32x16 product = fma(as_float(sums[slot][r].sum()), scale, bias);
+      total[r] = fma(product, broadcast(scales[r][group * Format::kGroup / kActivationGroup]), total[r]);
+      if constexpr (Format::kMinimums)
+        total[r] = fma(negative_minimum, broadcast(numbers[r][group]), total[r]);
+    }
+  }
+  template <int kBytes>
+  [[gnu::always_inline]] void fetch() {
+    fetch_lines<kBytes>(next);
+    next += kBytes;
+  }
+};
+
+template <typename Format, int kRows>
+[[gnu::noinline]] void stream_panel(const PanelRows& rows, const std::byte* next, int64_t inputs,
+                                    const QuantisedRows& x, const float* numbers, F32x16* total) {
+  StreamSink<Format, kRows> sink;
+  for (int r = 0; r < kRows; r++) {
+    sink.values[r] = x.values + r * inputs;
+    sink.scales[r] = x.scales + r * (inputs / kActivationGroup);
+    sink.numbers[r] = numbers + r * (inputs / Format::kGroup);
+    sink.total[r] = broadcast(0.0F);
+  }
+  sink.next = next;
+  const RowOffsets offsets = row_offsets(rows.row);
+  const int64_t bytes = inputs / Format::kColumns * Format::kBytes;
+  for (int64_t at = 0; at < bytes; at += Format::kBytes) {
+    Format::block(rows, offsets, at, sink);
+    for (int r = 0; r < kRows; r++) {
+      sink.values[r] += Format::kColumns;
+      sink.scales[r] += Format::kColumns / kActivationGroup;
+      sink.numbers[r] += Format::kColumns / Format::kGroup;
+    }
+  }
+  for (int r = 0; r < kRows; r++) total[r] = sink.total[r];
+}
+
+/// What each group's sum begins with (a float's bits), or with minimums its activations' weighted sum.
+template <typename Format>
+inline void fill_numbers(const QuantisedRows& x, int64_t rows, int64_t inputs, float* numbers) {
+  constexpr int kParts = kActivationGroup / Format::kGroup;
+  const int64_t count = rows * inputs / Format::kGroup;
+  for (int64_t i = 0; i < count; i++) {
+    const int32_t sum = kParts == 1 ? x.sums[2 * i] + x.sums[2 * i + 1] : x.sums[i];
+    numbers[i] = Format::kMinimums ? x.scales[i / kParts] * static_cast<float>(sum)
+                                   : __builtin_bit_cast(float, kMagicBits - Format::kOffset * sum);
+  }
+}
+
+template <typename Format, int kRows>
+inline void stream_panels(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
+                          const QuantisedRows& x, float* y, int64_t y_stride, float* numbers) {
+  fill_numbers<Format>(x, kRows, w.inputs, numbers);
+  for (int64_t first = output_begin; first < output_end; first += kOutputPanel) {
+    const PanelRows panel = panel_rows(w, first, output_end);
+    // What comes after the call's outputs is fetched, too: most likely the thread's next call begins there.
+    // Only whole panels, so that no address past the weights is touched: at the end, this one again.
+    const bool last = first + 2 * kOutputPanel > w.outputs;
+    const std::byte* const next = panel.row[0] + (last ? 0 : kOutputPanel * w.row_bytes);
+    F32x16 total[kRows];
+    stream_panel<Format, kRows>(panel, next, w.inputs, x, numbers, total);
+    const int outputs =
+        static_cast<int>(output_end - first < kOutputPanel ? output_end - first : kOutputPanel);
+    for (int r = 0; r < kRows; r++) store_partial(y + r * y_stride + first, total[r], outputs);
+  }
+}
+
+/// True when the rows are few and the type has an unpacker: then they are multiplied here.
+template <bool kSignedWide>
+inline bool stream_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
+                            const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
+                            std::byte* scratch) {
+  auto* const numbers = reinterpret_cast<float*>(scratch);
+  if (rows != 1 && rows != 2) return false;
+  return with_unpacker<kSignedWide>(w.dtype, [&](auto format) {
+    using Format = decltype(format);
+    rows == 1 ? stream_panels<Format, 1>(w, output_begin, output_end, x, y, y_stride, numbers)
+              : stream_panels<Format, 2>(w, output_begin, output_end, x, y, y_stride, numbers);
+  });
+}
