@@ -15,6 +15,7 @@ void add_quantize_command(CLI::App& app);
 void add_hub_commands(CLI::App& app);  // pull, list, show, rm
 void add_debug_commands(CLI::App& app);
 void add_train_tokenizer_command(CLI::App& app);  // train tokenizer
-void add_data_commands(CLI::App& app);            // data make, check
+void add_data_commands(CLI::App& app);            // data make, check, score
+void add_data_score_command(CLI::App& data);      // data score
 
 }  // namespace r1::cli

@@ -1,0 +1,238 @@
+// r1 data score: how many held-out exercises a model solves, by kind and level.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_location.h"
+#include "cli/options.h"
+#include "cli/progress_bar.h"
+#include "engine/generate.h"
+#include "formats/model_file.h"
+#include "formats/output_file.h"
+#include "model/vocabulary_loading.h"
+#include "train/corpus/trace_check.h"
+#include "train/data/records.h"
+#include "train/data/render.h"
+
+namespace r1::cli {
+namespace {
+
+struct ScoreOptions {
+  std::string model, file, out;
+  int64_t limit = -1, batch = 32, max_tokens = 400;
+  SamplingOptions sampling;
+  RuntimeOptions runtime;
+};
+
+struct Exercise {
+  std::string kind;
+  int64_t level = 0;
+  std::string expected;  // what the right answer has boxed
+  std::vector<int32_t> prompt;
+  nlohmann::ordered_json fields;
+  Generation generation;
+};
+
+/// Wilson's interval for a share (Wilson 1927), 95 %.
+std::pair<double, double> wilson(int64_t right, int64_t total) {
+  constexpr double z = 1.959963984540054;
+  const auto n = static_cast<double>(total);
+  const double p = static_cast<double>(right) / n, d = 1 + z * z / n;
+  const double middle = (p + z * z / (2 * n)) / d;
+  const double half = z / d * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
+}
+
+struct Tally {
+  int64_t total = 0, right = 0, finished = 0, boxed = 0, tokens = 0;
+  int64_t equations_right = 0, equations_wrong = 0;
+
+  void add(const Tally& other) {
+    total += other.total, right += other.right, finished += other.finished, boxed += other.boxed;
+    tokens += other.tokens;
+    equations_right += other.equations_right, equations_wrong += other.equations_wrong;
+  }
+};
+
+Tally judge(const Exercise& exercise) {
+  Tally tally;
+  const Generation& generation = exercise.generation;
+  tally.total = 1;
+  tally.finished = generation.summary.reason == FinishReason::stop_token ? 1 : 0;
+  tally.tokens = static_cast<int64_t>(generation.tokens.size());
+  const std::optional<std::string> answer = corpus::boxed_answer(generation.answer);
+  tally.boxed = answer ? 1 : 0;
+  tally.right = answer && corpus::same_answer(*answer, exercise.expected) ? 1 : 0;
+  const corpus::TraceCheck check = corpus::check_trace(generation.reasoning);
+  tally.equations_right = check.right;
+  tally.equations_wrong = check.wrong;
+  return tally;
+}
+
+std::string row(const std::string& name, const std::string& level, const Tally& tally) {
+  const auto [low, high] = wilson(tally.right, tally.total);
+  const auto share = [&](int64_t part, int64_t whole) {
+    return whole == 0
+               ? std::string("     -")
+               : fmt::format("{:5.1f}%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+  };
+  return fmt::format("{:<16}{:>5} {:>6} {:>9}  [{:5.1f}, {:5.1f}]  {:>8} {:>10} {:>8.1f}", name, level,
+                     tally.total, share(tally.right, tally.total), 100 * low, 100 * high,
+                     share(tally.finished, tally.total),
+                     share(tally.equations_right, tally.equations_right + tally.equations_wrong),
+                     static_cast<double>(tally.tokens) / static_cast<double>(tally.total));
+}
+
+std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRenderer& renderer) {
+  std::vector<Exercise> exercises;
+  read_records(options.file, [&](const Record& record) {
+    if (options.limit >= 0 && static_cast<int64_t>(exercises.size()) >= options.limit) return;
+    const DataSample sample = make_data_sample(record, {});
+    Exercise exercise;
+    exercise.fields = record.fields;
+    const std::string answer = sample.messages.empty() ? "" : sample.messages.back().content.value_or("");
+    const std::optional<std::string> expected = corpus::boxed_answer(answer);
+    if (!expected) return;  // small talk has no answer to check
+    exercise.expected = *expected;
+    exercise.kind = record.fields.value("kind", "all");
+    exercise.level = record.fields.value("level", int64_t{0});
+    const TokenSequence sequence = renderer.render(sample, TrainedTurns::last).front().sequence;
+    const auto first = std::find(sequence.trained.begin(), sequence.trained.end(), 1);
+    exercise.prompt.assign(sequence.tokens.begin(),
+                           sequence.tokens.begin() + (first - sequence.trained.begin()));
+    exercises.push_back(std::move(exercise));
+  });
+  if (exercises.empty()) {
+    throw_error(ErrorKind::bad_file, "{}: expected answers with \\boxed{{…}}, found none", options.file);
+  }
+  return exercises;
+}
+
+void run_all(const ScoreOptions& options, const std::shared_ptr<const Model>& model,
+             const Vocabulary& vocabulary, std::vector<Exercise>& exercises) {
+  ThreadPool pool(options.runtime.threads);
+  Context context(pool, select_kernels(options.runtime), Arithmetic::fast);
+  size_t longest = 0;
+  for (const Exercise& exercise : exercises) longest = std::max(longest, exercise.prompt.size());
+  EngineOptions engine_options;
+  engine_options.context_length =
+      std::min(model->info().context_length, static_cast<int64_t>(longest) + options.max_tokens);
+  engine_options.key_dtype = cache_dtype(options.runtime.cache_type_k);
+  engine_options.value_dtype = cache_dtype(options.runtime.cache_type_v);
+  engine_options.sequences = options.batch;
+  const int64_t blocks = options.batch * (engine_options.context_length / KvCache::kBlockTokens + 2);
+  engine_options.kv_bytes =
+      blocks * static_cast<int64_t>(KvCache::block_bytes(model->kv_layers(), engine_options.key_dtype,
+                                                         engine_options.value_dtype));
+  Engine engine(model, context, engine_options);
+  const int32_t open = vocabulary.tokenizer.find_special("<think>").value_or(-1);
+  const int32_t close = vocabulary.tokenizer.find_special("</think>").value_or(-1);
+  const InterruptGuard guard;
+  ProgressBar bar("score", "exercises");
+  uint64_t done = 0, right = 0;
+  for (size_t i = 0; i < exercises.size(); ++i) {
+    Exercise& exercise = exercises[i];
+    TextRequest text;
+    text.request.prompt = exercise.prompt;
+    text.request.sampling = options.sampling;
+    text.request.sampling.seed += i;
+    text.request.max_tokens = std::min(
+        options.max_tokens, engine_options.context_length - static_cast<int64_t>(exercise.prompt.size()));
+    text.request.stop_tokens = vocabulary.end_of_generation;
+    text.request.thinking.open_token = open;
+    text.request.thinking.close_token = close;
+    for (const int32_t token : exercise.prompt) {
+      if (open >= 0 && token == open) text.request.thinking.starts_inside = true;
+      if (open >= 0 && token == close) text.request.thinking.starts_inside = false;
+    }
+    submit_text(engine, vocabulary.tokenizer, std::move(text), [&](Generation generation) {
+      exercise.generation = std::move(generation);
+      right += static_cast<uint64_t>(judge(exercise).right);
+      ++done;
+    });
+  }
+  while (engine.step()) {
+    if (InterruptGuard::interrupted()) throw_error(ErrorKind::cancelled, "interrupted");
+    if (done > 0) {
+      bar.update(
+          done, exercises.size(),
+          fmt::format("{:.1f}% right", 100.0 * static_cast<double>(right) / static_cast<double>(done)));
+    }
+  }
+  bar.finish();
+}
+
+void write_results(const std::string& path, const std::vector<Exercise>& exercises) {
+  OutputFile file(path);
+  for (const Exercise& exercise : exercises) {
+    nlohmann::ordered_json line = exercise.fields;
+    line["model_think"] = exercise.generation.reasoning;
+    line["model_answer"] = exercise.generation.answer;
+    line["right"] = judge(exercise).right == 1;
+    file.write(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+  file.finish();
+}
+
+void score(const ScoreOptions& options) {
+  const auto file = ModelFile::open(locate_model(options.model));
+  const Vocabulary vocabulary = load_vocabulary(*file);
+  const std::shared_ptr<const Model> model = load_model(file, load_options());
+  validate(options.sampling, model->info().vocabulary);
+  const SampleRenderer renderer(vocabulary.tokenizer, vocabulary.chat_template, vocabulary.end_of_generation);
+  std::vector<Exercise> exercises = read_exercises(options, renderer);
+  run_all(options, model, vocabulary, exercises);
+
+  std::map<std::pair<std::string, int64_t>, Tally> cells;
+  std::map<std::string, Tally> kinds;
+  std::map<int64_t, Tally> levels;
+  Tally all;
+  for (const Exercise& exercise : exercises) {
+    const Tally tally = judge(exercise);
+    cells[{exercise.kind, exercise.level}].add(tally);
+    kinds[exercise.kind].add(tally);
+    levels[exercise.level].add(tally);
+    all.add(tally);
+  }
+  fmt::print("{:<16}{:>5} {:>6} {:>9}  {:<14}  {:>8} {:>10} {:>8}\n", "kind", "level", "n", "right",
+             "95% interval", "finished", "equations", "tokens");
+  for (const auto& [cell, tally] : cells)
+    fmt::print("{}\n", row(cell.first, std::to_string(cell.second), tally));
+  if (kinds.size() > 1) {
+    for (const auto& [kind, tally] : kinds) fmt::print("{}\n", row(kind, "all", tally));
+    for (const auto& [level, tally] : levels) fmt::print("{}\n", row("all", std::to_string(level), tally));
+  }
+  fmt::print("{}\n", row("all", "all", all));
+  if (!options.out.empty()) write_results(options.out, exercises);
+}
+
+}  // namespace
+
+void add_data_score_command(CLI::App& data) {
+  auto options = std::make_shared<ScoreOptions>();
+  options->sampling.temperature = 0;
+  CLI::App* command = data.add_subcommand(
+      "score", "How many exercises a model solves, by kind and level, with 95% intervals");
+  command->add_option("model", options->model, "file, hub directory or pulled model")->required();
+  command->add_option("file", options->file, "exercises as r1 data make writes them")
+      ->required()
+      ->check(CLI::ExistingFile);
+  command->add_option("--limit", options->limit, "exercises to take from the start of the file; -1: all");
+  command->add_option("--batch", options->batch, "exercises answered at once")->check(CLI::Range(1, 4096));
+  command->add_option("-n,--max-tokens", options->max_tokens, "tokens of an answer at most")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+  command->add_option("--seed", options->sampling.seed, "seed of the draws, for temperatures above 0");
+  command->add_option("-o,--out", options->out, "JSONL file for the exercises with the model's answers");
+  add_sampling_options(*command, options->sampling);
+  add_runtime_options(*command, options->runtime);
+  command->callback([options] { score(*options); });
+}
+
+}  // namespace r1::cli
