@@ -8,6 +8,7 @@ packages=(
   libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libssl-dev libedit-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   clang clang-format clang-tidy libclang-rt-14-dev
+  gnuplot-nox
 )
 
 # The chat site is built with npm. A node from elsewhere, which brings its own, is left as it is.

@@ -139,6 +139,7 @@ void add_data_commands(CLI::App& app) {
   CLI::App* data = app.add_subcommand("data", "Make, look at and score training data");
   data->require_subcommand(1);
   add_make_command(*data);
+  add_data_check_command(*data);
   add_data_score_command(*data);
 }
 

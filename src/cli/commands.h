@@ -17,5 +17,6 @@ void add_debug_commands(CLI::App& app);
 void add_train_tokenizer_command(CLI::App& app);  // train tokenizer
 void add_data_commands(CLI::App& app);            // data make, check, score
 void add_data_score_command(CLI::App& data);      // data score
+void add_data_check_command(CLI::App& data);      // data check
 
 }  // namespace r1::cli
