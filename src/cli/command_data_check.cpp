@@ -159,7 +159,7 @@ class Report {
     std::vector<int64_t> bins(static_cast<size_t>(lengths_.back() / width + 1), 0);
     for (const int64_t length : lengths_) ++bins[static_cast<size_t>(length / width)];
     const int64_t most = *std::max_element(bins.begin(), bins.end());
-    for (size_t i = 0; i < bins.size(); ++i) {
+    for (auto i = static_cast<size_t>(lengths_.front() / width); i < bins.size(); ++i) {
       std::string bar;
       for (int64_t j = 0; j < (bins[i] * 50 + most - 1) / most; ++j) bar += "█";
       const auto low = static_cast<int64_t>(i) * width;

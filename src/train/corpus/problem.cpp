@@ -37,6 +37,7 @@ Notation draw_notation(Draw& draw) {
   const int64_t kind = draw.between(0, 9);
   if (kind >= 7) notation.times = "*", notation.divided = "/";
   notation.spaces = draw.chance(0.4);
+  if (kind == 9) notation.times = "x", notation.spaces = true;  // 12 x 3, as people type it
   return notation;
 }
 
