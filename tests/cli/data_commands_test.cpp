@@ -1,0 +1,114 @@
+// r1 data and r1 train tokenizer as people call them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace r1 {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class DataCommandsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/r1-data-commands-XXXXXX";
+    folder_ = mkdtemp(pattern);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  struct Outcome {
+    int code = -1;
+    std::string out, error;
+  };
+  Outcome r1(const std::string& arguments) const {
+    const std::string command =
+        "cd " + folder_.string() + " && " + R1_PROGRAM + " " + arguments + " </dev/null 2>error.txt";
+    Outcome outcome;
+    FILE* pipe = popen(command.c_str(), "r");
+    std::array<char, 4096> buffer{};
+    for (size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+      outcome.out.append(buffer.data(), got);
+    outcome.code = WEXITSTATUS(pclose(pipe));
+    outcome.error = read("error.txt");
+    return outcome;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(folder_ / name, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(DataCommandsTest, MakesATokenizerAndScoresAModelFromNothingButItself) {
+  ASSERT_EQ(r1("data make --count 3000 --seed 5 -o train.jsonl").code, 0);
+  ASSERT_EQ(r1("data make --count 3000 --seed 5 -o again.jsonl").code, 0);
+  EXPECT_EQ(read("train.jsonl"), read("again.jsonl"));
+  ASSERT_EQ(r1("data make --split test --kind addition,equation:2 --level 1-2 --language en --count 40 -o "
+               "test.jsonl")
+                .code,
+            0);
+  const Outcome tokenizer = r1("train tokenizer train.jsonl --vocab-size 512 -o tokenizer");
+  ASSERT_EQ(tokenizer.code, 0) << tokenizer.error;
+  EXPECT_THAT(tokenizer.out, HasSubstr("512 tokens"));
+  ASSERT_EQ(r1("train tokenizer again.jsonl --vocab-size 512 -o tokenizer2").code, 0);
+  EXPECT_EQ(read("tokenizer/tokenizer.json"), read("tokenizer2/tokenizer.json"));
+  const Outcome check = r1("data check train.jsonl -m tokenizer --show 1");
+  EXPECT_EQ(check.code, 0) << check.error;
+  EXPECT_THAT(check.out, HasSubstr("3000 samples (3000 triple)"));
+  EXPECT_THAT(check.out, HasSubstr("<think>\n⟦"));
+  ASSERT_EQ(r1("debug synth tiny-qwen2 model.gguf --tokenizer tokenizer --type F32").code, 0);
+  const Outcome score = r1("data score model.gguf test.jsonl -n 20 -o scored.jsonl");
+  EXPECT_EQ(score.code, 0) << score.error;
+  EXPECT_THAT(score.out, HasSubstr("all               all     40"));
+  std::istringstream scored(read("scored.jsonl"));
+  int count = 0;
+  for (std::string line; std::getline(scored, line); ++count) {
+    EXPECT_TRUE(nlohmann::json::parse(line).contains("model_answer"));
+  }
+  EXPECT_EQ(count, 40);
+}
+
+TEST_F(DataCommandsTest, CheckListsEveryBadLineAndLeavesWithOne) {
+  ASSERT_EQ(r1("data make --count 300 -o train.jsonl").code, 0);
+  ASSERT_EQ(r1("train tokenizer train.jsonl --vocab-size 400 -o tokenizer").code, 0);
+  std::ofstream(folder_ / "bad.jsonl")
+      << "{\"question\": \"a\", \"answer\": 5}\n{\"question\": \"a\", \"answer\": \"b\"}\n{\n";
+  const Outcome check = r1("data check bad.jsonl -m tokenizer");
+  EXPECT_EQ(check.code, 1);
+  EXPECT_THAT(check.out, HasSubstr("bad.jsonl:1: field 'answer': expected a text, found number 5"));
+  EXPECT_THAT(check.out, HasSubstr("bad.jsonl:3: no sound JSON"));
+  EXPECT_EQ(std::count(check.error.begin(), check.error.end(), '\n'), 1) << check.error;
+}
+
+TEST_F(DataCommandsTest, RefusesWithOneLine) {
+  for (const auto& [arguments, word] :
+       {std::pair<const char*, const char*>{"data make --kind poetry -o x", "addition"},
+        {"data make --level 7 -o x", "1 to 4"},
+        {"data make --kind word:many -o x", "NAME:SHARE"},
+        {"train tokenizer empty.txt -o x", "found none"},
+        {"train tokenizer text.txt --vocab-size 100 -o x", "at least 272"}}) {
+    std::ofstream(folder_ / "empty.txt") << "";
+    std::ofstream(folder_ / "text.txt") << "some text";
+    const Outcome outcome = r1(arguments);
+    EXPECT_EQ(outcome.code, 1) << arguments;
+    EXPECT_THAT(outcome.error, HasSubstr(word));
+    EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
+    EXPECT_FALSE(fs::exists(folder_ / "x"));
+  }
+}
+
+}  // namespace
+}  // namespace r1
