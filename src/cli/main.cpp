@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   add_train_tokenizer_command(app);
   add_data_commands(app);
   add_debug_commands(app);
+  add_train_command(app);
   try {
     std::vector<std::string> arguments = normalise_arguments(argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them last first

@@ -1,0 +1,265 @@
+// r1 train pretrain|sft: from data files to a model directory.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
+#include "cli/progress_bar.h"
+#include "cli/train_options.h"
+#include "formats/json_file.h"
+#include "model/vocabulary_loading.h"
+#include "train/data/data_set.h"
+#include "train/new_model.h"
+#include "train/trainer.h"
+
+namespace r1::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainCommand {
+  TrainingStage stage = TrainingStage::pretrain;
+  std::string config;
+  TrainingOptions options;
+  RuntimeOptions runtime;
+};
+
+/// The model that is trained, and what is written with it.
+struct Subject {
+  ParameterStore store;
+  std::shared_ptr<const ModelFile> base;  // null: a new model
+  std::shared_ptr<const ModelFile> bound;
+  std::unique_ptr<Model> model;
+  nlohmann::json config;
+  fs::path tokenizer_folder;
+  std::unique_ptr<SampleRenderer> renderer;
+
+  const Decoder& decoder() const {
+    const auto* decoder = dynamic_cast<const Decoder*>(model.get());
+    if (decoder == nullptr)
+      throw_error(ErrorKind::unsupported, "{}: cannot be trained", model->info().architecture);
+    return *decoder;
+  }
+};
+
+size_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string word;
+  while (file >> word) {
+    size_t kibibytes = 0;
+    if (word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
+  }
+  return 0;
+}
+
+void load_subject(const TrainingOptions& options, Subject& own) {
+  if (options.model.empty()) {
+    if (options.tokenizer.empty()) {
+      throw_error(ErrorKind::invalid_argument,
+                  "--model or --tokenizer: expected a model to start from, or the tokenizer of a new one "
+                  "(r1 train tokenizer makes one)");
+    }
+    own.tokenizer_folder = options.tokenizer;
+    const std::string json = read_text_file(own.tokenizer_folder / "tokenizer.json");
+    const std::string settings = read_text_file(own.tokenizer_folder / "tokenizer_config.json");
+    Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
+    own.config = new_model_config(options, tokenizer);
+    add_new_model(own.config, options, own.store);
+    own.bound = ModelFile::in_memory(own.config, own.store.views());
+    std::vector<int32_t> ends;
+    if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
+    own.renderer = std::make_unique<SampleRenderer>(
+        std::move(tokenizer), read_chat_template(own.tokenizer_folder).value_or(""), std::move(ends));
+  } else {
+    own.base = ModelFile::open(options.model);
+    if (own.base->hub() == nullptr) {
+      throw_error(ErrorKind::unsupported,
+                  "--model: expected a hub directory, found '{}'; GGUF files are not trained in full",
+                  options.model);
+    }
+    own.tokenizer_folder = own.base->path();
+    own.config = own.base->hub()->config;
+    Vocabulary vocabulary = load_vocabulary(*own.base);
+    own.renderer = std::make_unique<SampleRenderer>(std::move(vocabulary.tokenizer), vocabulary.chat_template,
+                                                    vocabulary.end_of_generation);
+    for (const TensorView& tensor : own.base->tensors()) own.store.add_copy(tensor);
+    own.bound = ModelFile::with_tensors(own.base, own.store.views());
+  }
+  own.model = load_model(own.bound);
+  own.decoder();
+}
+
+DataSet load_data(const TrainingOptions& options, TrainingStage stage, const std::vector<std::string>& files,
+                  const SampleRenderer& renderer, ThreadPool& pool) {
+  DataOptions data;
+  data.files = files;
+  data.read.format = options.format == "auto" ? DataFormat::automatic : data_format_from_name(options.format);
+  for (const std::string& column : options.columns) {
+    const size_t equals = column.find('=');
+    if (equals == std::string::npos) {
+      throw_error(ErrorKind::invalid_argument, "columns: expected FIELD=NAME, found '{}'", column);
+    }
+    data.read.columns[column.substr(0, equals)] = column.substr(equals + 1);
+  }
+  data.stage = stage;
+  if (options.train_on != "last" && options.train_on != "all") {
+    throw_error(ErrorKind::invalid_argument, "train_on: expected last or all, found '{}'", options.train_on);
+  }
+  data.turns = options.train_on == "all" ? TrainedTurns::all : TrainedTurns::last;
+  data.sequence_length = options.sequence_length;
+  if (options.long_samples == "refuse") {
+    data.long_samples = LongSamples::refuse;
+  } else if (options.long_samples == "drop") {
+    data.long_samples = LongSamples::drop;
+  } else if (options.long_samples == "cut") {
+    data.long_samples = LongSamples::cut;
+  } else {
+    throw_error(ErrorKind::invalid_argument, "long_samples: expected refuse, drop or cut, found '{}'",
+                options.long_samples);
+  }
+  return load_data_set(data, renderer, pool);
+}
+
+BatchOptions batch_options(const TrainingOptions& options, bool shuffle) {
+  BatchOptions batch;
+  batch.rows = options.batch_tokens;
+  batch.seed = options.seed;
+  batch.shuffle = shuffle;
+  if (options.packing == "first-fit") {
+    batch.packing = Packing::first_fit;
+  } else if (options.packing == "sequential") {
+    batch.packing = Packing::sequential;
+  } else if (options.packing == "none") {
+    batch.packing = Packing::none;
+  } else {
+    throw_error(ErrorKind::invalid_argument, "packing: expected first-fit, sequential or none, found '{}'",
+                options.packing);
+  }
+  return batch;
+}
+
+void print_plan(const MemoryPlan& plan, const Subject& own) {
+  auto size = [](size_t bytes) { return format_bytes(static_cast<double>(bytes)); };
+  fmt::print("{}: {} layers, width {}, {} parameters, {} trained\n", own.model->info().architecture,
+             own.model->info().layers, own.model->info().hidden, own.model->info().parameters,
+             own.store.elements());
+  fmt::print("memory: about {}: weights {}, gradients {}, optimiser {}, activations {} ({}), logits {}\n",
+             size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
+             size(plan.activations), plan.keep == Keep::everything ? "all kept" : "layers run twice",
+             size(plan.logits));
+}
+
+void train(TrainCommand& command) {
+  const TrainingOptions& options = command.options;
+  if (options.output.empty()) throw_error(ErrorKind::invalid_argument, "--output: expected a directory");
+  if (options.data.empty()) throw_error(ErrorKind::invalid_argument, "--data: expected at least one file");
+  if (has_checkpoints(options.output) && !options.resume) {
+    if (!options.overwrite) {
+      throw_error(ErrorKind::invalid_argument,
+                  "{}: has checkpoints of a run: --resume continues it, --overwrite begins anew",
+                  options.output);
+    }
+    remove_checkpoints(options.output);
+  }
+  ThreadPool pool(options.threads);
+  Context context(pool, select_kernels(command.runtime), Arithmetic::exact);
+  Subject own;
+  load_subject(options, own);
+  const MemoryPlan plan = plan_memory(options, own.decoder(), own.store, available_memory());
+  print_plan(plan, own);
+
+  auto data = std::make_shared<DataSet>(load_data(options, command.stage, options.data, *own.renderer, pool));
+  std::shared_ptr<DataSet> held_back;
+  if (!options.eval_data.empty()) {
+    held_back =
+        std::make_shared<DataSet>(load_data(options, command.stage, options.eval_data, *own.renderer, pool));
+  } else if (options.eval_share > 0) {
+    held_back = std::make_shared<DataSet>(data->split_off(options.eval_share, options.seed));
+  }
+  const std::unique_ptr<BatchSource> batches =
+      make_batches(data, command.stage, batch_options(options, true));
+  const std::unique_ptr<BatchSource> evaluation =
+      held_back ? make_batches(held_back, command.stage, batch_options(options, false)) : nullptr;
+  fmt::print("data: {} samples, {} tokens, {} of them trained; {} batches an epoch\n", data->samples.size(),
+             data->tokens, data->trained_tokens, batches->batches(0));
+
+  const InterruptGuard guard;
+  ProgressBar bar("train", "steps");
+  auto write_model = [&] {
+    write_hub_directory(options.output, own.config, own.tokenizer_folder,
+                        {own.bound->tensors().begin(), own.bound->tensors().end()}, options.save_type,
+                        own.base.get());
+  };
+  TrainerHooks hooks;
+  hooks.on_step = [&](const StepReport& report) {
+    bar.update(static_cast<uint64_t>(report.step), static_cast<uint64_t>(report.steps),
+               fmt::format("loss {:.4f}, {:.0f} tokens/s", report.loss, report.tokens_per_second));
+  };
+  hooks.on_log = [](const StepReport& report) {
+    fmt::print("step {}/{} epoch {:.3f} loss {:.4f} rate {:.3g} norm {:.3f} {:.0f} tokens/s {:.0f} s left\n",
+               report.step, report.steps, report.epoch, report.loss, report.learning_rate,
+               report.gradient_norm, report.tokens_per_second, report.seconds_left);
+    std::fflush(stdout);
+  };
+  hooks.on_evaluation = [](const EvaluationReport& report) {
+    fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}\n", report.step, report.loss,
+               report.targets, report.best ? ", the best so far" : "");
+    std::fflush(stdout);
+  };
+  hooks.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
+  hooks.stop_requested = [] { return InterruptGuard::interrupted(); };
+  const bool best_only = evaluation != nullptr && options.save_best;
+  if (best_only) hooks.save_best = write_model;
+
+  Trainer trainer(context, own.decoder(), own.store, options, *batches, evaluation.get(), plan.keep, hooks);
+  if (options.resume) {
+    if (trainer.resume()) {
+      fmt::print("resumed at step {} of {}\n", trainer.state().step, trainer.steps());
+    } else {
+      fmt::print(stderr, "r1: {}: no good checkpoint: beginning anew\n", options.output);
+    }
+  }
+  const TrainingEnd end = trainer.run();
+  bar.finish();
+  if (!best_only || !fs::exists(fs::path(options.output) / "model.safetensors")) write_model();
+  const RunState& state = trainer.state();
+  fmt::print("{}: {} after {} of {} steps, {} tokens, {:.0f} s\n", options.output,
+             end == TrainingEnd::finished  ? "done"
+             : end == TrainingEnd::stopped ? "interrupted (--resume continues)"
+                                           : "stopped early: evaluations no longer improve",
+             state.step, trainer.steps(), state.tokens, state.seconds);
+}
+
+void add_stage(CLI::App& parent, const char* name, const char* help, TrainingStage stage) {
+  auto own = std::make_shared<TrainCommand>();
+  own->stage = stage;
+  CLI::App* command = parent.add_subcommand(name, help);
+  command->add_option("config", own->config, "TOML file with options (flags go before it)")
+      ->check(CLI::ExistingFile);
+  add_training_options(*command, own->options);
+  command->add_option("--kernels", own->runtime.instruction_set, "instruction set of the kernels")
+      ->check(CLI::IsMember({"best", "scalar", "avx2", "avx512"}));
+  command->callback([own, command] {
+    if (!own->config.empty()) read_training_file(*command, own->config);
+    train(*own);
+  });
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app) {
+  const std::vector<CLI::App*> present =
+      app.get_subcommands([](const CLI::App* command) { return command->get_name() == "train"; });
+  CLI::App* parent =
+      present.empty() ? app.add_subcommand("train", "Train models and tokenizers") : present[0];
+  parent->require_subcommand(1);
+  add_stage(*parent, "pretrain", "Train on raw text, a new model or a given one", TrainingStage::pretrain);
+  add_stage(*parent, "sft", "Train on conversations: the answers are learnt", TrainingStage::sft);
+}
+
+}  // namespace r1::cli

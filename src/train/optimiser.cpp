@@ -1,0 +1,126 @@
+#include "train/optimiser.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numbers>
+
+#include "base/error.h"
+#include "kernels/training.h"
+
+namespace r1 {
+namespace {
+
+constexpr int64_t kPiece = 16384;  // values of one task
+
+struct Piece {
+  size_t parameter;
+  int64_t first, count;
+};
+
+std::vector<Piece> pieces_of(const ParameterStore& store) {
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < store.all().size(); ++i) {
+    const int64_t count = store.all()[i].count;
+    for (int64_t first = 0; first < count; first += kPiece) {
+      pieces.push_back({i, first, std::min(kPiece, count - first)});
+    }
+  }
+  return pieces;
+}
+
+class AdamW final : public Optimiser {
+ public:
+  AdamW(const TrainingOptions& options, ParameterStore& store)
+      : options_(options), store_(store), pieces_(pieces_of(store)) {
+    for (const Parameter& own : store.all()) {
+      for (std::vector<AlignedBytes>* memory : {&means_, &squares_}) {
+        const size_t bytes = static_cast<size_t>(own.count) * sizeof(float);
+        memory->push_back(allocate_aligned(bytes));
+        std::memset(memory->back().get(), 0, bytes);
+      }
+    }
+  }
+
+  void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
+    const auto count = static_cast<int64_t>(pieces_.size());
+    context.parallel_for(count, true, [&](int64_t index, int) {
+      const Piece& piece = pieces_[index];
+      const Parameter& own = store_.all()[piece.parameter];
+      kernels::AdamStep adam;
+      adam.learning_rate = static_cast<float>(learning_rate * own.rate_factor);
+      adam.beta1 = static_cast<float>(options_.beta1);
+      adam.beta2 = static_cast<float>(options_.beta2);
+      adam.epsilon = static_cast<float>(options_.epsilon);
+      adam.decay = own.decays ? static_cast<float>(options_.weight_decay) : 0.0F;
+      adam.correction1 = static_cast<float>(1 / (1 - std::pow(options_.beta1, static_cast<double>(step))));
+      adam.correction2 = static_cast<float>(1 / (1 - std::pow(options_.beta2, static_cast<double>(step))));
+      adam.gradient_factor = static_cast<float>(gradient_factor);
+      context.kernels().training->adam(adam, own.values + piece.first, own.gradient + piece.first,
+                                       floats(means_[piece.parameter]) + piece.first,
+                                       floats(squares_[piece.parameter]) + piece.first, piece.count);
+    });
+  }
+
+  std::vector<StateArray> state() override {
+    std::vector<StateArray> arrays;
+    for (size_t i = 0; i < store_.all().size(); ++i) {
+      const Parameter& own = store_.all()[i];
+      const size_t bytes = static_cast<size_t>(own.count) * sizeof(float);
+      arrays.push_back({"adam.mean/" + own.name, {means_[i].get(), bytes}});
+      arrays.push_back({"adam.square/" + own.name, {squares_[i].get(), bytes}});
+    }
+    return arrays;
+  }
+
+ private:
+  static float* floats(const AlignedBytes& memory) { return reinterpret_cast<float*>(memory.get()); }
+
+  TrainingOptions options_;
+  ParameterStore& store_;
+  std::vector<Piece> pieces_;
+  std::vector<AlignedBytes> means_, squares_;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimiser> make_optimiser(const TrainingOptions& options, ParameterStore& store) {
+  if (options.optimiser == "adamw") return std::make_unique<AdamW>(options, store);
+  throw_error(ErrorKind::invalid_argument, "optimiser: expected adamw, found '{}'", options.optimiser);
+}
+
+double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t steps) {
+  int64_t warmup = options.warmup_steps;
+  if (warmup == 0)
+    warmup = static_cast<int64_t>(std::ceil(options.warmup_share * static_cast<double>(steps)));
+  const double largest = options.learning_rate;
+  if (step <= warmup) return largest * static_cast<double>(step) / static_cast<double>(warmup);
+  const double done = steps <= warmup + 1
+                          ? 0.0
+                          : static_cast<double>(step - warmup - 1) / static_cast<double>(steps - warmup - 1);
+  double left = 1;  // of the way down
+  if (options.schedule == "cosine") {
+    left = 0.5 * (1 + std::cos(std::numbers::pi * done));
+  } else if (options.schedule == "linear") {
+    left = 1 - done;
+  } else if (options.schedule != "constant") {
+    throw_error(ErrorKind::invalid_argument, "schedule: expected cosine, linear or constant, found '{}'",
+                options.schedule);
+  }
+  return largest * (options.final_rate + (1 - options.final_rate) * left);
+}
+
+double gradient_norm(Context& context, const ParameterStore& store) {
+  const std::vector<Piece> pieces = pieces_of(store);
+  std::vector<double> sums(pieces.size());
+  context.parallel_for(static_cast<int64_t>(pieces.size()), true, [&](int64_t index, int) {
+    const Piece& piece = pieces[index];
+    const float* gradient = store.all()[piece.parameter].gradient + piece.first;
+    sums[index] = context.kernels().training->dot(gradient, gradient, piece.count);
+  });
+  double sum = 0;
+  for (const double part : sums) sum += part;
+  return std::sqrt(sum);
+}
+
+}  // namespace r1

@@ -1,0 +1,348 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/random.h"
+
+namespace r1 {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kLossWindow = 50;  // steps over which the running mean of the loss is taken
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool is_finite(std::span<const float> values) {
+  // A sum is not finite if one of its terms is not; finite terms of this size do not overflow in double.
+  double sum = 0;
+  for (const float value : values) sum += value;
+  return std::isfinite(sum);
+}
+
+// "gradient of NAME", the first that is not finite.
+std::string broken_tensor(const ParameterStore& store) {
+  for (const Parameter& own : store.all()) {
+    if (!is_finite({own.values, static_cast<size_t>(own.count)})) return "weight '" + own.name + "'";
+  }
+  for (const Parameter& own : store.all()) {
+    if (!is_finite({own.gradient, static_cast<size_t>(own.count)})) return "gradient of '" + own.name + "'";
+  }
+  return "the loss alone";
+}
+
+// Micro-batches in `epochs` (a fraction counts the beginning of the last one).
+int64_t batches_in(const BatchSource& batches, double epochs) {
+  int64_t count = 0;
+  const auto whole = static_cast<int64_t>(epochs);
+  for (int64_t epoch = 0; epoch < whole; ++epoch) count += batches.batches(epoch);
+  const double rest = epochs - static_cast<double>(whole);
+  if (rest > 0) count += static_cast<int64_t>(rest * static_cast<double>(batches.batches(whole)));
+  return count;
+}
+
+uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batches,
+                        const ParameterStore& store) {
+  uint64_t hash = batches.fingerprint();
+  auto add = [&](uint64_t value) { hash = mix_bits(hash ^ value); };
+  auto add_text = [&](const std::string& text) {
+    for (const char c : text) add(static_cast<unsigned char>(c));
+  };
+  add(static_cast<uint64_t>(options.accumulation));
+  add(options.seed);
+  add_text(options.optimiser);
+  add_text(options.schedule);
+  for (const double value : {options.learning_rate, options.final_rate, options.beta1, options.beta2,
+                             options.weight_decay, options.clip}) {
+    add_text(fmt::format("{}", value));
+  }
+  for (const Parameter& own : store.all()) {
+    add_text(own.name);
+    add(static_cast<uint64_t>(own.count));
+  }
+  return hash;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, const ParameterStore& store,
+                       size_t available) {
+  const ModelInfo& info = model.info();
+  MemoryPlan plan;
+  const size_t trained = static_cast<size_t>(store.elements()) * sizeof(float);
+  plan.weights = info.weight_bytes;
+  plan.gradients = trained;
+  plan.optimiser = 2 * trained;
+  // What one layer keeps of a row: two norms with copies, queries, keys, values, attention, gate, up,
+  // product; and as much again for gradients.
+  const KvLayerShape kv = model.kv_layers()[0];
+  const int64_t middle = options.model.empty() ? options.intermediate : 4 * info.hidden;
+  const int64_t row = 2 * (8 * info.hidden + 2 * kv.heads * (kv.key_columns + kv.value_columns) + 3 * middle);
+  const auto rows = static_cast<size_t>(options.batch_tokens);
+  const auto layers = static_cast<size_t>(info.layers);
+  const size_t one_layer = rows * static_cast<size_t>(row) * sizeof(float);
+  const size_t inputs = rows * layers * static_cast<size_t>(info.hidden) * sizeof(float);
+  plan.logits = 2 * 256 * static_cast<size_t>(info.vocabulary) * sizeof(float);
+  auto with = [&](Keep keep) {
+    plan.keep = keep;
+    plan.activations = keep == Keep::everything ? one_layer * layers + one_layer : inputs + 2 * one_layer;
+  };
+  if (options.keep == "everything") {
+    with(Keep::everything);
+  } else if (options.keep == "layer-inputs") {
+    with(Keep::layer_inputs);
+  } else if (options.keep == "auto") {
+    with(Keep::everything);
+    if (available > 0 && plan.total() > available / 2) with(Keep::layer_inputs);
+  } else {
+    throw_error(ErrorKind::invalid_argument, "keep: expected auto, everything or layer-inputs, found '{}'",
+                options.keep);
+  }
+  if (available > 0 && plan.total() > available) {
+    throw_error(ErrorKind::out_of_memory,
+                "training needs about {} MiB, {} MiB are available: weights {}, gradients {}, optimiser {}, "
+                "activations {}, logits {}; a smaller batch_tokens (now {}){} lowers it",
+                plan.total() >> 20, available >> 20, plan.weights >> 20, plan.gradients >> 20,
+                plan.optimiser >> 20, plan.activations >> 20, plan.logits >> 20, options.batch_tokens,
+                plan.keep == Keep::everything ? " or keep = layer-inputs" : "");
+  }
+  return plan;
+}
+
+struct Trainer::State {
+  State(Context& own_context, const Decoder& own_model, ParameterStore& own_store,
+        const TrainingOptions& own_options, const BatchSource& own_batches, const BatchSource* own_evaluation,
+        Keep own_keep, TrainerHooks own_hooks)
+      : context(own_context),
+        model(own_model),
+        store(own_store),
+        options(own_options),
+        batches(own_batches),
+        evaluation(own_evaluation),
+        keep(own_keep),
+        hooks(std::move(own_hooks)),
+        optimiser(make_optimiser(options, store)),
+        cache(model) {
+    if (options.accumulation < 1) {
+      throw_error(ErrorKind::invalid_argument, "accumulation: expected at least 1, found {}",
+                  options.accumulation);
+    }
+    steps = options.max_steps > 0
+                ? options.max_steps
+                : std::max<int64_t>(1, batches_in(batches, options.epochs) / options.accumulation);
+    run.fingerprint = fingerprint_of(options, batches, store);
+    scheduled_rate(options, 1, steps);  // refuses an unknown schedule now
+  }
+
+  Context& context;
+  const Decoder& model;
+  ParameterStore& store;
+  TrainingOptions options;
+  const BatchSource& batches;
+  const BatchSource* evaluation;
+  Keep keep;
+  TrainerHooks hooks;
+  std::unique_ptr<Optimiser> optimiser;
+  TrainingCache cache;
+  RunState run;
+  int64_t steps = 0;
+
+  double epoch() const {
+    return static_cast<double>(run.epoch) +
+           static_cast<double>(run.batch) / static_cast<double>(batches.batches(run.epoch));
+  }
+
+  TrainingBatch next_batch() {
+    TrainingBatch batch = batches.batch(run.epoch, run.batch);
+    if (++run.batch == batches.batches(run.epoch)) {
+      run.batch = 0;
+      ++run.epoch;
+    }
+    return batch;
+  }
+
+  /// Gradients of one step; the mean loss of its targets.
+  double gather_gradients() {
+    std::vector<TrainingBatch> parts;
+    int64_t targets = 0;
+    for (int64_t i = 0; i < options.accumulation; ++i) {
+      parts.push_back(next_batch());
+      targets += parts.back().target_count();
+    }
+    store.clear_gradients(context);
+    double sum = 0;
+    for (const TrainingBatch& batch : parts) {
+      run.tokens += batch.rows();
+      if (batch.target_count() == 0) continue;
+      TrainingPass pass(context, model, store.gradients(), cache, batch, keep);
+      const std::vector<float> coefficients(batch.tokens.size(), -1.0F / static_cast<float>(targets));
+      std::vector<float> log_probs(batch.tokens.size());
+      pass.backward(coefficients, log_probs.data());
+      for (const float value : log_probs) sum -= value;
+    }
+    return targets > 0 ? sum / static_cast<double>(targets) : 0;
+  }
+
+  void check(double loss, double norm) {
+    if (!std::isfinite(loss) || !std::isfinite(norm)) {
+      throw_error(
+          ErrorKind::invalid_argument,
+          "step {}: loss {}, gradient norm {}: {} holds a value that is not finite; a lower learning rate "
+          "or --resume from a checkpoint before it may help",
+          run.step + 1, loss, norm, broken_tensor(store));
+    }
+    if (options.spike > 0 && run.loss_count >= kLossWindow && loss > options.spike * run.loss_mean) {
+      const Parameter* largest = nullptr;
+      double most = -1;
+      for (const Parameter& own : store.all()) {
+        double sum = 0;
+        for (int64_t i = 0; i < own.count; ++i) sum += static_cast<double>(own.gradient[i]) * own.gradient[i];
+        if (sum > most) {
+          most = sum;
+          largest = &own;
+        }
+      }
+      throw_error(ErrorKind::invalid_argument,
+                  "step {}: the loss jumped to {:.4f} from {:.4f} (gradient norm {:.3g}, most of it in "
+                  "'{}'); stopped: "
+                  "spike = {} is the limit",
+                  run.step + 1, loss, run.loss_mean, norm, largest != nullptr ? largest->name : "",
+                  options.spike);
+    }
+    ++run.loss_count;
+    const double weight = 1.0 / static_cast<double>(std::min(run.loss_count, kLossWindow));
+    run.loss_mean += weight * (loss - run.loss_mean);
+  }
+
+  void save() { write_checkpoint(options.output, run, store, *optimiser, options.keep_checkpoints); }
+
+  double evaluation_loss(const BatchSource& source, int64_t* targets) {
+    double sum = 0;
+    *targets = 0;
+    for (int64_t i = 0; i < source.batches(0); ++i) {
+      const TrainingBatch batch = source.batch(0, i);
+      TrainingPass pass(context, model, store.gradients(), cache, batch, Keep::layer_inputs);
+      for (const float value : pass.log_probs()) sum -= value;
+      *targets += batch.target_count();
+    }
+    return *targets > 0 ? sum / static_cast<double>(*targets) : 0;
+  }
+};
+
+Trainer::Trainer(Context& context, const Decoder& model, ParameterStore& store,
+                 const TrainingOptions& options, const BatchSource& batches, const BatchSource* evaluation,
+                 Keep keep, TrainerHooks hooks)
+    : state_(std::make_unique<State>(context, model, store, options, batches, evaluation, keep,
+                                     std::move(hooks))) {}
+
+Trainer::~Trainer() = default;
+
+const RunState& Trainer::state() const {
+  return state_->run;
+}
+
+int64_t Trainer::steps() const {
+  return state_->steps;
+}
+
+bool Trainer::resume() {
+  State& own = *state_;
+  const auto found = find_checkpoint(own.options.output, own.hooks.remark);
+  if (!found) return false;
+  const uint64_t expected = own.run.fingerprint;
+  const RunState state = read_checkpoint(*found, own.store, *own.optimiser);
+  if (state.fingerprint != expected) {
+    throw_error(
+        ErrorKind::invalid_argument,
+        "{}: belongs to a run with other data, seed, rates or weights; use its options, or --overwrite",
+        found->string());
+  }
+  own.run = state;
+  return true;
+}
+
+EvaluationReport Trainer::evaluate(const BatchSource& source) {
+  EvaluationReport report;
+  report.step = state_->run.step;
+  report.epoch = state_->epoch();
+  report.loss = state_->evaluation_loss(source, &report.targets);
+  return report;
+}
+
+TrainingEnd Trainer::run() {
+  State& own = *state_;
+  RunState& run = own.run;
+  TrainerHooks& hooks = own.hooks;
+  const Clock::time_point start = Clock::now();
+  const double seconds_before = run.seconds;
+  const int64_t first_step = run.step;
+  double window_loss = 0, window_norm = 0;
+  int64_t window_steps = 0;
+  int64_t window_tokens = run.tokens;
+  Clock::time_point window_start = start;
+  int64_t saved_step = -1;
+  TrainingEnd end = TrainingEnd::finished;
+  while (run.step < own.steps) {
+    const double loss = own.gather_gradients();
+    const double norm = gradient_norm(own.context, own.store);
+    own.check(loss, norm);
+    const double rate = scheduled_rate(own.options, run.step + 1, own.steps);
+    const double factor = own.options.clip > 0 && norm > own.options.clip ? own.options.clip / norm : 1;
+    own.optimiser->step(own.context, run.step + 1, rate, factor);
+    ++run.step;
+    run.seconds = seconds_before + seconds_since(start);
+
+    window_loss += loss;
+    window_norm += norm;
+    ++window_steps;
+    const bool last = run.step == own.steps;
+    StepReport report{run.step, own.steps, own.epoch(), loss, rate, norm, run.tokens, 0, run.seconds, 0};
+    report.tokens_per_second =
+        static_cast<double>(run.tokens - window_tokens) / std::max(1e-9, seconds_since(window_start));
+    report.seconds_left = seconds_since(start) / static_cast<double>(run.step - first_step) *
+                          static_cast<double>(own.steps - run.step);
+    if (hooks.on_step) hooks.on_step(report);
+    if (last || (own.options.log_steps > 0 && run.step % own.options.log_steps == 0)) {
+      report.loss = window_loss / static_cast<double>(window_steps);
+      report.gradient_norm = window_norm / static_cast<double>(window_steps);
+      if (hooks.on_log) hooks.on_log(report);
+      window_loss = window_norm = 0;
+      window_steps = 0;
+      window_tokens = run.tokens;
+      window_start = Clock::now();
+    }
+    if (own.evaluation != nullptr &&
+        (last || (own.options.eval_steps > 0 && run.step % own.options.eval_steps == 0))) {
+      EvaluationReport evaluation = evaluate(*own.evaluation);
+      evaluation.best = run.best_step == 0 || evaluation.loss < run.best_loss;
+      if (evaluation.best) {
+        run.best_loss = evaluation.loss;
+        run.best_step = run.step;
+        run.evaluations_since_best = 0;
+        if (hooks.save_best) hooks.save_best();
+      } else {
+        ++run.evaluations_since_best;
+      }
+      if (hooks.on_evaluation) hooks.on_evaluation(evaluation);
+      if (own.options.patience > 0 && run.evaluations_since_best >= own.options.patience) {
+        end = TrainingEnd::stopped_early;
+      }
+    }
+    if (hooks.stop_requested && hooks.stop_requested()) end = TrainingEnd::stopped;
+    const bool save = last || end != TrainingEnd::finished ||
+                      (own.options.save_steps > 0 && run.step % own.options.save_steps == 0);
+    if (save && saved_step != run.step) {
+      own.save();
+      saved_step = run.step;
+    }
+    if (end != TrainingEnd::finished) return end;
+  }
+  return end;
+}
+
+}  // namespace r1

@@ -1,0 +1,97 @@
+// The training loop: batches in, steps, evaluations, checkpoints, a model out.
+//
+// Goals: a run resumed from any checkpoint goes on bit for bit as if it had not stopped; a run that cannot
+// fit the memory does not begin; one that goes wrong says at which step and in which tensor. Non-goals: text
+// (batches come from a BatchSource), several machines.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "model/decoder.h"
+#include "train/checkpoint.h"
+#include "train/options.h"
+#include "train/parameters.h"
+#include "train/sample.h"
+#include "train/training_pass.h"
+
+namespace r1 {
+
+/// One line of the log: means over the steps since the last one.
+struct StepReport {
+  int64_t step = 0, steps = 0;
+  double epoch = 0;  // with its fraction
+  double loss = 0;   // a trained token's mean -log p
+  double learning_rate = 0;
+  double gradient_norm = 0;
+  int64_t tokens = 0;  // rows so far
+  double tokens_per_second = 0;
+  double seconds = 0, seconds_left = 0;
+};
+
+struct EvaluationReport {
+  int64_t step = 0;
+  double epoch = 0;
+  double loss = 0;
+  int64_t targets = 0;
+  bool best = false;
+};
+
+/// What a run tells its owner; any may be empty. Called on the trainer's thread.
+struct TrainerHooks {
+  std::function<void(const StepReport&)> on_step;  // every step
+  std::function<void(const StepReport&)> on_log;   // every log_steps
+  std::function<void(const EvaluationReport&)> on_evaluation;
+  std::function<void(const std::string&)> remark;
+  std::function<bool()> stop_requested;  // asked after each step
+  std::function<void()> save_best;       // the best evaluation so far: keep these weights
+};
+
+/// The memory that a run will need, in bytes.
+struct MemoryPlan {
+  size_t weights = 0;  // of the model, frozen ones included
+  size_t gradients = 0;
+  size_t optimiser = 0;
+  size_t activations = 0;  // of one pass, with keys and values
+  size_t logits = 0;
+  Keep keep = Keep::layer_inputs;
+  size_t total() const { return weights + gradients + optimiser + activations + logits; }
+};
+
+/// Estimates the memory for batches of options.batch_tokens rows, and decides what is kept (options.keep).
+/// Throws Error(out_of_memory) with what to change when it is more than `available` (0: not known).
+MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, const ParameterStore& store,
+                       size_t available);
+
+enum class TrainingEnd { finished, stopped, stopped_early };
+
+class Trainer {
+ public:
+  /// `store` holds the trained parameters, to which `model` is bound. All are the caller's and must outlive
+  /// the trainer. evaluation may be null.
+  Trainer(Context& context, const Decoder& model, ParameterStore& store, const TrainingOptions& options,
+          const BatchSource& batches, const BatchSource* evaluation, Keep keep, TrainerHooks hooks);
+  ~Trainer();
+
+  /// Reads the newest good checkpoint of options.output. False: there is none. Throws Error(invalid_argument)
+  /// when it belongs to other data or options.
+  bool resume();
+
+  /// Trains until the last step, or until asked to stop (then a checkpoint is written). Throws
+  /// Error(invalid_argument) naming step and tensor when a number is no number any more or the loss jumps;
+  /// checkpoints stay as they are.
+  TrainingEnd run();
+
+  /// Mean -log p of a target over all batches of `source`.
+  EvaluationReport evaluate(const BatchSource& source);
+
+  const RunState& state() const;
+  int64_t steps() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace r1

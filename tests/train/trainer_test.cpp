@@ -1,0 +1,278 @@
+// The training loop on a model of some thousand weights and generated sequences.
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "train/new_model.h"
+
+namespace r1 {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr int32_t kVocabulary = 40;
+
+/// Sequences that count up from a drawn number in drawn strides: learnt in some tens of steps.
+class CountingSource final : public BatchSource {
+ public:
+  CountingSource(int64_t sequences, int64_t batches_per_epoch)
+      : sequences_(sequences), batches_(batches_per_epoch) {}
+  int64_t batches(int64_t) const override { return batches_; }
+  uint64_t fingerprint() const override { return 77; }
+  TrainingBatch batch(int64_t epoch, int64_t index) const override {
+    TrainingBatch out;
+    for (int64_t s = 0; s < sequences_; ++s) {
+      const uint64_t number = static_cast<uint64_t>((epoch * batches_ + index) * sequences_ + s);
+      const auto first = static_cast<int32_t>(random_bits(5, number) % kVocabulary);
+      const auto stride = static_cast<int32_t>(1 + random_bits(6, number) % 2);
+      const int64_t rows = 5 + static_cast<int64_t>(random_bits(7, number) % 20);
+      out.sequences.push_back({out.rows(), rows, s, false, true});
+      for (int64_t i = 0; i < rows; ++i) {
+        out.tokens.push_back(static_cast<int32_t>((first + stride * i) % kVocabulary));
+        out.targets.push_back(i == 0 ? -1 : static_cast<int32_t>((first + stride * (i + 1)) % kVocabulary));
+      }
+    }
+    return out;
+  }
+
+ private:
+  int64_t sequences_, batches_;
+};
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() : folder_(fs::temp_directory_path() / fmt::format("r1-trainer-{}", ::getpid())) {
+    fs::remove_all(folder_);
+    options_.layers = 2;
+    options_.hidden = 32;
+    options_.heads = 4;
+    options_.key_value_heads = 2;
+    options_.intermediate = 48;
+    options_.context_length = 64;
+    options_.max_steps = 12;
+    options_.learning_rate = 1e-2;
+    options_.output = folder_.string();
+    options_.save_steps = 0;
+  }
+  ~TrainerTest() override { fs::remove_all(folder_); }
+
+  struct Run {
+    explicit Run(const TrainingOptions& options, int threads = 2) : pool(threads) {
+      const nlohmann::json config = {{"model_type", "qwen2"},
+                                     {"hidden_act", "silu"},
+                                     {"hidden_size", options.hidden},
+                                     {"intermediate_size", options.intermediate},
+                                     {"num_hidden_layers", options.layers},
+                                     {"num_attention_heads", options.heads},
+                                     {"num_key_value_heads", options.key_value_heads},
+                                     {"max_position_embeddings", options.context_length},
+                                     {"rms_norm_eps", 1e-6},
+                                     {"rope_theta", 10000.0},
+                                     {"tie_word_embeddings", options.tie_embeddings},
+                                     {"vocab_size", kVocabulary}};
+      add_new_model(config, options, store);
+      model = load_model(ModelFile::in_memory(config, store.views()));
+    }
+    const Decoder& decoder() const { return dynamic_cast<const Decoder&>(*model); }
+    std::vector<float> weights() const {
+      std::vector<float> all;
+      for (const Parameter& own : store.all()) all.insert(all.end(), own.values, own.values + own.count);
+      return all;
+    }
+
+    ThreadPool pool;
+    Context context{pool, kernels::select_kernels(), Arithmetic::exact};
+    ParameterStore store;
+    std::unique_ptr<Model> model;
+  };
+
+  /// Trains; the loss of every step goes to losses_.
+  std::vector<float> train(const TrainingOptions& options, const BatchSource& source, int threads = 2,
+                           Keep keep = Keep::everything, int64_t stop_after = -1) {
+    Run run(options, threads);
+    TrainerHooks hooks;
+    int64_t done = 0;
+    losses_.clear();
+    hooks.on_step = [&](const StepReport& report) {
+      losses_.push_back(report.loss);
+      ++done;
+    };
+    hooks.stop_requested = [&] { return done == stop_after; };
+    hooks.remark = [&](const std::string& text) { remarks_ += text; };
+    Trainer trainer(run.context, run.decoder(), run.store, options, source, nullptr, keep, hooks);
+    if (options.resume) trainer.resume();
+    trainer.run();
+    return run.weights();
+  }
+
+  fs::path folder_;
+  TrainingOptions options_;
+  std::vector<double> losses_;
+  std::string remarks_;
+};
+
+TEST_F(TrainerTest, LearnsToCount) {
+  options_.max_steps = 80;
+  train(options_, CountingSource(8, 10));
+  EXPECT_NEAR(losses_.front(), std::log(kVocabulary), 0.3);
+  EXPECT_LT(losses_.back(), 0.9);
+}
+
+TEST_F(TrainerTest, ResumingIsBitIdentical) {
+  const CountingSource source(4, 5);
+  const std::vector<float> straight = train(options_, source);
+  fs::remove_all(folder_);
+  train(options_, source, 1, Keep::layer_inputs, 7);
+  TrainingOptions again = options_;
+  again.resume = true;
+  again.initial_deviation = 0.5;  // nothing of the new weights may be left
+  const std::vector<float> resumed = train(again, source, 2);
+  EXPECT_EQ(losses_.size(), 5U);
+  EXPECT_EQ(std::memcmp(straight.data(), resumed.data(), straight.size() * sizeof(float)), 0);
+}
+
+TEST_F(TrainerTest, AccumulationIsALargerBatch) {
+  options_.max_steps = 5;
+  options_.weight_decay = 0;
+  options_.optimiser = "adamw";
+  const std::vector<float> large = train(options_, CountingSource(8, 1000));
+  fs::remove_all(folder_);
+  options_.accumulation = 2;
+  const std::vector<double> large_losses = losses_;
+  train(options_, CountingSource(4, 2000));
+  for (size_t i = 0; i < losses_.size(); ++i) EXPECT_NEAR(losses_[i], large_losses[i], 1e-4) << i;
+}
+
+TEST_F(TrainerTest, ADamagedCheckpointIsPassedOver) {
+  options_.save_steps = 4;
+  const CountingSource source(4, 5);
+  const std::vector<float> straight = train(options_, source);
+  const fs::path newest = folder_ / "checkpoints/step-00000012.safetensors";
+  ASSERT_TRUE(fs::exists(newest));
+  {
+    std::fstream file(newest, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(3000);
+    file.put('x');
+    file.put('y');
+  }
+  fs::remove(folder_ / "checkpoints/step-00000008.json");  // as if killed between its two files
+  options_.resume = true;
+  const std::vector<float> resumed = train(options_, source);
+  EXPECT_EQ(losses_.size(), 8U);  // from step 4
+  EXPECT_THAT(remarks_, HasSubstr("step-00000012.json: damaged"));
+  EXPECT_EQ(std::memcmp(straight.data(), resumed.data(), straight.size() * sizeof(float)), 0);
+}
+
+TEST_F(TrainerTest, OtherOptionsDoNotResume) {
+  const CountingSource source(4, 5);
+  options_.max_steps = 2;
+  train(options_, source);
+  options_.resume = true;
+  options_.learning_rate = 2e-2;
+  try {
+    train(options_, source);
+    FAIL() << "resumed";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("belongs to a run with other"));
+  }
+}
+
+TEST_F(TrainerTest, AValueThatIsNoNumberIsNamed) {
+  Run run(options_);
+  Parameter& broken = run.store.all()[3];
+  broken.values[0] = std::nanf("");
+  const CountingSource source(4, 5);
+  Trainer trainer(run.context, run.decoder(), run.store, options_, source, nullptr, Keep::everything, {});
+  try {
+    trainer.run();
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("step 1"));
+    EXPECT_THAT(error.what(), HasSubstr(broken.name));
+  }
+}
+
+TEST_F(TrainerTest, EvaluatesAndStopsEarly) {
+  options_.max_steps = 50;
+  options_.eval_steps = 2;
+  options_.patience = 2;
+  options_.learning_rate = 0;  // nothing improves after the first evaluation
+  Run run(options_);
+  int evaluations = 0;
+  int saved = 0;
+  TrainerHooks hooks;
+  hooks.on_evaluation = [&](const EvaluationReport& report) {
+    ++evaluations;
+    EXPECT_NEAR(report.loss, std::log(kVocabulary), 0.3);
+  };
+  hooks.save_best = [&] { ++saved; };
+  const CountingSource source(4, 5), held_back(3, 2);
+  Trainer trainer(run.context, run.decoder(), run.store, options_, source, &held_back, Keep::everything,
+                  hooks);
+  EXPECT_EQ(trainer.run(), TrainingEnd::stopped_early);
+  EXPECT_EQ(evaluations, 3);
+  EXPECT_EQ(saved, 1);
+}
+
+TEST_F(TrainerTest, ScheduleRisesAndFalls) {
+  options_.learning_rate = 2;
+  options_.final_rate = 0.1;
+  options_.warmup_steps = 4;
+  EXPECT_DOUBLE_EQ(scheduled_rate(options_, 1, 20), 0.5);
+  EXPECT_DOUBLE_EQ(scheduled_rate(options_, 4, 20), 2);
+  EXPECT_DOUBLE_EQ(scheduled_rate(options_, 5, 20), 2);
+  EXPECT_NEAR(scheduled_rate(options_, 20, 20), 0.2, 1e-12);
+  options_.schedule = "linear";
+  EXPECT_NEAR(scheduled_rate(options_, 12, 19), 1.1, 1e-12);
+  options_.schedule = "sudden";
+  EXPECT_THROW(scheduled_rate(options_, 5, 20), Error);
+}
+
+TEST_F(TrainerTest, WhatCannotFitIsRefusedWithAWayOut) {
+  Run run(options_);
+  try {
+    plan_memory(options_, run.decoder(), run.store, size_t{1} << 20);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
+    EXPECT_THAT(error.what(), HasSubstr("batch_tokens"));
+  }
+}
+
+TEST_F(TrainerTest, AWrittenModelComputesTheSame) {
+  options_.max_steps = 2;
+  Run run(options_);
+  fs::create_directories(folder_ / "tokenizer");
+  nlohmann::json config = {{"model_type", "qwen2"},
+                           {"hidden_act", "silu"},
+                           {"hidden_size", options_.hidden},
+                           {"intermediate_size", options_.intermediate},
+                           {"num_hidden_layers", options_.layers},
+                           {"num_attention_heads", options_.heads},
+                           {"num_key_value_heads", options_.key_value_heads},
+                           {"max_position_embeddings", options_.context_length},
+                           {"rms_norm_eps", 1e-6},
+                           {"rope_theta", 10000.0},
+                           {"tie_word_embeddings", true},
+                           {"vocab_size", kVocabulary}};
+  write_hub_directory(folder_ / "model", config, folder_ / "tokenizer", run.store.views(), "f32", nullptr);
+  const auto file = ModelFile::open(folder_ / "model");
+  for (const Parameter& own : run.store.all()) {
+    const TensorView* tensor = file->find(own.name);
+    ASSERT_NE(tensor, nullptr) << own.name;
+    EXPECT_EQ(std::memcmp(tensor->data, own.values, tensor->bytes), 0) << own.name;
+  }
+  EXPECT_EQ(load_model(file)->info().parameters, run.store.elements());
+}
+
+}  // namespace
+}  // namespace r1
