@@ -1,10 +1,14 @@
 // Requests to /api/site (docs/site-api.md).
+import { signal } from '@preact/signals';
 import type {
   AnswerNode, AnswerRequest, ApiError, ContextRequest, ContextUse, Conversation, FoundSummary, IndexDocument, IndexEntry,
   Settings, SiteInfo, Source, Summary, UploadedFile, UserNode,
 } from './types';
 
 const ROOT = '/api/site';
+
+/** Counts refusals for want of a sign-in: the key may have been revoked meanwhile. */
+export const signInRefusals = signal(0);
 
 /** What the server refused, or why it was not reached (status 0). */
 export class RequestError extends Error {
@@ -23,6 +27,7 @@ export function unreachable(cause: unknown): RequestError {
 
 export async function refusal(response: Response): Promise<RequestError> {
   const fallback: ApiError = { message: `${response.status} ${response.statusText}`, type: 'http', param: null, code: null };
+  if (response.status === 401) signInRefusals.value++;
   const body = (await response.json().catch(() => null)) as { error?: ApiError } | null;
   return new RequestError(response.status, body?.error ?? fallback);
 }

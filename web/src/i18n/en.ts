@@ -22,7 +22,6 @@ export const en = {
   deleteConfirm: 'Delete “{title}”? This cannot be undone.',
   cancel: 'Cancel',
   close: 'Close',
-  save: 'Save',
   answering: 'An answer is being written',
   library: 'Library',
   live: 'Live',
@@ -100,7 +99,6 @@ export const en = {
   sourcesCount: { one: '{n} source', other: '{n} sources' },
   citedSource: 'Source {n}: {title}',
   unknownSource: 'There is no source {n}',
-  openSource: 'Open',
   showText: 'Show text',
 
   signInTitle: 'Sign in',
@@ -117,7 +115,6 @@ export const en = {
   themeLight: 'Paper',
   themeDark: 'Blackboard',
   settingsAnswers: 'Answers',
-  modelDefault: 'Default model',
   systemPrompt: 'System prompt',
   systemPromptHint: 'Empty is best for R1: its authors advise to put instructions into the question.',
   temperature: 'Temperature',
@@ -180,7 +177,6 @@ export const en = {
   shortcutEdit: 'edit the last question (in an empty field)',
   shortcutHelp: 'this list',
   notFound: 'This conversation does not exist (any more).',
-  somethingFailed: '{message}',
   unreachable: 'The server cannot be reached.',
   dismiss: 'Dismiss',
 };

@@ -23,7 +23,6 @@ export const zh: Words = {
   deleteConfirm: '删除“{title}”？此操作无法撤销。',
   cancel: '取消',
   close: '关闭',
-  save: '保存',
   answering: '正在回答',
   library: '资料库',
   live: '实时',
@@ -101,7 +100,6 @@ export const zh: Words = {
   sourcesCount: { one: '{n} 个来源', other: '{n} 个来源' },
   citedSource: '来源 {n}：{title}',
   unknownSource: '没有编号为 {n} 的来源',
-  openSource: '打开',
   showText: '查看文本',
 
   signInTitle: '登录',
@@ -118,7 +116,6 @@ export const zh: Words = {
   themeLight: '纸张',
   themeDark: '黑板',
   settingsAnswers: '回答',
-  modelDefault: '默认模型',
   systemPrompt: '系统提示',
   systemPromptHint: 'R1 最好留空：作者建议把要求写在问题里。',
   temperature: '温度',
@@ -181,7 +178,6 @@ export const zh: Words = {
   shortcutEdit: '编辑上一个问题（输入框为空时）',
   shortcutHelp: '此列表',
   notFound: '此对话不存在（或已被删除）。',
-  somethingFailed: '{message}',
   unreachable: '无法连接服务器。',
   dismiss: '知道了',
 };

@@ -7,7 +7,7 @@ import { noteRunning, noteSummary, refreshHistory } from './history';
 import { LiveAnswer } from './live_answer';
 import { announce, attempt, errorText, showNotice } from './notices';
 import { navigate } from './router';
-import { model, recheckSignIn, searchProvider, settings } from './site';
+import { model, searchProvider, settings } from './site';
 import { EMPTY_TREE, newestLeaf, pathTo, treeOf, withNode, type Tree } from './tree';
 
 const TITLE_LENGTH = 60;
@@ -71,7 +71,6 @@ export async function openConversation(id: string | null): Promise<void> {
     loading.value = false;
     if (cause instanceof RequestError && cause.status === 404) missing.value = true;
     else showNotice(errorText(cause));
-    await recheckSignIn(cause);
   }
 }
 
@@ -156,9 +155,9 @@ function show(node: ConversationNode): void {
 
 function follow(node: AnswerNode): void {
   const conversation = conversationId.value as string;
-  const live = new LiveAnswer(node, (final) => ended(conversation, final), announcePhase, (cause) => {
-    showNotice(errorText(cause));
-    void recheckSignIn(cause);
+  const live: LiveAnswer = new LiveAnswer(node, (final) => ended(conversation, final), announcePhase, (cause) => {
+    const error = { message: errorText(cause), type: 'stream', param: null, code: null };
+    ended(conversation, { ...node, reasoning: live.reasoning.value, content: live.content.value, state: 'failed', error });
   });
   liveAnswers.value = new Map(liveAnswers.value).set(node.id, live);
 }

@@ -18,8 +18,10 @@ let searchTimer: ReturnType<typeof setTimeout> | undefined;
 export async function refreshHistory(): Promise<void> {
   const page = await attempt(() => api.conversations(null));
   if (!page) return;
-  conversations.value = page.conversations;
-  moreConversations.value = page.next;
+  const oldest = page.conversations.at(-1)?.updated ?? 0;
+  const older = page.next === null ? [] : conversations.value.filter((c) => c.updated < oldest); // shown on request before
+  conversations.value = [...page.conversations, ...older];
+  if (older.length === 0) moreConversations.value = page.next;
   clearTimeout(pollTimer);
   if (page.conversations.some((c) => c.running)) pollTimer = setTimeout(() => void refreshHistory(), RUNNING_POLL_MS);
 }

@@ -1,6 +1,6 @@
 // What the server says about itself, and the owner's settings.
 import { computed, effect, signal } from '@preact/signals';
-import { api, RequestError } from '../api/client';
+import { api, signInRefusals } from '../api/client';
 import type { Settings, SiteInfo } from '../api/types';
 import { browserLanguage, language } from '../i18n';
 import { attempt } from './notices';
@@ -53,14 +53,14 @@ effect(() => {
 });
 
 export async function loadSite(): Promise<void> {
-  info.value = await api.info();
-  if (!signInNeeded.value) settings.value = await api.settings();
+  const now = await api.info();
+  if (now.sign_in !== 'required') settings.value = await api.settings();
+  info.value = now;
 }
 
-/** Again after a refusal: a key may have been revoked meanwhile. */
-export async function recheckSignIn(cause: unknown): Promise<void> {
-  if (cause instanceof RequestError && cause.status === 401) info.value = await api.info();
-}
+effect(() => {
+  if (signInRefusals.value > 0) void attempt(api.info).then((now) => now && (info.value = now));
+});
 
 export function changeSettings(change: Partial<Settings>): Promise<Settings | null> {
   settings.value = { ...settings.value, ...change };

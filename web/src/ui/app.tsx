@@ -18,9 +18,12 @@ import { SignIn } from './sign_in';
 import { hideSources, SourcesPanel } from './sources_panel';
 import { TopBar } from './top_bar';
 
+const RETRY_MS = 3000;
+
 async function start(): Promise<void> {
   await attempt(loadSite);
-  if (info.value && !signInNeeded.value) await refreshHistory();
+  if (!info.value) setTimeout(() => void start(), RETRY_MS);
+  else if (!signInNeeded.value) await refreshHistory();
 }
 
 function Page() {

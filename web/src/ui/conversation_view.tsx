@@ -87,7 +87,7 @@ export function ConversationView() {
   const content = useRef<HTMLDivElement>(null);
   const { following, toEnd } = useFollowEnd(scroller, content);
   const { dropping, handlers } = useDrop();
-  const empty = path.value.length === 0;
+  const empty = path.value.length === 0 && !loading.value;
 
   useLayoutEffect(() => {
     if (!loading.value && target.value === null) toEnd();
@@ -107,7 +107,7 @@ export function ConversationView() {
     <main class={`conversation ${empty ? 'conversation-empty' : ''}`} {...handlers}>
       <div class="scroller" ref={scroller} tabindex={-1}>
         <div class="page" ref={content}>
-          {missing.value ? <p class="page-note">{t('notFound')}</p> : empty && !loading.value ? <Greeting /> : <Messages />}
+          {missing.value ? <p class="page-note">{t('notFound')}</p> : empty ? <Greeting /> : <Messages />}
         </div>
       </div>
       <div class="composer-frame">

@@ -1,5 +1,5 @@
-// A model's markdown, block by block. A block is drawn when it comes near the view, and again only when its own
-// source changes: of a growing text that is the last block.
+// A model's markdown, block by block. A block is drawn again only when its own source changes: of a growing text that
+// is the last block. Blocks come in chunks, which are drawn when they come near the view.
 import { Component, createRef } from 'preact';
 import { useMemo, useRef } from 'preact/hooks';
 import type { Source } from '../api/types';
@@ -11,19 +11,18 @@ import { renderBlock, type RenderEnv } from '../text/markdown';
 import { copyText } from './clipboard';
 import { whenNear } from './near_view';
 
-const EAGER_BLOCKS = 40; // drawn at once at the end of an eager text
+const CHUNK_BLOCKS = 16; // far text is kept and laid out in chunks of so many blocks
+
+type Citations = Pick<RenderEnv, 'known' | 'labels' | 'copyLabel'>;
 
 interface BlockProps {
   source: string;
   open: boolean;
-  eager: boolean;
-  citations: Pick<RenderEnv, 'known' | 'labels' | 'copyLabel'>;
+  citations: Citations;
 }
 
 class Block extends Component<BlockProps> {
   private readonly element = createRef<HTMLDivElement>();
-  private drawn = false;
-  private cancel: (() => void) | null = null;
 
   override shouldComponentUpdate(next: BlockProps): boolean {
     const { source, open, citations } = this.props;
@@ -31,25 +30,11 @@ class Block extends Component<BlockProps> {
   }
 
   override componentDidMount(): void {
-    if (this.props.eager || this.props.open) return this.draw();
-    this.showSource();
-    this.cancel = whenNear(this.element.current as Element, () => this.draw());
+    this.draw();
   }
 
   override componentDidUpdate(): void {
-    if (this.drawn) this.draw();
-    else this.showSource();
-  }
-
-  override componentWillUnmount(): void {
-    this.cancel?.();
-  }
-
-  /** Far blocks hold their source, so that the browser's own search finds them. */
-  private showSource(): void {
-    const element = this.element.current as HTMLDivElement;
-    element.textContent = this.props.source;
-    element.classList.add('block-source');
+    this.draw();
   }
 
   private draw(): void {
@@ -57,13 +42,63 @@ class Block extends Component<BlockProps> {
     const { source, open, citations } = this.props;
     element.innerHTML = renderBlock(source, { open, ...citations });
     enhance(element);
-    element.classList.remove('block-source');
-    this.drawn = true;
   }
 
   override render() {
     return <div class="block" ref={this.element} />;
   }
+}
+
+interface ChunkProps {
+  sources: readonly string[];
+  open: boolean; // its last block still grows
+  near: boolean; // from the start
+  citations: Citations;
+}
+
+/** A far chunk holds its source as it is, so that the browser's own search finds it. */
+class Chunk extends Component<ChunkProps, { near: boolean }> {
+  override state = { near: this.props.near || this.props.open };
+  private readonly element = createRef<HTMLDivElement>();
+  private cancel: (() => void) | null = null;
+
+  override shouldComponentUpdate(next: ChunkProps, nextState: { near: boolean }): boolean {
+    const { sources, open, citations } = this.props;
+    const same = next.sources.length === sources.length && next.sources.every((source, i) => source === sources[i]);
+    return !same || next.open !== open || next.citations !== citations || nextState.near !== this.state.near;
+  }
+
+  override componentDidMount(): void {
+    if (!this.state.near) this.cancel = whenNear(this.element.current as Element, () => this.setState({ near: true }));
+  }
+
+  override componentWillUnmount(): void {
+    this.cancel?.();
+  }
+
+  override render() {
+    const { sources, open, citations } = this.props;
+    if (!this.state.near) {
+      return (
+        <div class="chunk chunk-far" ref={this.element}>
+          {sources.join('')}
+        </div>
+      );
+    }
+    return (
+      <div class="chunk" ref={this.element}>
+        {sources.map((source, i) => (
+          <Block key={i} source={source} open={open && i === sources.length - 1} citations={citations} />
+        ))}
+      </div>
+    );
+  }
+}
+
+function chunksOf(blocks: readonly string[]): string[][] {
+  const chunks: string[][] = [];
+  for (let at = 0; at < blocks.length; at += CHUNK_BLOCKS) chunks.push(blocks.slice(at, at + CHUNK_BLOCKS));
+  return chunks;
 }
 
 interface RichTextProps {
@@ -85,7 +120,7 @@ async function copyCode(button: HTMLElement): Promise<void> {
 
 export function RichText({ text, open, eager, sources, onCite }: RichTextProps) {
   const splitter = useRef(new BlockSplitter());
-  const blocks = useMemo(() => splitter.current.update(open ? withoutUnfinishedCitation(text) : text), [text, open]);
+  const chunks = useMemo(() => chunksOf(splitter.current.update(open ? withoutUnfinishedCitation(text) : text)), [text, open]);
   const citations = useMemo(
     () => ({
       known: new Set(sources.map((s) => s.number)),
@@ -108,9 +143,10 @@ export function RichText({ text, open, eager, sources, onCite }: RichTextProps) 
 
   return (
     <div class="rich" onClick={onClick}>
-      {blocks.map((source, i) => (
-        <Block key={i} source={source} open={open && i === blocks.length - 1} eager={eager && i >= blocks.length - EAGER_BLOCKS} citations={citations} />
-      ))}
+      {chunks.map((blocks, i) => {
+        const last = i === chunks.length - 1;
+        return <Chunk key={i} sources={blocks} open={open && last} near={eager && last} citations={citations} />;
+      })}
     </div>
   );
 }

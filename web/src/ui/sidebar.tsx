@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n';
 import { query, search } from '../state/history';
 import { navigate, route } from '../state/router';
+import { composerField } from './composer';
 import { IconButton } from './controls';
 import { HistoryList } from './history_list';
 import { Icon, type IconName } from './icons';
@@ -12,6 +13,7 @@ export const searchField: { current: HTMLInputElement | null } = { current: null
 export function startNew(): void {
   sidebarOpen.value = false;
   navigate('/');
+  composerField.current?.focus();
 }
 
 function PageLink({ page, icon, label }: { page: 'library' | 'live'; icon: IconName; label: string }) {
