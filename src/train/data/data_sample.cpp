@@ -77,7 +77,7 @@ class Fields {
   std::string names() const {
     std::string names;
     for (const auto& [key, value] : record_.fields.items()) names += (names.empty() ? "" : ", ") + key;
-    return names.empty() ? "none" : names;
+    return names.empty() ? "none" : short_text(names);
   }
 
  private:

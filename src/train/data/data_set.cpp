@@ -8,6 +8,8 @@
 namespace r1 {
 namespace {
 
+constexpr size_t kAtOnce = 4096;  // samples read before they are rendered, on all threads
+
 bool is_pair_stage(TrainingStage stage) {
   return stage == TrainingStage::dpo || stage == TrainingStage::orpo || stage == TrainingStage::reward;
 }
@@ -96,41 +98,45 @@ DataSet DataSet::split_off(double share, uint64_t seed) {
 }
 
 DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
-                      const std::function<void(int64_t, int64_t)>& progress) {
+                      const std::function<void(int64_t)>& progress) {
   if (options.sequence_length < 2) {
     throw_error(ErrorKind::invalid_argument, "sequence length: expected at least 2, found {}",
                 options.sequence_length);
   }
   if (options.files.empty()) throw_error(ErrorKind::invalid_argument, "data: expected a file, found none");
+  DataSet data;
+  data.sequence_length = options.sequence_length;
   std::vector<DataSample> read;
+  std::vector<std::vector<TrainingSample>> rendered;
+  int64_t count = 0;
+  const auto render = [&] {
+    constexpr size_t kPiece = 64;
+    rendered.assign(read.size(), {});
+    pool.parallel_for(static_cast<int64_t>((read.size() + kPiece - 1) / kPiece), [&](int64_t piece, int) {
+      const size_t first = static_cast<size_t>(piece) * kPiece;
+      for (size_t i = first; i < std::min(read.size(), first + kPiece); ++i) {
+        rendered[i] = renderer.render(read[i], options.turns);
+      }
+    });
+    for (size_t i = 0; i < read.size(); ++i) {
+      for (TrainingSample& sample : rendered[i]) {
+        if (fit(sample, read[i].format == DataFormat::text, options, data)) {
+          data.samples.push_back(std::move(sample));
+        }
+      }
+    }
+    count += static_cast<int64_t>(read.size());
+    read.clear();
+    if (progress) progress(count);
+  };
   for (const std::string& file : options.files) {
     read_data_samples(file, options.read, [&](DataSample sample) {
       check_format(sample, options.stage);
       read.push_back(std::move(sample));
-      if (progress && read.size() % 4096 == 0) progress(static_cast<int64_t>(read.size()), 0);
+      if (read.size() == kAtOnce) render();
     });
   }
-  DataSet data;
-  data.sequence_length = options.sequence_length;
-  constexpr size_t kPiece = 64;
-  std::vector<std::vector<TrainingSample>> rendered(read.size());
-  for (size_t start = 0; start < read.size(); start += kPiece * 64) {
-    const size_t end = std::min(read.size(), start + kPiece * 64);
-    pool.parallel_for(static_cast<int64_t>((end - start + kPiece - 1) / kPiece), [&](int64_t piece, int) {
-      const size_t first = start + static_cast<size_t>(piece) * kPiece;
-      for (size_t i = first; i < std::min(end, first + kPiece); ++i) {
-        rendered[i] = renderer.render(read[i], options.turns);
-      }
-    });
-    if (progress) progress(static_cast<int64_t>(end), static_cast<int64_t>(read.size()));
-  }
-  for (size_t i = 0; i < read.size(); ++i) {
-    for (TrainingSample& sample : rendered[i]) {
-      if (fit(sample, read[i].format == DataFormat::text, options, data))
-        data.samples.push_back(std::move(sample));
-    }
-    rendered[i].clear();
-  }
+  render();
   if (data.samples.empty()) {
     throw_error(ErrorKind::bad_file, "{}: expected at least one sample, found none{}", options.files.front(),
                 data.dropped > 0

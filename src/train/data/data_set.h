@@ -44,10 +44,9 @@ struct DataSet {
 /// Reads all files. Throws Error(bad_file) for the first bad line, for a form that the stage cannot use
 /// (pairs for dpo, orpo and reward; labels for kto; text for pretrain; conversations or text for sft), and
 /// for no samples at all; Error(context_overflow) for a sample that is too long. Text longer than
-/// sequence_length is never too long: it is trained in windows. `progress`: samples so far, of how many (0:
-/// not known yet).
+/// sequence_length is never too long: it is trained in windows. `progress`: samples so far.
 DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
-                      const std::function<void(int64_t, int64_t)>& progress = {});
+                      const std::function<void(int64_t)>& progress = {});
 
 enum class Packing {
   none,        // every batch holds `samples` samples

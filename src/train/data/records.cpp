@@ -43,9 +43,9 @@ ordered_json parse_object(std::string_view text, const std::string& place) {
 
 class Reader {
  public:
-  Reader(const std::filesystem::path& path, const std::function<void(Record)>& emit, const BadLine& bad)
-      : name_(path.string()), emit_(emit), bad_(bad), text_(read_text_file(path)) {
-    rest_ = text_;
+  Reader(std::string_view text, const std::string& name, const std::function<void(Record)>& emit,
+         const BadLine& bad)
+      : name_(name), emit_(emit), bad_(bad), rest_(text) {
     if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
   }
 
@@ -109,7 +109,7 @@ class Reader {
         if (!next_row(row)) return;
         if (row.size() != header.size()) {
           throw Bad{fmt::format("{}: expected {} fields ({}), found {}", place, header.size(),
-                                fmt::join(header, ", "), row.size())};
+                                short_text(fmt::format("{}", fmt::join(header, ", "))), row.size())};
         }
         Record record{ordered_json::object(), place};
         for (size_t i = 0; i < row.size(); ++i) record.fields[header[i]] = row[i];
@@ -223,25 +223,36 @@ class Reader {
   std::string name_;
   const std::function<void(Record)>& emit_;
   const BadLine& bad_;
-  std::string text_;
   std::string_view rest_;
   int64_t line_ = 1;
 };
 
 }  // namespace
 
-void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,
-                  const BadLine& bad) {
-  std::string extension = path.extension().string();
+std::string short_text(std::string_view text) {
+  constexpr size_t kMost = 100;
+  std::string out;
+  for (const char c : text.substr(0, kMost)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  return text.size() > kMost ? out + "…" : out;
+}
+
+void parse_records(const std::string& text, const std::string& name, const std::function<void(Record)>& emit,
+                   const BadLine& bad) {
+  std::string extension = std::filesystem::path(name).extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  Reader reader(path, emit, bad);
+  Reader reader(text, name, emit, bad);
   if (extension == ".jsonl" || extension == ".ndjson") return reader.lines();
   if (extension == ".json") return reader.list();
   if (extension == ".csv") return reader.table();
   if (extension == ".txt" || extension == ".md" || extension == ".text") return reader.whole();
   throw_error(ErrorKind::unsupported, "{}: expected a file .jsonl, .json, .csv, .txt or .md, found '{}'",
-              path.string(), extension);
+              name, extension);
+}
+
+void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,
+                  const BadLine& bad) {
+  parse_records(read_text_file(path), path.string(), emit, bad);
 }
 
 }  // namespace r1

@@ -10,6 +10,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace r1 {
 
@@ -21,8 +22,14 @@ struct Record {
 /// Called with a bad line's error instead of throwing it; reading goes on behind the line.
 using BadLine = std::function<void(const std::string& message)>;
 
+/// For messages: one line of at most about 100 bytes, whatever the text.
+std::string short_text(std::string_view text);
+
 /// Calls `emit` for each record, in order. Throws Error(bad_file) that names file, line, field, what was
-/// expected and what was found (or hands it to `bad`, when given), Error(io) when the file cannot be read.
+/// expected and what was found (or hands it to `bad`, when given), Error(io) when the file cannot be read,
+/// Error(unsupported) for another ending. `name` is the file's, for places; its ending tells the form.
+void parse_records(const std::string& text, const std::string& name, const std::function<void(Record)>& emit,
+                   const BadLine& bad = {});
 void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,
                   const BadLine& bad = {});
 
