@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -15,6 +16,7 @@
 #include "model/vocabulary_loading.h"
 #include "train/data/data_set.h"
 #include "train/new_model.h"
+#include "train/report/training_log.h"
 #include "train/trainer.h"
 
 namespace r1::cli {
@@ -154,6 +156,43 @@ void print_plan(const MemoryPlan& plan, const Subject& own) {
              size(plan.logits));
 }
 
+LogEntry log_entry(const StepReport& report) {
+  LogEntry entry;
+  entry.step = report.step;
+  entry.epoch = report.epoch;
+  entry.seconds = report.seconds;
+  entry.loss = report.loss;
+  entry.learning_rate = report.learning_rate;
+  entry.gradient_norm = report.gradient_norm;
+  entry.tokens_per_second = report.tokens_per_second;
+  entry.total_tokens = report.tokens;
+  return entry;
+}
+
+LogEntry log_entry(const EvaluationReport& report, const StepReport& last) {
+  LogEntry entry;
+  entry.step = report.step;
+  entry.epoch = report.epoch;
+  entry.seconds = last.seconds;
+  entry.evaluation_loss = report.loss;
+  entry.total_tokens = last.tokens;
+  return entry;
+}
+
+TrainingLogOptions log_options(const TrainingOptions& options, int64_t steps) {
+  TrainingLogOptions own;
+  own.directory = options.output;
+  own.total_steps = steps;
+  own.epochs = options.epochs;
+  own.batch_size = options.accumulation;
+  own.logging_steps = options.log_steps;
+  own.evaluation_steps = options.eval_steps;
+  own.save_steps = options.save_steps;
+  own.title = options.name.empty() ? options.output : options.name;
+  own.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
+  return own;
+}
+
 void train(TrainCommand& command) {
   const TrainingOptions& options = command.options;
   if (options.output.empty()) throw_error(ErrorKind::invalid_argument, "--output: expected a directory");
@@ -196,17 +235,24 @@ void train(TrainCommand& command) {
                         own.base.get());
   };
   TrainerHooks hooks;
+  auto last_report = std::make_shared<StepReport>();
   hooks.on_step = [&](const StepReport& report) {
+    *last_report = report;
     bar.update(static_cast<uint64_t>(report.step), static_cast<uint64_t>(report.steps),
                fmt::format("loss {:.4f}, {:.0f} tokens/s", report.loss, report.tokens_per_second));
   };
-  hooks.on_log = [](const StepReport& report) {
+  std::optional<TrainingLog> log;  // begun once it is known whether the run goes on
+  hooks.on_log = [&](const StepReport& report) {
+    log->add(log_entry(report));
     fmt::print("step {}/{} epoch {:.3f} loss {:.4f} rate {:.3g} norm {:.3f} {:.0f} tokens/s {:.0f} s left\n",
                report.step, report.steps, report.epoch, report.loss, report.learning_rate,
                report.gradient_norm, report.tokens_per_second, report.seconds_left);
     std::fflush(stdout);
   };
-  hooks.on_evaluation = [](const EvaluationReport& report) {
+  hooks.on_evaluation = [&](const EvaluationReport& report) {
+    log->add(log_entry(report, *last_report));
+    if (report.best) log->set_best(report.step, report.loss, options.save_best ? options.output : "");
+    log->save();
     fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}\n", report.step, report.loss,
                report.targets, report.best ? ", the best so far" : "");
     std::fflush(stdout);
@@ -224,8 +270,10 @@ void train(TrainCommand& command) {
       fmt::print(stderr, "r1: {}: no good checkpoint: beginning anew\n", options.output);
     }
   }
+  log.emplace(log_options(options, trainer.steps()), trainer.state().step);
   const TrainingEnd end = trainer.run();
   bar.finish();
+  log->save();
   if (!best_only || !fs::exists(fs::path(options.output) / "model.safetensors")) write_model();
   const RunState& state = trainer.state();
   fmt::print("{}: {} after {} of {} steps, {} tokens, {:.0f} s\n", options.output,

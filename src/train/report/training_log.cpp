@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <fstream>
@@ -70,37 +71,44 @@ struct TrainingLog::State {
     history.push_back(entry);
   }
 
-  /// Takes up what an earlier part of the run wrote, up to its step.
+  /// Takes up what an earlier part of the run wrote, up to its step: from the log, which is written line by
+  /// line, so that a run that was killed loses nothing.
   void resume(int64_t step) {
-    if (fs::exists(path("trainer_state.json"))) {
-      const auto state = ordered_json::parse(read_text_file(path("trainer_state.json")), nullptr, false);
-      if (!state.is_object() || !state.contains("log_history") || !state["log_history"].is_array()) {
-        throw_error(ErrorKind::bad_file, "{}: expected an object with a list log_history",
-                    path("trainer_state.json").string());
-      }
-      for (const ordered_json& entry : state["log_history"]) {
-        if (entry.is_object() && entry.value("step", int64_t{0}) <= step) remember(entry);
-      }
-      if (state.value("best_global_step", ordered_json()).is_number_integer() &&
-          state["best_global_step"].get<int64_t>() <= step &&
-          state.value("best_metric", ordered_json()).is_number()) {
-        best_step = state["best_global_step"].get<int64_t>();
-        best_metric = state["best_metric"].get<double>();
-        if (state.value("best_model_checkpoint", ordered_json()).is_string()) {
-          best_checkpoint = state["best_model_checkpoint"].get<std::string>();
-        }
-      }
-    }
+    resume_best(step);
     if (!fs::exists(path("trainer_log.jsonl"))) return;
     std::string kept, line;
     std::ifstream in(path("trainer_log.jsonl"));
     while (std::getline(in, line)) {
       // The last line may have been cut off by a sudden end.
-      const auto entry = ordered_json::parse(line, nullptr, false);
-      if (entry.is_object() && entry.value("current_steps", INT64_MAX) <= step) kept += line + "\n";
+      const auto logged = ordered_json::parse(line, nullptr, false);
+      if (!logged.is_object() || logged.value("current_steps", INT64_MAX) > step) continue;
+      kept += line + "\n";
+      static constexpr std::array<std::string_view, 6> only_log = {
+          "total_steps", "percentage", "elapsed_time", "remaining_time", "throughput", "total_tokens"};
+      ordered_json entry;
+      for (const auto& [key, value] : logged.items()) {
+        if (std::find(only_log.begin(), only_log.end(), key) != only_log.end()) continue;
+        entry[key == "current_steps" ? "step" : key == "lr" ? "learning_rate" : key] = value;
+      }
+      remember(entry);
     }
     in.close();
     replace_file(path("trainer_log.jsonl"), kept);
+  }
+
+  void resume_best(int64_t step) {
+    if (!fs::exists(path("trainer_state.json"))) return;
+    const auto state = ordered_json::parse(read_text_file(path("trainer_state.json")), nullptr, false);
+    if (!state.is_object()) {
+      throw_error(ErrorKind::bad_file, "{}: expected a JSON object", path("trainer_state.json").string());
+    }
+    const ordered_json best = state.value("best_global_step", ordered_json());
+    const ordered_json metric = state.value("best_metric", ordered_json());
+    if (!best.is_number_integer() || best.get<int64_t>() > step || !metric.is_number()) return;
+    best_step = best.get<int64_t>();
+    best_metric = metric.get<double>();
+    const ordered_json checkpoint = state.value("best_model_checkpoint", ordered_json());
+    if (checkpoint.is_string()) best_checkpoint = checkpoint.get<std::string>();
   }
 
   ordered_json log_line(const LogEntry& entry) const {
