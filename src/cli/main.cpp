@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   add_hub_commands(app);
   add_train_tokenizer_command(app);
   add_data_commands(app);
+  add_serve_command(app);
   add_debug_commands(app);
   add_train_command(app);
   try {

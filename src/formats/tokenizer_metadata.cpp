@@ -62,7 +62,10 @@ void write_byte_vocabulary(GgufWriter& writer, int64_t vocabulary_size) {
     tokens.emplace_back(control);
     types.push_back(kControl);
   }
-  for (const char* defined : {"<think>", "</think>"}) {
+  for (const char* defined :
+       {"<think>", "</think>", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>",
+        "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "<｜tool▁outputs▁begin｜>", "<｜tool▁output▁begin｜>",
+        "<｜tool▁output▁end｜>", "<｜tool▁outputs▁end｜>"}) {
     tokens.emplace_back(defined);
     types.push_back(kUserDefined);
   }
@@ -78,6 +81,12 @@ void write_byte_vocabulary(GgufWriter& writer, int64_t vocabulary_size) {
   writer.set_u32("tokenizer.ggml.bos_token_id", begin_of_sentence);
   writer.set_u32("tokenizer.ggml.eos_token_id", begin_of_sentence + 1);
   writer.set_bool("tokenizer.ggml.add_bos_token", true);
+  writer.set_string("tokenizer.chat_template",
+                    "{{ bos_token }}{% for message in messages %}{% if message.role == 'user' %}"
+                    "{{ '<｜User｜>' + message.content }}{% elif message.role == 'assistant' %}"
+                    "{{ '<｜Assistant｜>' + message.content.split('</think>')[-1] + eos_token }}"
+                    "{% else %}{{ message.content }}{% endif %}{% endfor %}"
+                    "{% if add_generation_prompt %}{{ '<｜Assistant｜><think>\n' }}{% endif %}");
 }
 
 void write_no_vocabulary(GgufWriter& writer) {

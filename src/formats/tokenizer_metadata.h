@@ -16,8 +16,9 @@ namespace r1 {
 void write_tokenizer_metadata(GgufWriter& writer, const std::filesystem::path& directory,
                               int64_t vocabulary_size);
 
-/// The 256 bytes as tokens, one merge, the R1 family's control tokens, then unused tokens up to the size
-/// (which must be at least 300). For synthetic models.
+/// The 256 bytes as tokens, one merge, the R1 family's control tokens and those of its tool calls, then
+/// unused tokens up to the size (which must be at least 300); a plain chat template of that family. For
+/// synthetic models.
 void write_byte_vocabulary(GgufWriter& writer, int64_t vocabulary_size);
 
 /// No vocabulary at all: programs can run the model on token ids only.

@@ -1,0 +1,231 @@
+// r1 serve: the API (and the chat site) over HTTP.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/model_location.h"
+#include "cli/options.h"
+#include "server/application.h"
+#include "server/http_server.h"
+#include "server/model_host.h"
+
+namespace r1::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ServeOptions {
+  std::vector<std::string> models;
+  std::vector<std::string> names;
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::string api_key;
+  std::vector<std::string> allowed_hosts, origins;
+  std::string certificate, private_key;
+  int64_t context_length = 0;
+  double kv_gib = 0;
+  int64_t sequences = 32;
+  int64_t batch_tokens = 512;
+  int32_t lookup = 5;
+  double expert_cache_gib = 0;
+  int loaded_models = 1;
+  double idle_minutes = 0;
+  double drain_seconds = 30;
+  bool lazy = false;
+  RuntimeOptions runtime;
+};
+
+void log(const std::string& text) {
+  fmt::print(stderr, "r1: {}\n", text);
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address == "::1";
+}
+
+/// "…/R1-Distill-Qwen-1.5B-Q4_K_M.gguf" is served as "R1-Distill-Qwen-1.5B-Q4_K_M", a hub name as itself.
+std::string name_of(const std::string& model) {
+  if (!fs::exists(model)) return model;
+  fs::path path = fs::canonical(model);
+  return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+}
+
+/// Bytes that may be had without swapping; 0: not known.
+int64_t available_memory() {
+  std::ifstream in("/proc/meminfo");
+  std::string name;
+  int64_t kib = 0;
+  while (in >> name >> kib) {
+    if (name == "MemAvailable:") return kib * 1024;
+    in.ignore(256, '\n');
+  }
+  return 0;
+}
+
+server::ModelSettings model_settings(const ServeOptions& options) {
+  server::ModelSettings settings;
+  settings.threads = options.runtime.threads;
+  settings.kernels = &select_kernels(options.runtime);
+  settings.engine.context_length = options.context_length;
+  settings.engine.kv_bytes = static_cast<int64_t>(options.kv_gib * (1 << 30));
+  settings.engine.key_dtype = cache_dtype(options.runtime.cache_type_k);
+  settings.engine.value_dtype = cache_dtype(options.runtime.cache_type_v);
+  settings.engine.sequences = options.sequences;
+  settings.engine.batch_tokens = options.batch_tokens;
+  // Taken as used; at most what all requests together can fill.
+  if (settings.engine.kv_bytes == 0) settings.engine.kv_bytes = available_memory() / 4;
+  settings.load = load_options(static_cast<size_t>(options.expert_cache_gib * (1U << 30U)));
+  settings.lookup = options.lookup;
+  return settings;
+}
+
+/// Waits for SIGTERM or SIGINT, which are blocked in all threads; calls `tidy` every second.
+template <class Tidy>
+void wait_for_signal(const sigset_t& signals, Tidy tidy) {
+  const timespec second{1, 0};
+  while (sigtimedwait(&signals, nullptr, &second) < 0) tidy();
+}
+
+void serve(const ServeOptions& options) {
+  if (options.models.empty()) throw_error(ErrorKind::invalid_argument, "which model? r1 serve MODEL");
+  const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
+  const bool loopback = is_loopback(address);
+  if (!loopback && options.api_key.empty())
+    throw_error(ErrorKind::invalid_argument,
+                "--host {}: other machines could use this one: give a key with --api-key, or serve 127.0.0.1",
+                options.host);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread that starts from here
+  signal(SIGPIPE, SIG_IGN);
+
+  server::ModelHost models({model_settings(options), std::chrono::duration<double>(options.idle_minutes * 60),
+                            static_cast<size_t>(options.loaded_models), log});
+  for (size_t index = 0; index < options.models.size(); ++index) {
+    const std::string& model = options.models[index];
+    models.add(index < options.names.size() ? options.names[index] : name_of(model), locate_model(model));
+  }
+  server::ApplicationOptions application_options;
+  application_options.loopback = loopback;
+  application_options.allowed_hosts = options.allowed_hosts;
+  application_options.allowed_origins = options.origins;
+  application_options.api_key = options.api_key;
+  application_options.version = "0.1.0";
+  server::Application application(models, application_options);
+  if (!options.lazy) {
+    const auto model = models.acquire("");
+    const EngineStatistics statistics = model->statistics();
+    log(fmt::format("{}: context of {} tokens, room for {} tokens of all requests", model->name(),
+                    model->context_length(), statistics.blocks_total * KvCache::kBlockTokens));
+  }
+  server::HttpServerOptions http_options;
+  http_options.address = address;
+  http_options.port = static_cast<uint16_t>(options.port);
+  http_options.certificate_file = options.certificate;
+  http_options.private_key_file = options.private_key;
+  server::HttpServer http(http_options, application.hooks());
+  // Scripts and tests read this line.
+  fmt::print("listening on {}://{}:{}\n", options.certificate.empty() ? "http" : "https",
+             address.find(':') != std::string::npos ? "[" + address + "]" : address, http.port());
+  std::fflush(stdout);
+
+  wait_for_signal(signals, [&] { application.tidy(); });
+  log(fmt::format("stopping: {} requests may go on for {} s (again: at once)", http.active_requests(),
+                  options.drain_seconds));
+  application.drain();
+  http.drain();
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::duration<double>(options.drain_seconds);
+  const timespec moment{0, 50'000'000};
+  while (http.active_requests() > 0 && Clock::now() < end) {
+    if (sigtimedwait(&signals, nullptr, &moment) >= 0) break;
+  }
+  application.cancel_all();
+  const auto last = Clock::now() + std::chrono::seconds(3);
+  while (http.active_requests() > 0 && Clock::now() < last)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  http.stop();
+}
+
+void refuse_option(CLI::App& command, const std::string& name, const std::string& reason) {
+  command
+      .add_option_function<std::string>(
+          name, [name, reason](const std::string&) { throw CLI::ValidationError(name, reason); },
+          "refused: " + reason)
+      ->group("");
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs");
+  command->add_option("model,-m,--model", options->models,
+                      "GGUF files, hub directories or pulled models; the first one is the default");
+  command->add_option("--served-model-name,-a,--alias", options->names,
+                      "names to serve them under, in order");
+  command->add_option("--host", options->host, "address to listen on; other than loopback only with a key");
+  command->add_option("--port", options->port, "port; 0: any free one")->check(CLI::Range(0, 65535));
+  command->add_option("--api-key", options->api_key, "key that requests must present");
+  command->add_option("--allowed-host", options->allowed_hosts,
+                      "Host names besides localhost that are answered");
+  command->add_option("--cors-origin", options->origins, "origins whose pages may call; \"*\": any");
+  command->add_option("--ssl-certfile,--ssl-cert-file", options->certificate, "TLS: certificate chain, PEM");
+  command->add_option("--ssl-keyfile,--ssl-key-file", options->private_key, "TLS: private key, PEM");
+  command
+      ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
+                   "tokens a request may have; 0: the model's, or what the cache holds")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--kv-gib", options->kv_gib,
+                   "GiB for keys and values; 0: a quarter of free memory at most")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--max-num-seqs,--parallel", options->sequences, "requests that run at once")
+      ->check(CLI::Range(1, 4096));
+  command
+      ->add_option("--max-num-batched-tokens,--batch-size", options->batch_tokens, "tokens of a forward pass")
+      ->check(CLI::Range(2, 65536));
+  command->add_option("--lookup", options->lookup, "tokens drafted from earlier text a step (exact); 0: off")
+      ->check(CLI::Range(0, 64));
+  command->add_option("--expert-cache", options->expert_cache_gib, "GiB for the most used experts")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--loaded-models", options->loaded_models, "models in memory at once")
+      ->check(CLI::Range(1, 64));
+  command
+      ->add_option("--unload-after", options->idle_minutes,
+                   "minutes until an idle model is unloaded; 0: never")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--drain-seconds", options->drain_seconds, "time that running answers get on SIGTERM")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--lazy", options->lazy, "load the first model when it is first asked for");
+  command->add_flag_function(
+      "--enforce-eager", [](int64_t) {}, "accepted: there are no compiled graphs here");
+  command
+      ->add_option_function<int>(
+          "--tensor-parallel-size,--tp",
+          [](int size) {
+            if (size != 1)
+              throw CLI::ValidationError("--tensor-parallel-size", "one machine, all its cores: only 1");
+          },
+          "accepted as 1")
+      ->group("");
+  refuse_option(*command, "--gpu-memory-utilization", "this build runs on the CPU; --kv-gib sets the cache");
+  refuse_option(*command, "--dtype", "weights stay as they lie in the file; `r1 quantize` converts them");
+  refuse_option(*command, "--quantization",
+                "weights stay as they lie in the file; `r1 quantize` converts them");
+  refuse_option(*command, "--pipeline-parallel-size", "one machine");
+  add_runtime_options(*command, options->runtime);
+  command->callback([options] { serve(*options); });
+}
+
+}  // namespace r1::cli

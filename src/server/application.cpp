@@ -1,0 +1,208 @@
+#include "server/application.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+
+#include "server/api_error.h"
+#include "server/model_routes.h"
+#include "server/openai_chat.h"
+#include "server/openai_completions.h"
+
+namespace r1::server {
+namespace {
+
+/// Adds what every answer carries, and counts it.
+class DecoratedSink : public ResponseSink {
+ public:
+  DecoratedSink(std::shared_ptr<ResponseSink> inner, std::vector<HttpHeader> headers, std::string route,
+                Metrics& metrics)
+      : inner_(std::move(inner)), headers_(std::move(headers)), route_(std::move(route)), metrics_(metrics) {}
+
+  void respond(HttpResponse response) override {
+    metrics_.count_response(route_, response.status);
+    response.headers.insert(response.headers.end(), headers_.begin(), headers_.end());
+    inner_->respond(std::move(response));
+  }
+  void begin_stream(int status, std::vector<HttpHeader> headers, std::string heartbeat) override {
+    metrics_.count_response(route_, status);
+    headers.insert(headers.end(), headers_.begin(), headers_.end());
+    inner_->begin_stream(status, std::move(headers), std::move(heartbeat));
+  }
+  bool send(std::string_view bytes) override { return inner_->send(bytes); }
+  void end_stream() override { inner_->end_stream(); }
+  void on_abort(std::function<void()> callback) override { inner_->on_abort(std::move(callback)); }
+
+ private:
+  std::shared_ptr<ResponseSink> inner_;
+  std::vector<HttpHeader> headers_;
+  std::string route_;
+  Metrics& metrics_;
+};
+
+/// The host without its port: "[::1]:80" is "[::1]".
+std::string_view without_port(std::string_view host) {
+  const size_t bracket = host.rfind(']');
+  const size_t colon = host.rfind(':');
+  if (colon == host.npos || (bracket != host.npos && colon < bracket)) return host;
+  return host.substr(0, colon);
+}
+
+bool equal_keys(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+Application::Application(ModelHost& models, ApplicationOptions options)
+    : options_(std::move(options)),
+      jobs_(options_.resume_time),
+      context_{models, metrics_, jobs_, draining_, options_.version} {
+  add_model_routes(router_, context_);
+  add_chat_routes(router_, context_);
+  add_completion_routes(router_, context_);
+}
+
+Application::~Application() = default;
+
+bool Application::is_local_name(std::string_view host) const {
+  const std::string_view name = without_port(host);
+  for (const char* known : {"localhost", "127.0.0.1", "[::1]"}) {
+    if (equal_ignoring_case(name, known)) return true;
+  }
+  return std::ranges::any_of(options_.allowed_hosts,
+                             [&](const std::string& allowed) { return equal_ignoring_case(name, allowed); });
+}
+
+void Application::check_host_and_origin(const HttpRequest& request) const {
+  const std::string_view host = request.header("host");
+  // A page of another site may have pointed its own name at this machine: then the name gives it away.
+  if (options_.loopback && !host.empty() && !is_local_name(host)) {
+    throw ApiError(
+        403, "Host", "host_not_allowed",
+        fmt::format("Host: '{}' is not a name of this server (--allowed-host)", host.substr(0, 100)));
+  }
+  const std::string_view origin = request.header("origin");
+  if (origin.empty()) return;
+  for (const char* scheme : {"http://", "https://"}) {
+    if (origin.starts_with(scheme) &&
+        equal_ignoring_case(origin.substr(std::string_view(scheme).size()), host))
+      return;
+  }
+  for (const std::string& allowed : options_.allowed_origins) {
+    if (allowed == "*" || equal_ignoring_case(allowed, origin)) return;
+  }
+  throw ApiError(
+      403, "Origin", "origin_not_allowed",
+      fmt::format("Origin: pages of '{}' may not call this server (--cors-origin)", origin.substr(0, 100)));
+}
+
+std::vector<HttpHeader> Application::cors_headers(const HttpRequest& request) const {
+  const std::string_view origin = request.header("origin");
+  if (origin.empty() || options_.allowed_origins.empty()) return {};
+  return {{"Access-Control-Allow-Origin", std::string(origin)},
+          {"Access-Control-Expose-Headers", "x-request-id"},
+          {"Vary", "Origin"}};
+}
+
+std::string Application::authenticate(const HttpRequest& request) const {
+  if (options_.api_key.empty()) return "";
+  std::string_view given = request.header("authorization");
+  if (given.size() > 7 && equal_ignoring_case(given.substr(0, 7), "bearer ")) {
+    given.remove_prefix(7);
+  } else {
+    given = request.header("x-api-key");
+  }
+  if (given.empty())
+    throw ApiError(401, "", "missing_api_key", "an API key is needed: Authorization: Bearer KEY");
+  if (!options_.api_key.empty() && equal_keys(given, options_.api_key)) return "command-line";
+  throw ApiError(401, "", "invalid_api_key", "the API key is not valid");
+}
+
+void Application::dispatch(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
+  check_host_and_origin(request);
+  if (request.method == "OPTIONS") {
+    HttpResponse response{204, {}, ""};
+    if (!cors_headers(request).empty()) {
+      response.headers = {
+          {"Access-Control-Allow-Methods", "GET, POST, DELETE, PATCH, PUT, OPTIONS"},
+          {"Access-Control-Allow-Headers",
+           "Authorization, Content-Type, X-Api-Key, Last-Event-ID, Anthropic-Version, Anthropic-Beta"},
+          {"Access-Control-Max-Age", "600"}};
+    }
+    return sink->respond(std::move(response));
+  }
+  std::string allowed;
+  HttpRequest copy = request;
+  const Route* route = router_.find(request.method, request.path, copy.path_rest, allowed);
+  if (route == nullptr) {
+    if (allowed.empty())
+      throw ApiError(404, "", "not_found", fmt::format("there is no path {}", request.path.substr(0, 200)));
+    ApiError error(405, "", "method_not_allowed",
+                   fmt::format("{} only takes {}", request.path.substr(0, 200), allowed));
+    error.headers.push_back({"Allow", allowed});
+    throw error;
+  }
+  if (!route->open) copy.key_name = authenticate(request);
+  if (draining_ && !route->quick) {
+    ApiError error(503, "", "draining", "the server is shutting down");
+    error.headers.push_back({"Retry-After", "5"});
+    throw error;
+  }
+  if (request.method == "POST" && !request.body.empty()) {
+    // A form of another page can post text/plain without asking first; JSON it cannot.
+    const std::string_view type = request.header("content-type");
+    const bool json = type.empty() || equal_ignoring_case(type.substr(0, type.find(';')), "application/json");
+    if (route->path.starts_with("/v1/") && !json)
+      throw ApiError(415, "Content-Type", "unsupported_media_type",
+                     "Content-Type: expected application/json");
+  }
+  route->handler(copy, sink);
+}
+
+void Application::handle(const std::shared_ptr<const HttpRequest>& request,
+                         const std::shared_ptr<ResponseSink>& sink) {
+  std::string rest, allowed;
+  const Route* route = router_.find(request->method, request->path, rest, allowed);
+  std::vector<HttpHeader> headers = cors_headers(*request);
+  headers.push_back({"x-request-id", request->id});
+  const auto decorated = std::make_shared<DecoratedSink>(sink, std::move(headers),
+                                                         route == nullptr ? "other" : route->path, metrics_);
+  try {
+    dispatch(*request, decorated);
+  } catch (const ApiError& error) {
+    decorated->respond(error_response(error));
+  } catch (const Error& error) {
+    decorated->respond(error_response(to_api_error(error)));
+  } catch (const std::bad_alloc&) {
+    decorated->respond(error_response({503, "", "out_of_memory", "out of memory"}));
+  } catch (const std::exception& error) {
+    decorated->respond(error_response({500, "", "internal_error", error.what()}));
+  }
+}
+
+bool Application::is_quick(const HttpRequest& request) const {
+  std::string rest, allowed;
+  const Route* route = router_.find(request.method, request.path, rest, allowed);
+  return route == nullptr || route->quick;
+}
+
+HttpServerHooks Application::hooks() {
+  return {[this](const std::shared_ptr<const HttpRequest>& request,
+                 const std::shared_ptr<ResponseSink>& sink) { handle(request, sink); },
+          [this](const HttpRequest& request) { return is_quick(request); },
+          [](int status, const std::string& message) {
+            return error_response({status, "", "bad_request", message});
+          }};
+}
+
+void Application::drain() {
+  draining_ = true;
+}
+
+void Application::tidy() {
+  jobs_.tidy();
+  context_.models.unload_idle();
+}
+
+}  // namespace r1::server

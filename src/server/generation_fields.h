@@ -1,0 +1,44 @@
+// The fields about generating that all APIs share, from JSON to a CompletionSpec.
+#pragma once
+
+#include "server/completion.h"
+#include "server/json_fields.h"
+
+namespace r1::server {
+
+/// Reads n, seed, temperature, top_p, top_k, …, stop, logit_bias, max_tokens. `spec.model` must be set.
+void read_generation_fields(JsonFields& fields, CompletionSpec& spec);
+
+/// Reads response_format, guided_json, guided_regex, guided_choice and grammar-like fields; null: no
+/// constraint. Compiled grammars are remembered for the next request with the same text.
+std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model, JsonFields& fields);
+
+/// A grammar for a JSON Schema, from memory when the same was compiled lately.
+std::shared_ptr<const grammar::Grammar> schema_constraint(const ServedModel& model, const Json& schema,
+                                                          const std::string& field);
+
+struct StreamOptions {
+  bool stream = false;
+  bool include_usage = false;
+  bool resumable = false;
+};
+StreamOptions read_stream_options(JsonFields& fields);
+
+/// Starts the job; an overflow of the context is told with its numbers.
+std::shared_ptr<CompletionJob> start_completion(CompletionSpec spec,
+                                                std::shared_ptr<CompletionObserver> observer,
+                                                ModelMetrics& metrics);
+
+/// OpenAI's usage object, with DeepSeek's names besides.
+Json usage_json(const CompletionUsage& usage);
+
+/// OpenAI's word for why an answer ended.
+std::string_view finish_reason(ChoiceEnd end);
+
+/// A token's log-probability as OpenAI's chat API writes it.
+Json token_json(const SampledToken& token, const Tokenizer& tokenizer);
+
+/// JSON text; what is no UTF-8 becomes U+FFFD.
+std::string to_text(const Json& json);
+
+}  // namespace r1::server

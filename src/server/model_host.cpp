@@ -1,0 +1,126 @@
+#include "server/model_host.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/error.h"
+#include "server/api_error.h"
+
+namespace r1::server {
+
+ModelHost::~ModelHost() {
+  for (const auto& entry : entries_) {
+    while (entry->model && entry->model.use_count() > 1)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void ModelHost::add(std::string name, std::filesystem::path path) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry->name == name) throw_error(ErrorKind::invalid_argument, "two models are called '{}'", name);
+  }
+  entries_.push_back(std::make_unique<Entry>());
+  entries_.back()->name = std::move(name);
+  entries_.back()->path = std::move(path);
+}
+
+void ModelHost::add_loaded(std::shared_ptr<ServedModel> model) {
+  add(model->name(), {});
+  const std::lock_guard lock(mutex_);
+  entries_.back()->model = std::move(model);
+}
+
+/// Under mutex_: unloads idle models until one more may be loaded.
+void ModelHost::make_room() {
+  while (true) {
+    size_t loaded = 0;
+    Entry* oldest = nullptr;
+    for (const auto& entry : entries_) {
+      if (!entry->model || entry->path.empty()) continue;
+      ++loaded;
+      if (entry->model.use_count() > 1 || entry->model->active_requests() > 0) continue;
+      if (oldest == nullptr || entry->model->last_use() < oldest->model->last_use()) oldest = entry.get();
+    }
+    if (loaded < options_.loaded_at_most) return;
+    if (oldest == nullptr) {
+      ApiError error(503, "model", "model_busy",
+                     "another model is answering; there is room for no second one");
+      error.headers.push_back({"Retry-After", "5"});
+      throw error;
+    }
+    if (options_.log) options_.log(fmt::format("unloading {} to make room", oldest->name));
+    oldest->model.reset();
+  }
+}
+
+std::shared_ptr<ServedModel> ModelHost::acquire(const std::string& name) {
+  Entry* wanted = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& entry : entries_) {
+      if (name.empty() || entry->name == name) {
+        wanted = entry.get();
+        break;
+      }
+    }
+    if (wanted == nullptr) {
+      std::string names;
+      for (const auto& entry : entries_) names += (names.empty() ? "" : ", ") + entry->name;
+      throw ApiError(
+          404, "model", "model_not_found",
+          fmt::format("model: '{}' is not served here; there are: {}", name.substr(0, 200), names));
+    }
+    if (wanted->model) return wanted->model;
+  }
+  const std::lock_guard loading(wanted->loading);
+  {
+    const std::lock_guard lock(mutex_);
+    if (wanted->model) return wanted->model;
+    make_room();
+  }
+  if (options_.log) options_.log(fmt::format("loading {}", wanted->name));
+  std::shared_ptr<ServedModel> model = ServedModel::load(wanted->name, wanted->path, options_.settings);
+  const std::lock_guard lock(mutex_);
+  wanted->model = model;
+  return model;
+}
+
+std::vector<ModelHost::Description> ModelHost::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Description> result;
+  for (const auto& entry : entries_) {
+    Description description{entry->name};
+    if (entry->model) {
+      description.loaded = true;
+      description.created = entry->model->created();
+      description.context_length = entry->model->context_length();
+    }
+    result.push_back(std::move(description));
+  }
+  return result;
+}
+
+std::vector<std::shared_ptr<ServedModel>> ModelHost::loaded() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<ServedModel>> result;
+  for (const auto& entry : entries_) {
+    if (entry->model) result.push_back(entry->model);
+  }
+  return result;
+}
+
+void ModelHost::unload_idle() {
+  if (options_.idle_unload.count() <= 0) return;
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& entry : entries_) {
+    if (!entry->model || entry->path.empty() || entry->model.use_count() > 1) continue;
+    if (entry->model->active_requests() > 0 || now - entry->model->last_use() < options_.idle_unload)
+      continue;
+    if (options_.log) options_.log(fmt::format("unloading {}: unused", entry->name));
+    entry->model.reset();
+  }
+}
+
+}  // namespace r1::server

@@ -1,0 +1,64 @@
+// The models that are served, by name: loaded when first asked for, unloaded when nobody asked for a while.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/served_model.h"
+
+namespace r1::server {
+
+/// Safe to use from several threads. It is the last owner of its models: the destructor waits for their
+/// requests to end, which must have been cancelled before.
+class ModelHost {
+ public:
+  struct Options {
+    ModelSettings settings{};
+    std::chrono::duration<double> idle_unload{0};  // 0: models stay
+    size_t loaded_at_most = 1;  // then the one unused for longest goes first, if it is idle
+    std::function<void(const std::string&)> log{};
+  };
+  struct Description {
+    std::string name;
+    bool loaded = false;
+    int64_t created = 0;
+    int64_t context_length = 0;  // 0: not loaded
+  };
+
+  explicit ModelHost(Options options) : options_(std::move(options)) {}
+  ~ModelHost();
+
+  /// The first one is the default. Throws Error(invalid_argument) for a name that is taken.
+  void add(std::string name, std::filesystem::path path);
+  void add_loaded(std::shared_ptr<ServedModel> model);
+
+  /// The model, loaded; "" is the default one. Waits while it is being loaded. Throws ApiError 404 for an
+  /// unknown name, 503 when another model is busy and there is room for one only; Error when loading fails.
+  std::shared_ptr<ServedModel> acquire(const std::string& name);
+
+  std::vector<Description> list() const;
+  /// Those in memory.
+  std::vector<std::shared_ptr<ServedModel>> loaded() const;
+  /// Unloads what has been idle for too long. Call now and then.
+  void unload_idle();
+
+ private:
+  struct Entry {
+    std::string name;
+    std::filesystem::path path;
+    std::mutex loading;
+    std::shared_ptr<ServedModel> model;  // guarded by mutex_
+  };
+  void make_room();
+
+  Options options_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+};
+
+}  // namespace r1::server

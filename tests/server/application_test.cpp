@@ -1,0 +1,95 @@
+// Who may ask: Host, Origin, keys, methods; and how the server ends.
+#include "tests/server/test_server.h"
+
+namespace r1::server {
+namespace {
+
+using test::Json;
+using test::TestServer;
+using ::testing::HasSubstr;
+
+int status_with(TestServer& server, const std::string& host, const std::string& origin = "") {
+  auto request = std::make_shared<HttpRequest>();
+  request->method = "GET";
+  request->path = "/v1/models";
+  request->headers = {{"Host", host}};
+  if (!origin.empty()) request->headers.push_back({"Origin", origin});
+  auto sink = std::make_shared<test::RecordingSink>();
+  server.application->handle(request, sink);
+  return sink->wait().status;
+}
+
+TEST(Application, AnswersOnlyItsOwnNamesAndItsOwnPages) {
+  ApplicationOptions options;
+  options.allowed_hosts = {"box.lan"};
+  TestServer server(options);
+  for (const char* host : {"localhost", "localhost:1234", "127.0.0.1:8080", "[::1]:8080", "BOX.lan:1"})
+    EXPECT_EQ(status_with(server, host), 200) << host;
+  for (const char* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::2]"})
+    EXPECT_EQ(status_with(server, host), 403) << host;
+  EXPECT_EQ(status_with(server, "localhost:80", "http://localhost:80"), 200);
+  for (const char* origin : {"http://evil.example", "null", "http://localhost:81", "http://localhost"})
+    EXPECT_EQ(status_with(server, "localhost:80", origin), 403) << origin;
+}
+
+TEST(Application, LetsOtherOriginsInWhenToldTo) {
+  ApplicationOptions options;
+  options.allowed_origins = {"https://app.example"};
+  TestServer server(options);
+  EXPECT_EQ(status_with(server, "localhost", "https://app.example"), 200);
+  EXPECT_EQ(status_with(server, "localhost", "https://other.example"), 403);
+  const auto preflight =
+      server.ask("OPTIONS", "/v1/chat/completions", "", {{"Origin", "https://app.example"}});
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_EQ(preflight.header("access-control-allow-origin"), "https://app.example");
+  EXPECT_THAT(preflight.header("access-control-allow-headers"), HasSubstr("Authorization"));
+}
+
+TEST(Application, AsksForTheKey) {
+  ApplicationOptions options;
+  options.api_key = "secret";
+  TestServer server(options);
+  EXPECT_EQ(server.ask("GET", "/v1/models").status, 401);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", {{"Authorization", "Bearer wrong!"}}).status, 401);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", {{"Authorization", "Bearer secret"}}).status, 200);
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", {{"X-Api-Key", "secret"}}).status, 200);
+  EXPECT_EQ(server.ask("GET", "/health").status, 200);
+  EXPECT_EQ(server.ask("GET", "/metrics").status, 401);
+}
+
+TEST(Application, KnowsItsPathsAndMethods) {
+  TestServer server;
+  EXPECT_EQ(server.ask("GET", "/nothing").status, 404);
+  const auto wrong = server.ask("GET", "/v1/chat/completions");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_EQ(wrong.header("allow"), "POST");
+  EXPECT_EQ(server.ask("GET", "/v1/models/small").json["id"], "small");
+  EXPECT_EQ(server.ask("GET", "/v1/models/other").status, 404);
+  EXPECT_EQ(server.ask("GET", "/version").json["version"], "test");
+  const auto form = server.ask("POST", "/v1/chat/completions", "{}", {{"Content-Type", "text/plain"}});
+  EXPECT_EQ(form.status, 415);
+}
+
+TEST(Application, DrainsAndThenEndsWhatStillRuns) {
+  TestServer server;
+  const auto sink = server.send("POST", "/v1/chat/completions",
+                                Json{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
+                                     {"stream", true},
+                                     {"max_tokens", 900},
+                                     {"loop_detection", false},
+                                     {"ignore_eos", true}}
+                                    .dump());
+  sink->wait_for_text("reasoning");
+  server.application->drain();
+  EXPECT_EQ(server.ask("GET", "/health").status, 503);
+  const auto late = server.chat({});
+  EXPECT_EQ(late.status, 503);
+  EXPECT_NE(late.header("retry-after"), "");
+  server.application->cancel_all();
+  sink->wait();
+  EXPECT_THAT(sink->whole.body, HasSubstr("\"error\":{\"message\":\"the server is shutting down\""));
+  EXPECT_THAT(sink->whole.body, ::testing::Not(HasSubstr("[DONE]")));
+}
+
+}  // namespace
+}  // namespace r1::server

@@ -1,0 +1,224 @@
+// The socket side: kept-alive, pipelined, slow, vanishing and oversized clients.
+#include "server/http_server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+namespace r1::server {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Client {
+ public:
+  explicit Client(uint16_t port, int receive_buffer = 0) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    if (receive_buffer > 0)
+      setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+    const timeval patience{20, 0};
+    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Client() { close(); }
+  void close() {
+    if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+  }
+  void send(const std::string& text) const {
+    EXPECT_EQ(::send(socket_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  /// Reads until the text has come, or to the end.
+  std::string read_until(const std::string& text) {
+    char buffer[4096];
+    while (text.empty() || got_.find(text) == std::string::npos) {
+      const ssize_t bytes = recv(socket_, buffer, sizeof(buffer), 0);
+      if (bytes <= 0) break;
+      got_.append(buffer, static_cast<size_t>(bytes));
+    }
+    return got_;
+  }
+  std::string read_all() { return read_until(""); }
+
+ private:
+  int socket_;
+  std::string got_;
+};
+
+/// Answers /hello at once; /stream sends numbers until told otherwise; /flood sends as much as it can.
+class Fixture {
+ public:
+  explicit Fixture(HttpServerOptions options = {}) {
+    options.port = 0;
+    HttpServerHooks hooks;
+    hooks.is_quick = [](const HttpRequest& request) { return request.path == "/quick"; };
+    hooks.error_page = [](int status, const std::string& message) {
+      return HttpResponse::text(status, message);
+    };
+    hooks.handle = [this](const std::shared_ptr<const HttpRequest>& request,
+                          const std::shared_ptr<ResponseSink>& sink) { handle(*request, sink); };
+    server = std::make_unique<HttpServer>(options, std::move(hooks));
+  }
+  ~Fixture() {
+    stop = true;
+    for (std::thread& thread : threads) thread.join();
+    server->stop();
+  }
+  void handle(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
+    if (request.path == "/stream" || request.path == "/flood" || request.path == "/silent") {
+      sink->on_abort([this] { ++aborted; });
+      sink->begin_stream(200, {{"Content-Type", "text/event-stream"}}, ": beat\n\n");
+      const std::lock_guard lock(mutex);
+      threads.emplace_back([this, sink, path = request.path] {
+        const std::string piece(path == "/flood" ? 100'000 : 10, 'x');
+        while (!stop && path != "/silent") {
+          if (!sink->send(piece)) return;
+          if (path == "/stream") std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        while (!stop && path == "/silent") std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        sink->end_stream();
+      });
+      return;
+    }
+    sink->respond(HttpResponse::text(200, request.path + ":" + request.body));
+  }
+  bool wait_for_abort(int count = 1) const {
+    for (int i = 0; i < 1000 && aborted < count; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return aborted >= count;
+  }
+
+  std::atomic<bool> stop{false};
+  std::atomic<int> aborted{0};
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  std::unique_ptr<HttpServer> server;
+};
+
+TEST(HttpServer, KeepsConnectionsAndAnswersPipelinedRequestsInOrder) {
+  Fixture fixture;
+  Client client(fixture.server->port());
+  client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(client.read_until("/one:"), HasSubstr("HTTP/1.1 200 OK"));
+  client.send(
+      "POST /two HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET /quick HTTP/1.1\r\nHost: a\r\n\r\n"
+      "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const std::string all = client.read_all();
+  EXPECT_LT(all.find("/two:xy"), all.find("/quick:"));
+  EXPECT_LT(all.find("/quick:"), all.find("/last:"));
+  EXPECT_THAT(all, HasSubstr("Connection: close"));
+}
+
+TEST(HttpServer, ReadsBytewiseAndAsksForExpectedBodies) {
+  Fixture fixture;
+  Client slow(fixture.server->port());
+  for (const char c : std::string("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")) slow.send(std::string(1, c));
+  EXPECT_THAT(slow.read_until("/slow:"), HasSubstr("200 OK"));
+  Client expecting(fixture.server->port());
+  expecting.send("POST /e HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  EXPECT_THAT(expecting.read_until("\r\n\r\n"), HasSubstr("100 Continue"));
+  expecting.send("abc");
+  EXPECT_THAT(expecting.read_until("/e:abc"), HasSubstr("200 OK"));
+}
+
+TEST(HttpServer, NoticesAClientThatGoesAway) {
+  Fixture fixture;
+  Client client(fixture.server->port());
+  client.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.read_until("xxxxxxxxxx");
+  client.close();
+  EXPECT_TRUE(fixture.wait_for_abort());
+  EXPECT_EQ(fixture.server->active_requests(), 0);
+}
+
+TEST(HttpServer, GivesUpAClientThatDoesNotRead) {
+  HttpServerOptions options;
+  options.queue_bytes = 1 << 20;
+  Fixture fixture(options);
+  Client client(fixture.server->port(), 4096);
+  client.send("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(fixture.wait_for_abort());
+}
+
+TEST(HttpServer, SendsHeartbeats) {
+  HttpServerOptions options;
+  options.heartbeat = HttpServerOptions::Seconds(0.05);
+  Fixture fixture(options);
+  Client client(fixture.server->port());
+  client.send("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string got = client.read_until(": beat\n\n\r\n8\r\n: beat");
+  EXPECT_THAT(got, HasSubstr(": beat\n\n\r\n8\r\n: beat"));
+}
+
+TEST(HttpServer, TimesOutSlowHeadersBodiesAndIdleConnections) {
+  HttpServerOptions options;
+  options.head_timeout = options.body_timeout = options.idle_timeout = HttpServerOptions::Seconds(0.2);
+  Fixture fixture(options);
+  Client head(fixture.server->port()), body(fixture.server->port()), idle(fixture.server->port());
+  head.send("GET / HTTP/1.1\r\nHost: ");
+  body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  EXPECT_THAT(head.read_all(), HasSubstr("408 Request Timeout"));
+  EXPECT_THAT(body.read_all(), HasSubstr("408 Request Timeout"));
+  EXPECT_EQ(idle.read_all(), "");
+}
+
+TEST(HttpServer, RefusesMalformedAndOversizedRequestsAndCloses) {
+  HttpServerOptions options;
+  options.limits.body_bytes = 100;
+  Fixture fixture(options);
+  Client malformed(fixture.server->port()), large(fixture.server->port());
+  malformed.send("NONSENSE\r\n\r\n");
+  EXPECT_THAT(malformed.read_all(), HasSubstr("400 Bad Request"));
+  large.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + std::string(50'000, 'x'));
+  EXPECT_THAT(large.read_all(), HasSubstr("413 Content Too Large"));
+}
+
+TEST(HttpServer, RefusesConnectionsBeyondItsCap) {
+  HttpServerOptions options;
+  options.connections = 2;
+  Fixture fixture(options);
+  Client first(fixture.server->port()), second(fixture.server->port());
+  first.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+  second.send("GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+  first.read_until("/a:");
+  second.read_until("/b:");
+  Client third(fixture.server->port());
+  third.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(third.read_all(), HasSubstr("503 Service Unavailable"));
+}
+
+TEST(HttpServer, ClosesBehindTheLastAnswerWhenDraining) {
+  Fixture fixture;
+  Client idle(fixture.server->port()), busy(fixture.server->port());
+  busy.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  busy.read_until("xxxx");
+  fixture.server->drain();
+  EXPECT_EQ(idle.read_all(), "");
+  fixture.stop = true;
+  EXPECT_THAT(busy.read_all(), ::testing::EndsWith("0\r\n\r\n"));
+}
+
+TEST(HttpServer, AnswersHttp10WithoutChunks) {
+  Fixture fixture;
+  Client client(fixture.server->port());
+  client.send("GET /stream HTTP/1.0\r\n\r\n");
+  const std::string got = client.read_until("xxxxxxxxxxxx");
+  EXPECT_THAT(got, Not(HasSubstr("chunked")));
+  Client head(fixture.server->port());
+  head.send("HEAD /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(head.read_all(), ::testing::EndsWith("\r\n\r\n"));
+}
+
+}  // namespace
+}  // namespace r1::server
