@@ -1,13 +1,13 @@
-// Reads HTTP/1.1 requests from bytes, as they come. Strict: whatever two servers could understand in
-// different ways is refused (RFC 9112; request smuggling), and every length is limited before memory is
-// taken.
+// Reads HTTP/1.1 requests from bytes, as they come: Boost.Beast's parser behind a stricter door. Whatever two
+// servers could understand in different ways is refused (RFC 9112; request smuggling), and every length is
+// limited before memory is taken.
 //
 // Refused: lines that do not end in CR LF, folded headers, space before a header's colon, control characters,
-// Content-Length beside Transfer-Encoding, differing or odd lengths, any transfer coding but "chunked", a
-// missing or repeated Host, targets that are not a path.
+// Content-Length beside Transfer-Encoding, differing or odd lengths, any transfer coding but "chunked",
+// extensions of chunks, a missing or repeated Host, targets that are not a path.
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,13 +25,15 @@ class HttpParser {
  public:
   enum class State { head, body, complete, failed };
 
-  explicit HttpParser(const HttpLimits& limits) : limits_(limits) {}
+  explicit HttpParser(const HttpLimits& limits);
+  ~HttpParser();
+  HttpParser(const HttpParser&) = delete;
 
   /// Takes bytes and returns how many were used: all of them, or those up to the end of the request.
   size_t feed(std::string_view bytes);
   State state() const { return state_; }
   /// Whether anything of a request has been seen.
-  bool started() const { return state_ != State::head || !head_.empty(); }
+  bool started() const { return state_ != State::head || !held_.empty(); }
   /// The client waits for "100 Continue" before it sends the body. True once.
   bool take_expects_continue();
 
@@ -43,25 +45,22 @@ class HttpParser {
   const std::string& error_message() const { return error_message_; }
 
  private:
+  struct Parser;  // Beast's
+
   void fail(int status, std::string message);
-  void parse_head(std::string_view head);
-  bool parse_request_line(std::string_view line);
-  bool parse_header(std::string_view line);
-  bool choose_framing();
-  size_t feed_chunked(std::string_view bytes);
-  bool on_chunk_line();
+  size_t feed_head(std::string_view bytes);
+  size_t feed_body(std::string_view bytes);
+  void read_head();
+  bool read_target(std::string_view target);
+  bool read_headers();
 
   HttpLimits limits_;
   State state_ = State::head;
-  std::string head_;  // bytes of the head so far
+  std::unique_ptr<Parser> parser_;  // of the request that is read
+  std::string held_;                // bytes that wait for more: the head, or a chunk's line
   HttpRequest request_;
-  bool version_1_0_ = false;
   bool expects_continue_ = false;
-  bool chunked_ = false;
-  uint64_t body_left_ = 0;  // of the body, or of the chunk
-  enum class Chunk { size, data, data_end, trailer } chunk_ = Chunk::size;
-  std::string line_;          // a chunk's size line or a trailer, so far
-  size_t trailer_bytes_ = 0;  // trailers count against the limit of the head
+  size_t line_breaks_ = 0;  // before the request line
   int error_status_ = 0;
   std::string error_message_;
 };
