@@ -44,6 +44,27 @@ export const history = {
     await until(async () => found.evaluate((e) => e.getBoundingClientRect().top > -50 && e.getBoundingClientRect().top < innerHeight).catch(() => false), 'the message is in view');
   },
 
+  'far text is drawn before it comes into view': async ({ page, mock }) => {
+    await importConversation(mock, 'conversation-far', 40, (i) => Array.from({ length: i === 30 ? 80 : 6 }, (_, n) => `Paragraph ${n} with $x_{${n}}$ and **words** enough.`).join('\n\n'));
+    await page.goto(`${mock.address}/c/conversation-far`);
+    await page.locator('#n-answer-39 .katex').first().waitFor();
+    await page.locator('.scroller').hover();
+    await page.waitForTimeout(300);
+    for (let step = 0; step < 40; step++) {
+      await page.mouse.wheel(0, -500);
+      const raw = await page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            requestAnimationFrame(() => {
+              const seen = (e) => e.checkVisibility({ contentVisibilityAuto: true }) && e.getBoundingClientRect().bottom > 60 && e.getBoundingClientRect().top < innerHeight - 140;
+              resolve([...document.querySelectorAll('.chunk-far')].filter(seen).map((e) => e.closest('article').id));
+            });
+          }),
+      );
+      assert.deepEqual(raw, [], `after ${step} turns of the wheel`);
+    }
+  },
+
   'what is exported can be imported': async ({ page }) => {
     await askAndWait(page, 'Keep this');
     await page.getByRole('button', { name: 'Settings' }).click();

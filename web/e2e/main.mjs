@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { startMock } from '../mock/main.mjs';
 import { answering } from './answering.mjs';
+import { anyServer } from './any_server.mjs';
 import { branches } from './branches.mjs';
 import { openBrowser } from './browser.mjs';
 import { files } from './files.mjs';
@@ -17,7 +18,7 @@ import { speed } from './speed.mjs';
 
 const { values } = parseArgs({ options: { server: { type: 'string' }, only: { type: 'string' } } });
 const SITE = new URL('../dist', import.meta.url).pathname;
-const tests = [answering, branches, history, files, sources, keyboard, languages, pages, safety, speed].flatMap(Object.entries);
+const tests = [anyServer, answering, branches, history, files, sources, keyboard, languages, pages, safety, speed].flatMap(Object.entries);
 
 /** A page that fails its test on any error, refused resource, or request to elsewhere. */
 async function openPage(context, address) {

@@ -1,6 +1,6 @@
 // Printed, not asserted: how the page feels with much on it.
 import assert from 'node:assert/strict';
-import { ask, ended, importConversation } from './actions.mjs';
+import { ask, ended, importConversation, until } from './actions.mjs';
 
 const PARAGRAPH = 'This is a paragraph of an answer with $x^2 + y^2 = z^2$, some **weight**, `code`, and enough words to be a paragraph of its own. ';
 
@@ -8,13 +8,20 @@ const PARAGRAPH = 'This is a paragraph of an answer with $x^2 + y^2 = z^2$, some
 const answer = (i) =>
   `## Answer ${i}\n\n${PARAGRAPH.repeat(3)}\n\n\\[\n\\int_0^{${i}} x^2 dx = \\frac{${i}^3}{3}\n\\]\n\n1. one\n2. two with $n_{${i}}$\n3. three\n\n\`\`\`python\nfor i in range(${i}):\n    print(i ** 2)  # squares\n\`\`\`\n\n${PARAGRAPH.repeat(4)}`;
 
+/** Processor time of the page's main thread up to now, which other work on the machine does not change much. */
+async function mainThread(context, page) {
+  const session = await context.newCDPSession(page);
+  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+  return async () => {
+    const { metrics } = await session.send('Performance.getMetrics');
+    const ms = (name) => Math.round((metrics.find((m) => m.name === name)?.value ?? 0) * 1000);
+    return `main thread ${ms('TaskDuration')} ms, of it script ${ms('ScriptDuration')}, style and layout ${ms('RecalcStyleDuration') + ms('LayoutDuration')}`;
+  };
+}
+
 async function typingDelays(page, keys) {
   await page.locator('#composer').click();
   await page.evaluate(() => {
-    window.delays = [];
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (entry.name === 'keydown') window.delays.push({ script: entry.processingEnd - entry.processingStart, frame: entry.duration });
-    }).observe({ type: 'event', durationThreshold: 16, buffered: false });
     window.inputs = [];
     document.querySelector('#composer').addEventListener('keydown', () => {
       const start = performance.now();
@@ -38,19 +45,20 @@ async function typingDelays(page, keys) {
 }
 
 export const speed = {
-  '500 messages': async ({ page, mock }) => {
+  '500 messages': async ({ page, mock, context }) => {
     await importConversation(mock, 'conversation-500', 250, answer);
     await page.goto('about:blank');
+    const work = await mainThread(context, page);
     const started = performance.now();
     await page.goto(`${mock.address}/c/conversation-500`);
     await page.locator('#n-answer-249 .katex').first().waitFor();
     await page.locator('#composer').click();
     const usable = performance.now() - started;
-    const inPage = await page.evaluate(() => performance.now());
-    assert.equal(await page.locator('.answer').count(), 250);
+    const worked = await work();
+    await until(async () => (await page.locator('.answer').count()) === 250, 'all are there');
     const gap = await page.locator('.scroller').evaluate((s) => s.scrollHeight - s.scrollTop - s.clientHeight);
     assert.ok(gap < 60, `opened at its end (${gap})`);
-    console.log(`      500 messages: usable after ${usable.toFixed(0)} ms (${inPage.toFixed(0)} ms in the page)`);
+    console.log(`      500 messages: usable after ${usable.toFixed(0)} ms (${worked})`);
     console.log(`      typing with them (about 100,000 tokens): ${await typingDelays(page, 40)}`);
   },
 

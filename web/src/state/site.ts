@@ -53,8 +53,8 @@ effect(() => {
 });
 
 export async function loadSite(): Promise<void> {
-  const now = await api.info();
-  if (now.sign_in !== 'required') settings.value = await api.settings();
+  const [now, own] = await Promise.all([api.info(), api.settings().catch(() => null)]); // refused before the sign-in
+  if (own) settings.value = own;
   info.value = now;
 }
 

@@ -93,7 +93,7 @@ export function Answer({ node, live, place, eager }: AnswerProps) {
   const sources: Source[] = live ? live.sources.value : node.sources;
   return (
     <article class="answer" id={`n-${node.id}`}>
-      <h3 class="visually-hidden">{t('answer')}</h3>
+      <h2 class="visually-hidden">{t('answer')}</h2>
       {sources.length > 0 && (
         <button type="button" class="sources-button" onClick={() => showSources(node.id, null)}>
           <Icon name="quote" />

@@ -76,9 +76,11 @@ export function App() {
         <SignIn />
       ) : (
         <div class="app">
-          <a class="skip" href="#composer">
-            {t('skipToComposer')}
-          </a>
+          {route.value.page === 'chat' && (
+            <a class="skip" href="#composer">
+              {t('skipToComposer')}
+            </a>
+          )}
           <Sidebar />
           <div class="column">
             <TopBar />

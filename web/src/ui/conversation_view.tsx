@@ -12,6 +12,8 @@ import { Question } from './question';
 import { useFollowEnd } from './follow_end';
 
 const EAGER_MESSAGES = 4; // drawn at once: what is in view after opening
+const FIRST_MESSAGES = 24; // made at once, the earlier ones when the browser has time
+const MORE_MESSAGES = 80;
 
 /** A message to bring into view, found by a search. */
 export const target = signal<string | null>(null);
@@ -42,16 +44,34 @@ function Greeting() {
   );
 }
 
+function whenIdle(run: () => void): () => void {
+  if (!('requestIdleCallback' in window)) {
+    const timer = setTimeout(run, 30);
+    return () => clearTimeout(timer);
+  }
+  const handle = requestIdleCallback(run, { timeout: 200 });
+  return () => cancelIdleCallback(handle);
+}
+
+/** How many of the last messages are made: all of them soon, or at once when the conversation was opened at one. */
+function useMade(count: number): number {
+  const [made, setMade] = useState(() => (target.value === null ? FIRST_MESSAGES : Infinity));
+  const unmade = made < count;
+  useEffect(() => (unmade ? whenIdle(() => setMade(made + MORE_MESSAGES)) : undefined), [made, unmade]);
+  return made;
+}
+
 function Messages() {
   const messages = path.value;
   const firstEager = messages.length - EAGER_MESSAGES;
-  let questions = 0;
+  const first = Math.max(0, messages.length - useMade(messages.length));
   return (
     <>
-      {messages.map((node, i) => {
+      {messages.slice(first).map((node, offset) => {
+        const i = first + offset;
         const place = placeOf(tree.value, node);
         return node.role === 'user' ? (
-          <Question key={node.id} node={node} number={++questions} place={place} unanswered={i === messages.length - 1} />
+          <Question key={node.id} node={node} number={(i >> 1) + 1} place={place} unanswered={i === messages.length - 1} />
         ) : (
           <Answer key={node.id} node={node} place={place} live={liveAnswers.value.get(node.id)} eager={i >= firstEager} />
         );
@@ -107,7 +127,7 @@ export function ConversationView() {
     <main class={`conversation ${empty ? 'conversation-empty' : ''}`} {...handlers}>
       <div class="scroller" ref={scroller} tabindex={-1}>
         <div class="page" ref={content}>
-          {missing.value ? <p class="page-note">{t('notFound')}</p> : empty ? <Greeting /> : <Messages />}
+          {missing.value ? <p class="page-note">{t('notFound')}</p> : empty ? <Greeting /> : <Messages key={conversationId.value} />}
         </div>
       </div>
       <div class="composer-frame">

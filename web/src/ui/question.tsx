@@ -62,7 +62,7 @@ function Editor({ node }: { node: UserNode }) {
 export function Question({ node, number, place, unanswered }: QuestionProps) {
   return (
     <article class={`question ${place.count > 1 ? 'has-branch' : ''}`} id={`n-${node.id}`}>
-      <h3 class="visually-hidden">{t('question')}</h3>
+      <h2 class="visually-hidden">{t('question')}</h2>
       <span class="question-number" aria-hidden="true">
         ({number})
       </span>

@@ -69,7 +69,11 @@ class Chunk extends Component<ChunkProps, { near: boolean }> {
   }
 
   override componentDidMount(): void {
-    if (!this.state.near) this.cancel = whenNear(this.element.current as Element, () => this.setState({ near: true }));
+    if (this.state.near) return;
+    const element = this.element.current as Element;
+    // The one chunk of a message has no box while its message is far: content-visibility skips it.
+    const observed = element.matches(':only-child') ? (element.closest('article') ?? element) : element;
+    this.cancel = whenNear(observed, () => this.setState({ near: true }));
   }
 
   override componentWillUnmount(): void {

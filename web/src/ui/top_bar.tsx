@@ -35,7 +35,7 @@ export function TopBar() {
   return (
     <header class="top-bar">
       <IconButton icon="menu" class="narrow-only" label={t('openMenu')} expanded={sidebarOpen.value} onClick={() => (sidebarOpen.value = true)} />
-      <h1 class="top-title">{heading()}</h1>
+      {heading() ? <h1 class="top-title">{heading()}</h1> : <span class="top-title" />}
       <ModelChoice />
       <IconButton icon="plus" class="narrow-only" label={t('newChat')} onClick={startNew} />
     </header>
