@@ -46,6 +46,18 @@ int for_each_run(std::string_view text, const Found& found) {
   return text.size() > run ? found(run, text.size(), false) : SQLITE_OK;
 }
 
+/// A question's "苍鹭吃什么" will not stand in a document: its pairs of characters will.
+void add_pairs(std::string_view run, std::vector<std::string>& words) {
+  std::string_view before;
+  for (size_t at = 0; at < run.size();) {
+    const size_t length = character_at(run.substr(at)).length;
+    if (!before.empty()) words.push_back(std::string(before) + std::string(run.substr(at, length)));
+    before = run.substr(at, length);
+    at += length;
+  }
+  if (run.size() == before.size() && !run.empty()) words.emplace_back(run);
+}
+
 struct Tokenizer {
   fts5_tokenizer rest;
   Fts5Tokenizer* rest_state;
@@ -116,7 +128,11 @@ std::string full_text_query(std::string_view typed, Match match, bool last_by_pr
   std::string word;
   bool word_alone = false;
   const auto finish = [&] {
-    if (!word.empty()) words.push_back(std::move(word));
+    if (match == Match::any_word && word_alone) {
+      add_pairs(word, words);
+    } else if (!word.empty()) {
+      words.push_back(word);
+    }
     word.clear();
   };
   bool open_end = false;  // the last word may go on
