@@ -5,13 +5,8 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build pkg-config ccache python3
   libfmt-dev nlohmann-json3-dev libsimdjson-dev libcli11-dev libtomlplusplus-dev
-<<<<<<< HEAD
   libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libedit-dev
-  libsqlite3-dev
-=======
-  libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libssl-dev libedit-dev
   libsqlite3-dev libarchive-dev libpugixml-dev libgumbo-dev libseccomp-dev bubblewrap poppler-utils poppler-data
->>>>>>> 24a3e20 (wip)
   libgtest-dev libgmock-dev libbenchmark-dev
   clang clang-format clang-tidy libclang-rt-14-dev
   gnuplot-nox
