@@ -93,6 +93,21 @@ TEST_F(DataCommandsTest, CheckListsEveryBadLineAndLeavesWithOne) {
   EXPECT_EQ(std::count(check.error.begin(), check.error.end(), '\n'), 1) << check.error;
 }
 
+TEST_F(DataCommandsTest, RecipesHaveOnlyKeysThatTheirCommandKnows) {
+  int recipes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(R1_TEST_FIXTURES) / "../../recipes")) {
+    if (entry.path().extension() != ".toml") continue;
+    ++recipes;
+    const bool is_text = entry.path().parent_path().filename() == "continued-pretraining";
+    const Outcome outcome =
+        r1(std::string("train ") + (is_text ? "pretrain " : "sft ") + entry.path().string());
+    EXPECT_EQ(outcome.code, 1);  // its files are not here
+    EXPECT_EQ(outcome.error.find("is no option"), std::string::npos) << outcome.error;
+    EXPECT_EQ(outcome.error.find(".toml"), std::string::npos) << outcome.error;
+  }
+  EXPECT_GE(recipes, 8);
+}
+
 TEST_F(DataCommandsTest, RefusesWithOneLine) {
   for (const auto& [arguments, word] :
        {std::pair<const char*, const char*>{"data make --kind poetry -o x", "addition"},

@@ -187,7 +187,7 @@ ExpressionPointer draw_arithmetic(Draw& draw, int level) {
   for (;;) {
     // As it is read, not as it was drawn: 1+(2+3) is written 1+2+3 and worked from the left.
     const ExpressionPointer drawn = draw_tree(draw, operations, level, false);
-    const ExpressionPointer tree = parse_expression(to_text(*drawn, {"*", "/"}));
+    ExpressionPointer tree = parse_expression(to_text(*drawn, {"*", "/"}));
     if (is_plain(*tree, level == 1 ? 99 : 9999) && is_workable(*tree, level)) return tree;
   }
 }

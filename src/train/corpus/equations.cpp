@@ -22,7 +22,7 @@ constexpr const char* kChinese[] = {
 /// Writes lines with the unknown as x in them; the caller's own letter is put in at the end.
 class Solver {
  public:
-  explicit Solver(Task& task) : task_(task), working_(task.detail) {}
+  explicit Solver(const Task& task) : working_(task.detail) {}
 
   // The equation in the form of canonical texts, and the same as it stands in the question.
   std::string canonical;
@@ -70,7 +70,6 @@ class Solver {
     working_.line(fmt::format("x={}", value));
   }
 
-  Task& task_;
   Working working_;
 };
 

@@ -41,7 +41,7 @@ Notation draw_notation(Draw& draw) {
   return notation;
 }
 
-Problem expression_problem(Task& task, std::string_view kind, std::string question,
+Problem expression_problem(Task& task, std::string_view kind, const std::string& question,
                            const ExpressionPointer& expression, std::string_view opening) {
   Problem problem;
   problem.kind = kind;

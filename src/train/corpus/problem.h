@@ -59,7 +59,7 @@ Notation draw_notation(Draw& draw);
 
 /// A problem whose answer is the value of `expression`, worked by Working::solve. `question` is filled
 /// with {e}, the expression in some notation. `opening`: the first line of the trace, may be empty.
-Problem expression_problem(Task& task, std::string_view kind, std::string question,
+Problem expression_problem(Task& task, std::string_view kind, const std::string& question,
                            const ExpressionPointer& expression, std::string_view opening = {});
 
 }  // namespace r1::corpus

@@ -1,6 +1,7 @@
 #include "train/data/data_set.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -81,7 +82,7 @@ DataSet DataSet::split_off(double share, uint64_t seed) {
   taken.sequence_length = sequence_length;
   if (share == 0 || samples.size() < 2) return taken;
   const auto wanted = std::clamp<size_t>(
-      static_cast<size_t>(share * static_cast<double>(samples.size()) + 0.5), 1, samples.size() - 1);
+      static_cast<size_t>(std::llround(share * static_cast<double>(samples.size()))), 1, samples.size() - 1);
   std::vector<std::pair<uint64_t, size_t>> order;
   for (size_t i = 0; i < samples.size(); ++i) order.emplace_back(random_bits(seed, i), i);
   std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end());

@@ -1,4 +1,6 @@
 // tokenizer.json and tokenizer_config.json of a trained vocabulary: the forms of Hugging Face's libraries.
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "text/chat_template.h"
@@ -51,7 +53,7 @@ std::string TrainedTokenizer::tokenizer_json() const {
   model["vocab"] = ordered_json::object();
   for (size_t id = added_special.size(); id < added_from; ++id) model["vocab"][pieces[id]] = id;
   model["merges"] = ordered_json::array();
-  for (const auto& [left, right] : merges) model["merges"].push_back(left + " " + right);
+  for (const auto& [left, right] : merges) model["merges"].push_back(fmt::format("{} {}", left, right));
   return root.dump(1) + "\n";
 }
 

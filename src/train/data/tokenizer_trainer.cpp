@@ -72,7 +72,8 @@ class Merger {
   Merger(std::vector<Word> words, const TokenizerTrainerOptions& options)
       : words_(std::move(words)), options_(options), bytes_(kFirstMerged) {
     for (int32_t byte = 0; byte < 256; ++byte) {
-      bytes_[static_cast<size_t>(kFirstByte + byte)] = std::string(1, static_cast<char>(byte));
+      bytes_[static_cast<size_t>(kFirstByte) + static_cast<size_t>(byte)] =
+          std::string(1, static_cast<char>(byte));
     }
     for (size_t w = 0; w < words_.size(); ++w) {
       const std::vector<int32_t>& tokens = words_[w].tokens;

@@ -14,8 +14,6 @@
 #include "formats/output_file.h"
 #include "train/report/loss_plot.h"
 
-extern char** environ;
-
 namespace r1 {
 namespace {
 

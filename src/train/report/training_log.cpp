@@ -39,7 +39,7 @@ void replace_file(const fs::path& path, std::string_view text) {
 }  // namespace
 
 std::string clock_text(double seconds) {
-  const auto whole = static_cast<int64_t>(std::max(0.0, seconds) + 0.5);
+  const auto whole = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
