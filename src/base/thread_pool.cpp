@@ -33,6 +33,13 @@ int available_processors() {
 }  // namespace
 
 struct ThreadPool::State {
+  // A thread's share of a loop's indexes, handed out in ascending order: to itself, and when others have
+  // nothing left, to them.
+  struct alignas(64) Range {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
   std::vector<std::thread> workers;
   std::mutex mutex;
   std::condition_variable wake;
@@ -40,27 +47,29 @@ struct ThreadPool::State {
   // `generation` counts loops; a worker looks for work when it changes. `open` is the number of the loop that
   // may be entered, 0 when none may; `inside` counts the workers that are in it. A worker that wakes too late
   // finds the loop closed: the caller waits for those inside, not for those that a neighbour keeps from
-  // running. `next` hands out indexes.
+  // running.
   std::atomic<uint64_t> generation{0};
   std::atomic<uint64_t> open{0};
   std::atomic<int> inside{0};
-  std::atomic<int64_t> next{0};
   std::atomic<bool> stopping{false};
-  int64_t count = 0;
+  std::vector<Range> ranges;  // of each thread
   const std::function<void(int64_t, int)>* body = nullptr;
   std::exception_ptr failure;
 
   void work(int thread) {
     try {
-      for (;;) {
-        int64_t index = next.fetch_add(1, std::memory_order_relaxed);
-        if (index >= count) break;
-        (*body)(index, thread);
+      const size_t threads = ranges.size();
+      for (size_t i = 0; i < threads; ++i) {
+        Range& range = ranges[(thread + i) % threads];
+        while (range.next.load(std::memory_order_relaxed) < range.end) {
+          const int64_t index = range.next.fetch_add(1, std::memory_order_relaxed);
+          if (index < range.end) (*body)(index, thread);
+        }
       }
     } catch (...) {
       std::lock_guard lock(mutex);
       if (!failure) failure = std::current_exception();
-      next.store(count, std::memory_order_relaxed);
+      for (Range& range : ranges) range.next.store(range.end, std::memory_order_relaxed);
     }
   }
 
@@ -93,6 +102,7 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
     throw_error(ErrorKind::invalid_argument, "threads: expected 0 to 1024, found {}", threads);
   }
   if (threads == 0) threads = available_processors();
+  state_->ranges = std::vector<State::Range>(threads);
   for (int thread = 1; thread < threads; ++thread) {
     state_->workers.emplace_back([state = state_.get(), thread] { state->run_worker(thread); });
   }
@@ -119,10 +129,13 @@ void ThreadPool::parallel_for(int64_t count, const std::function<void(int64_t, i
     for (int64_t index = 0; index < count; ++index) body(index, 0);
     return;
   }
-  state.count = count;
   state.body = &body;
   state.failure = nullptr;
-  state.next.store(0, std::memory_order_relaxed);
+  const int64_t threads = size();
+  for (int64_t thread = 0; thread < threads; ++thread) {
+    state.ranges[thread].next.store(count * thread / threads, std::memory_order_relaxed);
+    state.ranges[thread].end = count * (thread + 1) / threads;
+  }
   {
     std::lock_guard lock(state.mutex);
     const uint64_t loop = state.generation.load(std::memory_order_relaxed) + 1;

@@ -18,6 +18,7 @@ constexpr int64_t kSmallLoop = 16384;
 constexpr int64_t kTasksPerThread = 12;
 constexpr int64_t kProductRows = 64;      // from so many rows on, packing pays
 constexpr int64_t kRefinedOutputs = 128;  // sums of so many outputs stay in cache
+constexpr int64_t kStreamedRows = 2;      // up to so many rows, reading the weights is all that matters
 
 // Outputs of one task: enough tasks that uneven threads balance, each of at least some microseconds.
 int64_t outputs_per_task(const LinearJob& job, double total_bytes, int threads) {
@@ -37,7 +38,7 @@ void run_refined_panel(Context& context, const LinearJob& job, int64_t begin, in
   const kernels::KernelTable& table = context.kernels();
   const kernels::WeightMatrix& weight = job.layer->weight;
   const int64_t rows = job.input.rows;
-  const int64_t step = std::min<int64_t>(end - begin, kRefinedOutputs);
+  const int64_t step = std::min<int64_t>(end - begin, rows == 1 ? 4 * kRefinedOutputs : kRefinedOutputs);
   const size_t kernel_bytes = (kernels::matmul_scratch_bytes(weight.inputs, 2 * rows) + 63) / 64 * 64;
   std::byte* scratch =
       context.thread_scratch(thread, kernel_bytes + static_cast<size_t>(2 * rows * step) * sizeof(float));
@@ -103,6 +104,71 @@ void run_as_product(Context& context, const LinearJob& job) {
   if (job.layer->bias == nullptr) return;
   context.parallel_for(job.input.rows, job.input.rows * outputs > kSmallLoop, [&](int64_t row, int) {
     context.kernels().add(job.output + row * job.output_stride, job.layer->bias + job.output_begin, outputs);
+  });
+}
+
+struct StreamedTask {
+  int64_t job = 0;
+  int64_t begin = 0, end = 0;
+};
+
+// Calls emit(task) for each of the tasks that make up a thread's share of the jobs' bytes, in the order of
+// memory: long ones first, as the kernels read long streams fastest, then shorter ones, which others may take
+// over at the end. The last share takes what rounding left. `job` and `output` say where the share begins and
+// are moved to where the next one does.
+template <typename Emit>
+void plan_share(std::span<const LinearJob> jobs, double share, bool last, int64_t& job, int64_t& output,
+                const Emit& emit) {
+  constexpr double kShortest = 48e3, kLongest = 512e3;  // bytes
+  for (; job < static_cast<int64_t>(jobs.size()); ++job, output = 0) {
+    const int64_t end = jobs[job].input.rows > 0 ? jobs[job].output_end : 0;
+    const auto row_bytes = static_cast<double>(jobs[job].layer->weight.row_bytes);
+    output = std::max(output, jobs[job].output_begin);
+    while (output < end) {
+      if (share <= 0 && !last) return;
+      const auto wanted = static_cast<int64_t>(std::clamp(share / 2, kShortest, kLongest) / row_bytes);
+      const int64_t unit = wanted >= 64 ? 64 : kernels::kOutputPanel;
+      const int64_t count = std::min(std::max(unit, wanted / unit * unit), end - output);
+      emit(StreamedTask{job, output, output + count});
+      output += count;
+      share -= static_cast<double>(count) * row_bytes;
+    }
+  }
+}
+
+void run_streamed_jobs(Context& context, std::span<const LinearJob> jobs) {
+  Arena::Scope scope(context.arena());
+  double bytes = 0;
+  for (const LinearJob& job : jobs) {
+    if (job.input.rows > 0) {
+      bytes += static_cast<double>(job.layer->weight.row_bytes) *
+               static_cast<double>(job.output_end - job.output_begin);
+    }
+  }
+  const int64_t threads = context.pool().size();
+  const double share = bytes / static_cast<double>(threads);
+  // Twice the same walk: how many tasks a share has at most, then the tasks, each share with as many (some
+  // empty), so that the pool gives each thread its own.
+  int64_t most = 0;
+  StreamedTask* tasks = nullptr;
+  for (const bool counting : {true, false}) {
+    if (!counting) {
+      tasks = context.arena().allocate<StreamedTask>(threads * most);
+      std::fill_n(tasks, threads * most, StreamedTask{});
+    }
+    int64_t job = 0, output = 0;
+    for (int64_t thread = 0; thread < threads; ++thread) {
+      int64_t count = 0;
+      plan_share(jobs, share, thread + 1 == threads, job, output, [&](const StreamedTask& task) {
+        if (!counting) tasks[thread * most + count] = task;
+        ++count;
+      });
+      most = std::max(most, count);
+    }
+  }
+  context.parallel_for(threads * most, true, [&](int64_t index, int thread) {
+    const StreamedTask& task = tasks[index];
+    if (task.begin < task.end) run_panel(context, jobs[task.job], task.begin, task.end, thread);
   });
 }
 
@@ -225,6 +291,11 @@ void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
     return;
   }
   const int threads = context.pool().size();
+  if (threads > 1 && std::all_of(jobs.begin(), jobs.end(),
+                                 [](const LinearJob& job) { return job.input.rows <= kStreamedRows; })) {
+    run_streamed_jobs(context, jobs);
+    return;
+  }
   Arena::Scope scope(context.arena());
   double total_cost = 0;
   for (const LinearJob& job : jobs) {

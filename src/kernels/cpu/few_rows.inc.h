@@ -1,7 +1,11 @@
 // matmul_quantised for a row or two (decoding), where reading the weights is all that matters: a block of 16
-// outputs is unpacked in registers and multiplied there, and the lines of the panel after it are asked for
-// evenly in between, so that memory is never left waiting. The order of sums is that of the panels; so are
-// the bits.
+// outputs is unpacked in registers and multiplied there, so that memory is never left waiting. The order of
+// sums is that of the panels; so are the bits.
+//
+// The 16 outputs of a pass are not neighbours but a sixteenth of the call's outputs apart, so that each lane
+// reads one long ascending stream: sixteen such streams are what the processor's prefetching follows best
+// (short rows that lie side by side in a few pages confuse it; asking for the lines by instructions helps
+// less, since each holds one of 16 line buffers until it comes).
 //
 // Before this file: lanes_*.h, unpack.inc.h and the instruction set's own
 //   DotSum<Format>: begin(I32x16 initial), add(i, I32x16 weights, const int8_t* x) for i = 0, 1, …
@@ -12,7 +16,6 @@ struct StreamSink {
   const int8_t* values[kRows];  // at the block's first column
   const float* scales[kRows];   // likewise, [/ 32]
   const float* numbers[kRows];  // likewise, [/ group]: initial sums or weighted sums, see pack_run()
-  const std::byte* next;
   F32x16 total[kRows];
   DotSum<Format> sums[Format::kSlots][kRows];
 
@@ -36,15 +39,12 @@ struct StreamSink {
     }
   }
   template <int kBytes>
-  [[gnu::always_inline]] void fetch() {
-    fetch_lines<kBytes>(next);
-    next += kBytes;
-  }
+  [[gnu::always_inline]] void fetch() {}
 };
 
 template <typename Format, int kRows>
-[[gnu::noinline]] void stream_panel(const PanelRows& rows, const std::byte* next, int64_t inputs,
-                                    const QuantisedRows& x, const float* numbers, F32x16* total) {
+[[gnu::noinline]] void stream_panel(const PanelRows& rows, int64_t inputs, const QuantisedRows& x,
+                                    const float* numbers, F32x16* total) {
   StreamSink<Format, kRows> sink;
   for (int r = 0; r < kRows; r++) {
     sink.values[r] = x.values + r * inputs;
@@ -52,7 +52,6 @@ template <typename Format, int kRows>
     sink.numbers[r] = numbers + r * (inputs / Format::kGroup);
     sink.total[r] = broadcast(0.0F);
   }
-  sink.next = next;
   const RowOffsets offsets = row_offsets(rows.row);
   const int64_t bytes = inputs / Format::kColumns * Format::kBytes;
   for (int64_t at = 0; at < bytes; at += Format::kBytes) {
@@ -78,21 +77,43 @@ inline void fill_numbers(const QuantisedRows& x, int64_t rows, int64_t inputs, f
   }
 }
 
+/// How far apart the outputs of a pass are when `passes` make up a piece of a call: at most that many, and
+/// such that the sixteen streams do not meet in the same sets of the first-level cache.
+inline int64_t stream_distance(int64_t passes, size_t row_bytes) {
+  constexpr size_t kSetPeriod = 4096, kNear = 128;
+  for (int64_t distance = passes; distance > 1; distance--) {
+    const size_t apart = static_cast<size_t>(distance) * row_bytes % kSetPeriod;
+    if (apart >= kNear && apart <= kSetPeriod - kNear) return distance;
+  }
+  return 1;
+}
+
 template <typename Format, int kRows>
-inline void stream_panels(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
-                          const QuantisedRows& x, float* y, int64_t y_stride, float* numbers) {
+inline void stream_outputs(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
+                           const QuantisedRows& x, float* y, int64_t y_stride, float* numbers) {
+  constexpr int64_t kMostPasses = 32;  // of a piece
   fill_numbers<Format>(x, kRows, w.inputs, numbers);
-  for (int64_t first = output_begin; first < output_end; first += kOutputPanel) {
-    const PanelRows panel = panel_rows(w, first, output_end);
-    // What comes after the call's outputs is fetched, too: most likely the thread's next call begins there.
-    // Only whole panels, so that no address past the weights is touched: at the end, this one again.
-    const bool last = first + 2 * kOutputPanel > w.outputs;
-    const std::byte* const next = panel.row[0] + (last ? 0 : kOutputPanel * w.row_bytes);
-    F32x16 total[kRows];
-    stream_panel<Format, kRows>(panel, next, w.inputs, x, numbers, total);
-    const int outputs =
-        static_cast<int>(output_end - first < kOutputPanel ? output_end - first : kOutputPanel);
-    for (int r = 0; r < kRows; r++) store_partial(y + r * y_stride + first, total[r], outputs);
+  for (int64_t first = output_begin; first < output_end;) {
+    const int64_t passes = (output_end - first) / kOutputPanel;
+    // Fewer than sixteen at the end: the last one is computed (and stored) again.
+    const int64_t distance = stream_distance(passes < kMostPasses ? passes : kMostPasses, w.row_bytes);
+    for (int64_t pass = 0; pass < distance; pass++) {
+      PanelRows rows{};
+      int64_t outputs[kOutputPanel];
+      for (int64_t i = 0; i < kOutputPanel; i++) {
+        const int64_t output = first + pass + i * distance;
+        outputs[i] = output < output_end ? output : output_end - 1;
+        rows.row[i] = w.data + static_cast<size_t>(outputs[i]) * w.row_bytes;
+      }
+      F32x16 total[kRows];
+      stream_panel<Format, kRows>(rows, w.inputs, x, numbers, total);
+      for (int r = 0; r < kRows; r++) {
+        float results[kOutputPanel];
+        store(results, total[r]);
+        for (int64_t i = 0; i < kOutputPanel; i++) y[r * y_stride + outputs[i]] = results[i];
+      }
+    }
+    first += distance * kOutputPanel;
   }
 }
 
@@ -105,7 +126,7 @@ inline bool stream_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t
   if (rows != 1 && rows != 2) return false;
   return with_unpacker<kSignedWide>(w.dtype, [&](auto format) {
     using Format = decltype(format);
-    rows == 1 ? stream_panels<Format, 1>(w, output_begin, output_end, x, y, y_stride, numbers)
-              : stream_panels<Format, 2>(w, output_begin, output_end, x, y, y_stride, numbers);
+    rows == 1 ? stream_outputs<Format, 1>(w, output_begin, output_end, x, y, y_stride, numbers)
+              : stream_outputs<Format, 2>(w, output_begin, output_end, x, y, y_stride, numbers);
   });
 }
