@@ -21,7 +21,7 @@ using corpus::Problem;
 
 struct MakeOptions {
   std::vector<std::string> kinds, levels;
-  std::string split = "train", language = "mix", out;
+  std::string split = "train", language = "mix", form = "triple", out;
   CorpusOptions corpus;
 };
 
@@ -76,11 +76,20 @@ void make(MakeOptions& options) {
     if (InterruptGuard::interrupted()) throw_error(ErrorKind::cancelled, "interrupted");
     ++counts[problem.kind];
   };
+  // Pairs and labels need answers that can be wrong: small talk keeps its place as a good answer.
+  int64_t number = 0;
+  const auto line_of = [&](const Problem& problem) -> std::string {
+    if (options.form == "triple") return to_json_line(problem) + "\n";
+    const std::optional<Problem> slip = corpus::with_slip(problem);
+    if (options.form == "pairs") return slip ? to_pair_line(problem, *slip) + "\n" : std::string();
+    const bool good = !slip || ++number % 2 == 1;
+    return to_labelled_line(good ? problem : *slip, good) + "\n";
+  };
   int64_t made = 0;
   if (options.out == "-") {
     made = make_corpus(corpus, [&](const Problem& problem) {
       count(problem);
-      fmt::print("{}\n", to_json_line(problem));
+      fmt::print("{}", line_of(problem));
     });
     if (std::fflush(stdout) != 0) throw_error(ErrorKind::io, "standard output: cannot write");
   } else {
@@ -88,8 +97,7 @@ void make(MakeOptions& options) {
     ProgressBar bar("make", "samples");
     made = make_corpus(corpus, [&](const Problem& problem) {
       count(problem);
-      file.write(std::string_view(to_json_line(problem)));
-      file.write(std::string_view("\n"));
+      file.write(std::string_view(line_of(problem)));
       bar.update(static_cast<uint64_t>(++made), static_cast<uint64_t>(corpus.count));
     });
     file.finish();
@@ -115,7 +123,14 @@ void add_make_command(CLI::App& data) {
       ->check(CLI::IsMember({"en", "zh", "mix"}));
   command->add_option("--split", options->split, "no problem of the test split is in the training split")
       ->check(CLI::IsMember({"train", "test"}));
-  command->add_option("--count", options->corpus.count, "samples to write")
+  command
+      ->add_option("--form", options->form,
+                   "triple: question, think, answer; pairs: chosen and, with a slip, rejected; labels: every "
+                   "second answer with a slip (KTO)")
+      ->check(CLI::IsMember({"triple", "pairs", "labels"}));
+  command
+      ->add_option("--count", options->corpus.count,
+                   "exercises to make (pairs: less those whose answer is no whole number)")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   command->add_option("--seed", options->corpus.seed, "same seed and options, same file");
   command->add_option("--full", options->corpus.full, "share of traces with every column worked out");

@@ -316,6 +316,24 @@ TEST(Corpus, KeepsToTheLanguagesLevelsAndTracesAskedFor) {
   for (const Problem& problem : make(options)) EXPECT_TRUE(problem.think.empty());
 }
 
+TEST(Corpus, ASlipChangesTheAnswerAndTheStepBeforeItAlone) {
+  CorpusOptions options;
+  options.count = 2000;
+  int slips = 0;
+  for (const Problem& problem : make(options)) {
+    const std::optional<Problem> slip = with_slip(problem);
+    if (!slip) continue;
+    ++slips;
+    EXPECT_NE(boxed_text(slip->answer), boxed_text(problem.answer));
+    EXPECT_EQ(slip->question, problem.question);
+    EXPECT_EQ(slip->think.find('\n'), problem.think.find('\n'));
+    const auto pair = nlohmann::json::parse(to_pair_line(problem, *slip));
+    EXPECT_NE(pair["chosen"], pair["rejected"]);
+    EXPECT_EQ(nlohmann::json::parse(to_labelled_line(*slip, false))["label"], false);
+  }
+  EXPECT_GT(slips, 1500);
+}
+
 TEST(Corpus, FewProblemsAreFewerThanAskedForAndNoEndlessLoop) {
   CorpusOptions options;
   options.kinds = {{"multiplication", 1}};

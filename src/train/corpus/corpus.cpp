@@ -158,22 +158,78 @@ int64_t make_corpus(const CorpusOptions& options, const std::function<void(const
   return made;
 }
 
-std::string to_json_line(const Problem& problem) {
-  nlohmann::ordered_json line;
-  if (!problem.history.empty()) {
-    line["history"] = nlohmann::ordered_json::array();
-    for (const auto& [question, answer] : problem.history) {
-      line["history"].push_back({{"question", question}, {"answer", answer}});
-    }
+namespace {
+
+void add_history(const Problem& problem, nlohmann::ordered_json& line) {
+  if (problem.history.empty()) return;
+  line["history"] = nlohmann::ordered_json::array();
+  for (const auto& [question, answer] : problem.history) {
+    line["history"].push_back({{"question", question}, {"answer", answer}});
   }
-  line["question"] = problem.question;
-  line["think"] = problem.think;
-  line["answer"] = problem.answer;
+}
+
+void add_facts(const Problem& problem, nlohmann::ordered_json& line) {
   line["kind"] = problem.kind;
   line["level"] = problem.level;
   line["language"] = problem.language == Language::chinese ? "zh" : "en";
   line["canonical"] = problem.canonical;
+}
+
+nlohmann::ordered_json to_json(const Problem& problem) {
+  nlohmann::ordered_json line;
+  add_history(problem, line);
+  line["question"] = problem.question;
+  line["think"] = problem.think;
+  line["answer"] = problem.answer;
+  add_facts(problem, line);
+  return line;
+}
+
+std::string whole_answer(const Problem& problem) {
+  return problem.think.empty() ? problem.answer
+                               : "<think>\n" + problem.think + "\n</think>\n\n" + problem.answer;
+}
+
+}  // namespace
+
+std::string to_json_line(const Problem& problem) {
+  return to_json(problem).dump();
+}
+
+std::string to_labelled_line(const Problem& problem, bool label) {
+  nlohmann::ordered_json line = to_json(problem);
+  line["label"] = label;
   return line.dump();
+}
+
+std::string to_pair_line(const Problem& problem, const Problem& slip) {
+  nlohmann::ordered_json line;
+  add_history(problem, line);
+  line["prompt"] = problem.question;
+  line["chosen"] = whole_answer(problem);
+  line["rejected"] = whole_answer(slip);
+  add_facts(problem, line);
+  return line.dump();
+}
+
+std::optional<Problem> with_slip(const Problem& problem) {
+  const size_t open = problem.answer.find('{'), close = problem.answer.find('}');
+  if (open == std::string::npos || close == std::string::npos) return std::nullopt;
+  const std::string right = problem.answer.substr(open + 1, close - open - 1);
+  if (right.empty() || right.size() > 9 || right.find_first_not_of("0123456789") != std::string::npos) {
+    return std::nullopt;
+  }
+  Draw draw(hash_text(problem.canonical));
+  static constexpr int64_t offsets[] = {1, 2, 10, -1, -2, -10};
+  int64_t value = std::stoll(right) + draw.pick(offsets);
+  if (value < 0) value = std::stoll(right) + 1;
+  const std::string wrong = std::to_string(value);
+  Problem slip = problem;
+  slip.answer.replace(open + 1, right.size(), wrong);
+  if (slip.think.ends_with("=" + right)) {
+    slip.think.replace(slip.think.size() - right.size(), right.size(), wrong);
+  }
+  return slip;
 }
 
 }  // namespace r1::corpus

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,5 +51,15 @@ int64_t make_corpus(const CorpusOptions& options, const std::function<void(const
 /// The problem as one line of JSON, without a newline: question, think, answer, kind, level, language,
 /// canonical, and history where there is one.
 std::string to_json_line(const Problem& problem);
+
+/// The problem with a slip: the result in the last step and in the box is another number. Which, depends on
+/// the problem alone. Nothing for problems without a whole number as their answer.
+std::optional<Problem> with_slip(const Problem& problem);
+
+/// A preference pair: prompt, history, chosen and rejected, the latter with a slip.
+std::string to_pair_line(const Problem& problem, const Problem& slip);
+
+/// For KTO: the fields of to_json_line and label.
+std::string to_labelled_line(const Problem& problem, bool label);
 
 }  // namespace r1::corpus
