@@ -247,6 +247,34 @@ TEST(MatmulQuantised, EverySetAndNumberOfRowsGivesTheScalarBits) {
   }
 }
 
+// A row's outputs are taken a distance apart that depends on the call's length.
+TEST(MatmulQuantised, LongCallsOfFewRowsGiveTheBitsOfShortOnes) {
+  struct Case {
+    DType type;
+    int64_t outputs, inputs;
+  };
+  for (const Case& c :
+       {Case{DType::q4_k, 16 * 37 + 5, 256}, Case{DType::q6_k, 16 * 33, 256}, Case{DType::q8_0, 40, 64},
+        // 16 rows of 2304 bytes: nine pages, so all streams would meet in one set of the cache
+        Case{DType::q4_k, 256, 4096}}) {
+    const Weights w(c.type, c.outputs, c.inputs, 7);
+    const std::vector<float> x = random_rows(2, c.inputs, 8);
+    for (InstructionSet set : sets_here()) {
+      const KernelTable& table = select_kernels(set);
+      const Quantised q(table, x, 2, c.inputs);
+      const auto scratch = aligned_bytes(matmul_scratch_bytes(c.inputs, 2));
+      std::vector<float> expected(static_cast<size_t>(2 * c.outputs), NAN);
+      for (int64_t begin = 0; begin < c.outputs; begin += kOutputPanel)
+        table.matmul_quantised(w.matrix, begin, std::min(begin + kOutputPanel, c.outputs), q.view, 2,
+                               expected.data(), c.outputs, scratch.get());
+      const std::string what(name(c.type));
+      expect_same_bits(product(table, w, q.view, 2), expected, what);
+      expect_same_bits(product(table, w, q.view, 1),
+                       {expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(c.outputs)}, what);
+    }
+  }
+}
+
 TEST(MatmulQuantised, TakesColumnsThatAreNoMultipleOf256) {
   for (DType type : quantised_types()) {
     if (info(type).block_elements != 32) continue;

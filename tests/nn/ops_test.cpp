@@ -61,6 +61,42 @@ double relative_error(const Linear& layer, const std::vector<float>& x, int64_t 
   return std::sqrt(error / size);
 }
 
+// One row: each thread has a share of all jobs' bytes, cut within jobs.
+TEST_F(OpsTest, JobsOfOneRowHaveTheSameBitsOnAnyNumberOfThreads) {
+  constexpr int64_t kInputs = 512;
+  const Stored layers[] = {
+      quantised_layer(DType::q4_k, 1029, kInputs, 1), quantised_layer(DType::q8_0, 96, kInputs, 2),
+      quantised_layer(DType::q6_k, 7, kInputs, 3), quantised_layer(DType::q4_0, 2048, kInputs, 4)};
+  const std::vector<float> x = random_values(kInputs, 5);
+  std::vector<std::vector<float>> expected;
+  for (int threads : {1, 2, 3, 7}) {
+    ThreadPool pool(threads);
+    Context context(pool, kernels::select_kernels(), Arithmetic::fast);
+    const Activations input = make_activations(context, x.data(), 1, kInputs, kInputs, true);
+    std::vector<std::vector<float>> outputs;
+    std::vector<LinearJob> jobs;
+    for (const Stored& stored : layers) {
+      outputs.emplace_back(stored.layer.outputs(), NAN);
+      jobs.push_back(whole_layer(stored.layer, input, outputs.back().data()));
+    }
+    LinearJob part = jobs[3];  // a part of a layer, and one without rows
+    std::vector<float> some(64, NAN);
+    part.output = some.data();
+    part.output_begin = 1024;
+    part.output_end = 1088;
+    jobs.push_back(part);
+    part.input.rows = 0;
+    jobs.push_back(part);
+    run_linear_jobs(context, jobs);
+    outputs.push_back(some);
+    for (const auto& output : outputs) {
+      for (float value : output) ASSERT_FALSE(std::isnan(value)) << threads << " threads";
+    }
+    if (expected.empty()) expected = outputs;
+    EXPECT_EQ(outputs, expected) << threads << " threads";
+  }
+}
+
 TEST_F(OpsTest, LinearAgreesWithPlainSumsInEachArithmetic) {
   constexpr int64_t kRows = 5, kOutputs = 200, kInputs = 512;
   Stored stored = quantised_layer(DType::q8_0, kOutputs, kInputs, 1);
