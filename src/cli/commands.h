@@ -16,6 +16,7 @@ void add_hub_commands(CLI::App& app);   // pull, list, show, rm
 void add_train_command(CLI::App& app);  // train pretrain, sft
 void add_serve_command(CLI::App& app);
 void add_extract_child_command(CLI::App& app);  // hidden
+void add_index_command(CLI::App& app);          // index add, list, refresh, remove, search
 void add_debug_commands(CLI::App& app);
 void add_train_tokenizer_command(CLI::App& app);  // train tokenizer
 void add_data_commands(CLI::App& app);            // data make, check, score

@@ -2,7 +2,9 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
 #include "text/unicode.h"
@@ -56,6 +58,19 @@ void add_pairs(std::string_view run, std::vector<std::string>& words) {
     at += length;
   }
   if (run.size() == before.size() && !run.empty()) words.emplace_back(run);
+}
+
+/// Words of English questions that say nothing about their subject.
+bool is_filler(const std::string& word) {
+  static const std::set<std::string, std::less<>> fillers{
+      "a",    "about", "an",    "and",   "are",   "as",   "at",   "be",     "by",     "can", "could", "did",
+      "do",   "does",  "for",   "from",  "had",   "has",  "have", "how",    "i",      "in",  "is",    "it",
+      "its",  "me",    "my",    "of",    "on",    "or",   "our",  "please", "should", "so",  "tell",  "that",
+      "the",  "their", "them",  "there", "these", "they", "this", "to",     "us",     "was", "we",    "were",
+      "what", "when",  "where", "which", "who",   "why",  "will", "with",   "would",  "you", "your"};
+  std::string lower = word;
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return fillers.contains(lower);
 }
 
 struct Tokenizer {
@@ -153,6 +168,9 @@ std::string full_text_query(std::string_view typed, Match match, bool last_by_pr
     at += character.length;
   }
   finish();
+  if (match == Match::any_word && !std::all_of(words.begin(), words.end(), is_filler)) {
+    std::erase_if(words, is_filler);
+  }
   std::string query;
   for (size_t i = 0; i < words.size(); ++i) {
     if (i > 0) query += match == Match::all_words ? " AND " : " OR ";

@@ -51,7 +51,8 @@ TEST_F(Search, finds_passages_in_english_and_chinese) {
   ASSERT_EQ(found.size(), 1U);
   EXPECT_NE(found[0].source.snippet.find("小鱼"), std::string::npos);
   EXPECT_EQ(index.document(*found[0].source.document).text, "苍鹭站在浅水里，主要以小鱼和青蛙为食。\n");
-  EXPECT_TRUE(index.search("nothing-like-that", 5).empty());
+  EXPECT_TRUE(index.search("What is it about? otters", 5).empty());  // "is", "it" say nothing
+  EXPECT_EQ(index.search("it", 5).size(), 1U);                       // unless there is nothing else
   EXPECT_TRUE(index.search("\" OR *", 5).empty());
   EXPECT_EQ(IndexProvider(index).reason_not_ready(), std::nullopt);
 }
