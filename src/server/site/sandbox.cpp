@@ -318,6 +318,7 @@ SandboxResult Sandbox::run(const std::vector<std::string>& command, std::string_
   const bool wrapped = kind_ == Kind::bubblewrap;
   std::vector<std::string> words = wrapped ? bubblewrap_command(command) : command;
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const Descriptor input_file = memory_file(input);
