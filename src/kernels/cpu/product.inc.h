@@ -57,6 +57,11 @@ inline void pack_a(const Product& p, int64_t first_row, int64_t rows, int64_t fi
       const int64_t count = rows - strip < kTileRows ? rows - strip : kTileRows;
       const float* const source = p.a + first_row + strip + first_depth * p.a_depth;
       float* const out = packed + strip * depth;
+      if (count == kTileRows) {
+        for (int64_t k = 0; k < depth; k++)
+          __builtin_memcpy(out + k * kTileRows, source + k * p.a_depth, kTileRows * sizeof(float));
+        continue;
+      }
       for (int64_t k = 0; k < depth; k++) {
         const float* const from = source + k * p.a_depth;
         for (int64_t i = 0; i < kTileRows; i++) out[k * kTileRows + i] = i < count ? from[i] : 0.0F;
