@@ -76,7 +76,7 @@ void logits(const LogitsOptions& options) {
   std::vector<int32_t> blocks, outputs;
   for (int32_t block = 0; block < block_count; ++block) blocks.push_back(block);
   for (int32_t row = 0; row < rows; ++row) outputs.push_back(row);
-  const SequenceSlice slice{rows, 0, blocks};
+  const SequenceSlice slice{rows, 0, blocks, nullptr};
   std::vector<float> values(rows * model->info().vocabulary);
   model->forward(context, {options.ids, {&slice, 1}, outputs}, cache, values.data());
   const int64_t shape[] = {rows, model->info().vocabulary};

@@ -31,6 +31,7 @@ struct RunOptions {
   bool quiet = false;
   int64_t context_length = 0;
   double expert_cache_gib = 0;
+  std::string adapter;
   RuntimeOptions runtime;
   GenerationOptions generation;
 };
@@ -120,7 +121,7 @@ void run(RunOptions& options, bool prompt_given) {
   }
   const std::optional<std::string> prompt = read_prompt(options, prompt_given);
   Session session(options.model, options.runtime, options.context_length,
-                  static_cast<size_t>(options.expert_cache_gib * (1U << 30U)));
+                  static_cast<size_t>(options.expert_cache_gib * (1U << 30U)), options.adapter);
   validate(options.generation.sampling, session.info().vocabulary);
   warn_about_settings(options, session);
   const bool has_template = !session.vocabulary().chat_template.empty();
@@ -162,6 +163,8 @@ void add_run_command(CLI::App& app) {
       ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
                    "tokens of context; 0: the model's")
       ->check(CLI::NonNegativeNumber);
+  command->add_option("--adapter,--lora", options->adapter, "LoRA adapter: a PEFT directory")
+      ->check(CLI::ExistingDirectory);
   command
       ->add_option("--expert-cache", options->expert_cache_gib,
                    "GiB for the most used experts of a mixture larger than memory")

@@ -9,12 +9,14 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/model_location.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/train_options.h"
 #include "formats/json_file.h"
 #include "model/vocabulary_loading.h"
 #include "train/data/data_set.h"
+#include "train/low_rank.h"
 #include "train/new_model.h"
 #include "train/report/training_log.h"
 #include "train/trainer.h"
@@ -40,6 +42,9 @@ struct Subject {
   nlohmann::json config;
   fs::path tokenizer_folder;
   std::unique_ptr<SampleRenderer> renderer;
+  std::unique_ptr<LowRankAdapter> adapter;  // tuning = lora: what is trained instead of `store`
+
+  ParameterStore& trained() { return adapter ? adapter->parameters() : store; }
 
   const Decoder& decoder() const {
     const auto* decoder = dynamic_cast<const Decoder*>(model.get());
@@ -59,38 +64,78 @@ size_t available_memory() {
   return 0;
 }
 
+// The layer that a tensor belongs to; -1: none.
+int64_t layer_of(const std::string& name) {
+  constexpr std::string_view kLayers = "model.layers.";
+  return name.starts_with(kLayers) ? std::stoll(name.substr(kLayers.size())) : -1;
+}
+
+/// A new model with random weights.
+void make_subject(const TrainingOptions& options, Subject& own) {
+  if (options.tokenizer.empty()) {
+    throw_error(ErrorKind::invalid_argument,
+                "--model or --tokenizer: expected a model to start from, or the tokenizer of a new one "
+                "(r1 train tokenizer makes one)");
+  }
+  if (options.tuning != "full") {
+    throw_error(ErrorKind::invalid_argument, "tuning: expected full for a new model, found '{}'",
+                options.tuning);
+  }
+  own.tokenizer_folder = options.tokenizer;
+  const std::string json = read_text_file(own.tokenizer_folder / "tokenizer.json");
+  const std::string settings = read_text_file(own.tokenizer_folder / "tokenizer_config.json");
+  Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
+  own.config = new_model_config(options, tokenizer);
+  add_new_model(own.config, options, own.store);
+  own.bound = ModelFile::in_memory(own.config, own.store.views());
+  std::vector<int32_t> ends;
+  if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
+  own.renderer = std::make_unique<SampleRenderer>(
+      std::move(tokenizer), read_chat_template(own.tokenizer_folder).value_or(""), std::move(ends));
+}
+
+void open_subject(const TrainingOptions& options, Subject& own) {
+  own.base = ModelFile::open(locate_model(options.model));
+  own.tokenizer_folder = own.base->path();
+  Vocabulary vocabulary = load_vocabulary(*own.base);
+  own.renderer = std::make_unique<SampleRenderer>(std::move(vocabulary.tokenizer), vocabulary.chat_template,
+                                                  vocabulary.end_of_generation);
+  if (options.tuning == "lora") {
+    own.bound = own.base;
+    own.adapter =
+        options.adapter.empty()
+            ? LowRankAdapter::create(*own.base, {options.lora_rank, options.lora_alpha, options.rslora,
+                                                 options.lora_plus, options.lora_targets, options.seed})
+            : LowRankAdapter::open(options.adapter, *own.base, options.lora_plus);
+    return;
+  }
+  if (own.base->hub() == nullptr) {
+    throw_error(
+        ErrorKind::unsupported,
+        "--model: '{}': a GGUF file is trained with tuning = lora; full and freeze take a hub directory",
+        options.model);
+  }
+  own.config = own.base->hub()->config;
+  int64_t layers = 0;
+  for (const TensorView& tensor : own.base->tensors()) layers = std::max(layers, layer_of(tensor.name) + 1);
+  if (options.tuning != "full" && options.tuning != "freeze") {
+    throw_error(ErrorKind::invalid_argument, "tuning: expected full, lora or freeze, found '{}'",
+                options.tuning);
+  }
+  const bool all = options.tuning == "full";
+  for (const TensorView& tensor : own.base->tensors()) {
+    if (all || layer_of(tensor.name) >= std::max<int64_t>(0, layers - options.trained_layers)) {
+      own.store.add_copy(tensor);
+    }
+  }
+  own.bound = ModelFile::with_tensors(own.base, own.store.views());
+}
+
 void load_subject(const TrainingOptions& options, Subject& own) {
   if (options.model.empty()) {
-    if (options.tokenizer.empty()) {
-      throw_error(ErrorKind::invalid_argument,
-                  "--model or --tokenizer: expected a model to start from, or the tokenizer of a new one "
-                  "(r1 train tokenizer makes one)");
-    }
-    own.tokenizer_folder = options.tokenizer;
-    const std::string json = read_text_file(own.tokenizer_folder / "tokenizer.json");
-    const std::string settings = read_text_file(own.tokenizer_folder / "tokenizer_config.json");
-    Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
-    own.config = new_model_config(options, tokenizer);
-    add_new_model(own.config, options, own.store);
-    own.bound = ModelFile::in_memory(own.config, own.store.views());
-    std::vector<int32_t> ends;
-    if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
-    own.renderer = std::make_unique<SampleRenderer>(
-        std::move(tokenizer), read_chat_template(own.tokenizer_folder).value_or(""), std::move(ends));
+    make_subject(options, own);
   } else {
-    own.base = ModelFile::open(options.model);
-    if (own.base->hub() == nullptr) {
-      throw_error(ErrorKind::unsupported,
-                  "--model: expected a hub directory, found '{}'; GGUF files are not trained in full",
-                  options.model);
-    }
-    own.tokenizer_folder = own.base->path();
-    own.config = own.base->hub()->config;
-    Vocabulary vocabulary = load_vocabulary(*own.base);
-    own.renderer = std::make_unique<SampleRenderer>(std::move(vocabulary.tokenizer), vocabulary.chat_template,
-                                                    vocabulary.end_of_generation);
-    for (const TensorView& tensor : own.base->tensors()) own.store.add_copy(tensor);
-    own.bound = ModelFile::with_tensors(own.base, own.store.views());
+    open_subject(options, own);
   }
   own.model = load_model(own.bound);
   own.decoder();
@@ -145,11 +190,11 @@ BatchOptions batch_options(const TrainingOptions& options, bool shuffle) {
   return batch;
 }
 
-void print_plan(const MemoryPlan& plan, const Subject& own) {
+void print_plan(const MemoryPlan& plan, Subject& own) {
   auto size = [](size_t bytes) { return format_bytes(static_cast<double>(bytes)); };
   fmt::print("{}: {} layers, width {}, {} parameters, {} trained\n", own.model->info().architecture,
              own.model->info().layers, own.model->info().hidden, own.model->info().parameters,
-             own.store.elements());
+             own.trained().elements());
   fmt::print("memory: about {}: weights {}, gradients {}, optimiser {}, activations {} ({}), logits {}\n",
              size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
              size(plan.activations), plan.keep == Keep::everything ? "all kept" : "layers run twice",
@@ -209,7 +254,7 @@ void train(TrainCommand& command) {
   Context context(pool, select_kernels(command.runtime), Arithmetic::exact);
   Subject own;
   load_subject(options, own);
-  const MemoryPlan plan = plan_memory(options, own.decoder(), own.store, available_memory());
+  const MemoryPlan plan = plan_memory(options, own.decoder(), own.trained(), available_memory());
   print_plan(plan, own);
 
   auto data = std::make_shared<DataSet>(load_data(options, command.stage, options.data, *own.renderer, pool));
@@ -230,6 +275,10 @@ void train(TrainCommand& command) {
   const InterruptGuard guard;
   ProgressBar bar("train", "steps");
   auto write_model = [&] {
+    if (own.adapter) {
+      own.adapter->write(options.output, options.model);
+      return;
+    }
     write_hub_directory(options.output, own.config, own.tokenizer_folder,
                         {own.bound->tensors().begin(), own.bound->tensors().end()}, options.save_type,
                         own.base.get());
@@ -262,7 +311,8 @@ void train(TrainCommand& command) {
   const bool best_only = evaluation != nullptr && options.save_best;
   if (best_only) hooks.save_best = write_model;
 
-  Trainer trainer(context, own.decoder(), own.store, options, *batches, evaluation.get(), plan.keep, hooks);
+  Trainer trainer(context, own.decoder(), own.trained(), options, *batches, evaluation.get(), plan.keep,
+                  hooks, own.adapter ? &own.adapter->adapter() : nullptr);
   if (options.resume) {
     if (trainer.resume()) {
       fmt::print("resumed at step {} of {}\n", trainer.state().step, trainer.steps());
@@ -274,13 +324,32 @@ void train(TrainCommand& command) {
   const TrainingEnd end = trainer.run();
   bar.finish();
   log->save();
-  if (!best_only || !fs::exists(fs::path(options.output) / "model.safetensors")) write_model();
+  if (!best_only || !fs::exists(fs::path(options.output) /
+                                (own.adapter ? "adapter_model.safetensors" : "model.safetensors")))
+    write_model();
   const RunState& state = trainer.state();
   fmt::print("{}: {} after {} of {} steps, {} tokens, {:.0f} s\n", options.output,
              end == TrainingEnd::finished  ? "done"
              : end == TrainingEnd::stopped ? "interrupted (--resume continues)"
                                            : "stopped early: evaluations no longer improve",
              state.step, trainer.steps(), state.tokens, state.seconds);
+}
+
+struct MergeOptions {
+  std::string model, adapter, output, type = "auto";
+};
+
+void merge(const MergeOptions& options) {
+  const auto base = ModelFile::open(locate_model(options.model));
+  if (base->hub() == nullptr) {
+    throw_error(ErrorKind::unsupported,
+                "{}: merging takes a hub directory (r1 convert makes GGUF of the result)", options.model);
+  }
+  const auto adapter = LowRankAdapter::open(options.adapter, *base);
+  ParameterStore sums;
+  write_hub_directory(options.output, base->hub()->config, base->path(), adapter->merged(*base, sums),
+                      options.type, base.get());
+  fmt::print("{}: {} of {} tensors changed\n", options.output, sums.all().size(), base->tensors().size());
 }
 
 void add_stage(CLI::App& parent, const char* name, const char* help, TrainingStage stage) {
@@ -308,6 +377,19 @@ void add_train_command(CLI::App& app) {
   parent->require_subcommand(1);
   add_stage(*parent, "pretrain", "Train on raw text, a new model or a given one", TrainingStage::pretrain);
   add_stage(*parent, "sft", "Train on conversations: the answers are learnt", TrainingStage::sft);
+}
+
+void add_merge_command(CLI::App& app) {
+  auto options = std::make_shared<MergeOptions>();
+  CLI::App* command = app.add_subcommand("merge", "Add a LoRA adapter to a model's weights");
+  command->add_option("model", options->model, "hub directory of the base")->required();
+  command->add_option("adapter", options->adapter, "PEFT directory")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("-o,--output", options->output, "directory to write")->required();
+  command->add_option("--type", options->type,
+                      "type of the written weights: auto (the base's), f32, bf16, f16");
+  command->callback([options] { merge(*options); });
 }
 
 }  // namespace r1::cli

@@ -12,7 +12,8 @@ void add_bench_command(CLI::App& app);
 void add_perplexity_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);
-void add_hub_commands(CLI::App& app);   // pull, list, show, rm
+void add_hub_commands(CLI::App& app);  // pull, list, show, rm
+void add_merge_command(CLI::App& app);
 void add_train_command(CLI::App& app);  // train pretrain, sft
 void add_serve_command(CLI::App& app);
 void add_extract_child_command(CLI::App& app);  // hidden

@@ -57,9 +57,10 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
 }
 
 Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
-                 size_t expert_cache_bytes)
+                 size_t expert_cache_bytes, const std::string& adapter)
     : file_(ModelFile::open(locate_model(model))),
       model_(load_model(file_, load_options(expert_cache_bytes))),
+      adapter_(adapter.empty() ? nullptr : LowRankAdapter::open(adapter, *file_)),
       vocabulary_(load_vocabulary(*file_)),
       pool_(runtime.threads),
       context_(pool_, select_kernels(runtime), Arithmetic::fast) {
@@ -70,6 +71,7 @@ Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_
   options.key_dtype = cache_dtype(runtime.cache_type_k);
   options.value_dtype = cache_dtype(runtime.cache_type_v);
   options.sequences = 1;
+  if (adapter_) options.adapter = &adapter_->adapter();
   engine_ = std::make_unique<Engine>(model_, context_, options);
 }
 

@@ -14,6 +14,7 @@
 #include "engine/generate.h"
 #include "formats/model_file.h"
 #include "model/vocabulary_loading.h"
+#include "train/low_rank.h"
 
 namespace r1::cli {
 
@@ -34,9 +35,10 @@ void add_generation_options(CLI::App& command, GenerationOptions& options);
 class Session {
  public:
   /// Opens and maps the model. Throws Error.
+  /// `adapter`: a PEFT directory to be applied, or empty.
   /// `expert_cache_bytes`: memory for the most used experts of a mixture.
   Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
-          size_t expert_cache_bytes);
+          size_t expert_cache_bytes, const std::string& adapter = "");
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   const ModelInfo& info() const { return model_->info(); }
@@ -54,6 +56,7 @@ class Session {
  private:
   std::shared_ptr<const ModelFile> file_;
   std::shared_ptr<const Model> model_;
+  std::unique_ptr<LowRankAdapter> adapter_;
   Vocabulary vocabulary_;
   int32_t open_think_ = -1, close_think_ = -1;
   ThreadPool pool_;

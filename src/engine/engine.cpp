@@ -119,7 +119,7 @@ bool Engine::State::forward(const std::vector<PlannedSlice>& plan) {
     const int64_t drafts = std::ssize(sequence.draft);
     tokens.insert(tokens.end(), begin, begin + (slice.rows - drafts));
     tokens.insert(tokens.end(), sequence.draft.begin(), sequence.draft.end());
-    slices.push_back({slice.rows, sequence.computed, sequence.blocks});
+    slices.push_back({slice.rows, sequence.computed, sequence.blocks, options.adapter});
     first_output.push_back(std::ssize(output_rows));
     for (int64_t row = slice.outputs; row > 0; --row) {
       output_rows.push_back(static_cast<int32_t>(std::ssize(tokens) - row));

@@ -76,6 +76,7 @@ struct EngineOptions {
   int64_t batch_tokens = 512;  // tokens a forward pass takes at most, ≥ 2 (prefill chunk)
   int64_t sequences = 64;      // running at once at most
   bool prefix_reuse = true;
+  const Adapter* adapter = nullptr;  // of every request (nn/adapter.h); not owned
 };
 
 struct EngineStatistics {

@@ -67,7 +67,7 @@ PerplexityResult perplexity(const Model& model, Context& context, std::span<cons
       const int64_t rows = std::min(end - position, most);
       std::vector<int32_t> outputs(scored ? rows : 0);
       std::iota(outputs.begin(), outputs.end(), 0);
-      const SequenceSlice slice{rows, position, blocks};
+      const SequenceSlice slice{rows, position, blocks, nullptr};
       model.forward(context, {std::span(text).subspan(position, rows), {&slice, 1}, outputs}, cache,
                     logits.get());
       surprises.assign(outputs.size(), 0);

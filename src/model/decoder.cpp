@@ -1,5 +1,6 @@
 #include "model/decoder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -81,6 +82,42 @@ std::span<const kernels::AttentionSlice> make_wanted_slices(Context& context, co
   return {slices, count};
 }
 
+// Which rows have which adapter; null when none has one.
+const AdapterRows* make_adapter_rows(Context& context, const Batch& batch) {
+  if (std::all_of(batch.slices.begin(), batch.slices.end(),
+                  [](const SequenceSlice& slice) { return slice.adapter == nullptr; })) {
+    return nullptr;
+  }
+  Arena& arena = context.arena();
+  const auto count = static_cast<int64_t>(batch.slices.size());
+  AdapterRun* all = arena.allocate<AdapterRun>(count);
+  AdapterRun* wanted = arena.allocate<AdapterRun>(count);
+  auto* rows = arena.allocate<AdapterRows>(1);
+  *rows = {};
+  size_t next = 0;  // of the wanted rows
+  size_t runs = 0;
+  for (int64_t s = 0; s < count; ++s) {
+    const SequenceSlice& slice = batch.slices[s];
+    rows->all_rows += slice.rows;
+    const size_t before = next;
+    while (next < batch.output_rows.size() && batch.output_rows[next] < rows->all_rows) ++next;
+    const auto found = static_cast<int64_t>(next - before);
+    // Neighbours with the same adapter are one run.
+    if (runs > 0 && all[runs - 1].adapter == slice.adapter) {
+      all[runs - 1].rows += slice.rows;
+      wanted[runs - 1].rows += found;
+    } else {
+      all[runs] = {slice.rows, slice.adapter};
+      wanted[runs] = {found, slice.adapter};
+      ++runs;
+    }
+  }
+  rows->all = {all, runs};
+  rows->wanted = {wanted, runs};
+  rows->wanted_rows = static_cast<int64_t>(batch.output_rows.size());
+  return rows;
+}
+
 BatchPlan make_plan(Context& context, const Batch& batch, const RopeFrequencies& rope) {
   Arena& arena = context.arena();
   BatchPlan plan;
@@ -106,6 +143,7 @@ BatchPlan make_plan(Context& context, const Batch& batch, const RopeFrequencies&
   plan.block_positions = within;
   plan.rope = make_rope_table(context, rope, {positions, static_cast<size_t>(plan.rows)});
   plan.all = {plan.rows, true, nullptr, {slices, static_cast<size_t>(slice_count)}};
+  plan.adapters = make_adapter_rows(context, batch);
   plan.wanted = plan.all;
   if (static_cast<int64_t>(batch.output_rows.size()) != plan.rows) {
     plan.wanted = {static_cast<int64_t>(batch.output_rows.size()), false, batch.output_rows.data(),
@@ -134,6 +172,14 @@ std::span<const kernels::AttentionSlice> attach(Context& context, const ActiveRo
     row += slices[s].rows;
   }
   return {slices, count};
+}
+
+AdapterScope::AdapterScope(Context& context, const BatchPlan& plan) : context_(context) {
+  context.set_adapters(plan.adapters);
+}
+
+AdapterScope::~AdapterScope() {
+  context_.set_adapters(nullptr);
 }
 
 DecoderPass Decoder::begin(Context& context, const Batch& batch, const KvCache& cache) const {
@@ -178,6 +224,7 @@ void Decoder::forward(Context& context, const Batch& batch, KvCache& cache, floa
                       const std::function<bool()>& cancelled) const {
   Arena::Scope scope(context.arena());
   DecoderPass pass = begin(context, batch, cache);
+  const AdapterScope adapters(context, pass.plan);
   if (batch.tokens.empty()) return;
   for (int64_t layer = 0; layer < info_.layers; ++layer) {
     if (cancelled && cancelled()) throw Error(ErrorKind::cancelled, "forward: cancelled");

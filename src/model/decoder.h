@@ -10,6 +10,7 @@
 #include "model/config_reader.h"
 #include "model/model.h"
 #include "model/weight_binder.h"
+#include "nn/adapter.h"
 #include "nn/attention.h"
 #include "nn/elementwise.h"
 #include "nn/rope.h"
@@ -37,6 +38,18 @@ struct BatchPlan {
   const int32_t* block_positions = nullptr;  // [rows]: … and which token of that block it is
   RopeTable rope;
   ActiveRows all, wanted;
+  const AdapterRows* adapters = nullptr;  // null: no row has one
+};
+
+/// While it lives, linear layers add the adapters of the plan's rows.
+class AdapterScope {
+ public:
+  AdapterScope(Context& context, const BatchPlan& plan);
+  ~AdapterScope();
+  AdapterScope(const AdapterScope&) = delete;
+
+ private:
+  Context& context_;
 };
 
 /// Where layer `layer` of the cache keeps row `row`'s head 0.
@@ -73,6 +86,7 @@ class Decoder : public Model {
 
   // The pieces of forward, which training runs one by one (train/step.h). With a tape in the context all
   // rows must be wanted, all sequences begin at position 0, and each layer is entered with nothing pending.
+  // An AdapterScope has to live from begin to the end of the pass where slices have adapters.
 
   /// Checks the batch, makes its plan and embeds its tokens.
   DecoderPass begin(Context& context, const Batch& batch, const KvCache& cache) const;

@@ -15,13 +15,15 @@
 
 namespace r1 {
 
+class Adapter;
 class ModelFile;
 
 /// A run of tokens of one sequence within a batch.
 struct SequenceSlice {
-  int64_t rows = 0;                 // tokens of this run; runs lie end to end in Batch::tokens
-  int64_t first_position = 0;       // position of the first of them; earlier ones are in the cache
-  std::span<const int32_t> blocks;  // cache blocks of the sequence, enough for all positions
+  int64_t rows = 0;                  // tokens of this run; runs lie end to end in Batch::tokens
+  int64_t first_position = 0;        // position of the first of them; earlier ones are in the cache
+  std::span<const int32_t> blocks;   // cache blocks of the sequence, enough for all positions
+  const Adapter* adapter = nullptr;  // a low-rank addition to the weights (nn/adapter.h), or none; not owned
 };
 
 /// Tokens of many sequences laid end to end: prefill chunks, decode steps and drafts alike. No padding.

@@ -81,6 +81,7 @@ class Arena {
 };
 
 class Tape;
+struct AdapterRows;
 
 /// One forward pass at a time uses a Context. Owns scratch that grows to what was needed and is kept.
 class Context {
@@ -97,6 +98,10 @@ class Context {
   /// Where ops record their backward (nn/tape.h); null: inference. Not owned.
   Tape* tape() const { return tape_; }
   void set_tape(Tape* tape) { tape_ = tape; }
+
+  /// The adapters of the rows of the batch at hand (nn/adapter.h); null: none has one. Not owned.
+  const AdapterRows* adapters() const { return adapters_; }
+  void set_adapters(const AdapterRows* adapters) { adapters_ = adapters; }
 
   /// 64-byte aligned scratch of at least `bytes` that thread `thread` has to itself until its next call.
   std::byte* thread_scratch(int thread, size_t bytes);
@@ -118,6 +123,7 @@ class Context {
   const kernels::KernelTable* table_;
   Arithmetic arithmetic_;
   Tape* tape_ = nullptr;
+  const AdapterRows* adapters_ = nullptr;
   Arena arena_;
   std::unique_ptr<Scratch> scratch_;
 };

@@ -34,6 +34,7 @@ WantedForms WantedForms::of(const Context& context, std::span<const Linear* cons
   for (const Linear* layer : layers) {
     (takes_quantised(context, layer->weight) ? wanted.quantised : wanted.floats) = true;
   }
+  if (context.adapters() != nullptr) wanted.floats = true;  // they take float32 rows
   return wanted;
 }
 

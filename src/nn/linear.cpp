@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "base/error.h"
+#include "nn/adapter.h"
 #include "nn/product.h"
 #include "nn/tape.h"
 #include "tensor/codec.h"
@@ -275,16 +276,9 @@ Activations gather_rows(Context& context, const Activations& input, std::span<co
   return out;
 }
 
-void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
-  if (Tape* tape = context.tape()) {
-    for (const LinearJob& job : jobs) {
-      if (job.output_begin != 0 || job.output_end != job.layer->outputs() || job.input.values == nullptr ||
-          job.input.stride != job.input.columns) {
-        throw std::logic_error("run_linear_jobs: a tape records whole layers over float32 rows only");
-      }
-      tape->record([tape, job](Context& own) { linear_backward(own, *tape, job); });
-    }
-  }
+namespace {
+
+void run_plain_jobs(Context& context, std::span<const LinearJob> jobs) {
   // Many rows of float32 weights: products over packed panels, with the same bits.
   if (std::all_of(jobs.begin(), jobs.end(), takes_product)) {
     for (const LinearJob& job : jobs) run_as_product(context, job);
@@ -325,6 +319,24 @@ void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
     const int64_t begin = job.output_begin + (task - piece->first_task) * piece->step;
     run_panel(context, job, begin, std::min(begin + piece->step, job.output_end), thread);
   });
+}
+
+}  // namespace
+
+void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
+  if (Tape* tape = context.tape()) {
+    for (const LinearJob& job : jobs) {
+      if (job.output_begin != 0 || job.output_end != job.layer->outputs() || job.input.values == nullptr ||
+          job.input.stride != job.input.columns) {
+        throw std::logic_error("run_linear_jobs: a tape records whole layers over float32 rows only");
+      }
+      tape->record([tape, job](Context& own) { linear_backward(own, *tape, job); });
+    }
+  }
+  run_plain_jobs(context, jobs);
+  if (const AdapterRows* adapters = context.adapters()) {
+    for (const LinearJob& job : jobs) add_low_rank_terms(context, *adapters, job);
+  }
 }
 
 LinearJob whole_layer(const Linear& layer, const Activations& input, float* output) {

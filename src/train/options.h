@@ -36,6 +36,16 @@ struct TrainingOptions {
   double initial_deviation = 0.02;
   std::string name;
 
+  // What is trained of it
+  std::string tuning = "full";
+  int64_t lora_rank = 16;
+  double lora_alpha = 32;
+  std::vector<std::string> lora_targets;
+  double lora_plus = 1;
+  bool rslora = false;
+  std::string adapter;
+  int64_t trained_layers = 2;
+
   // Length and rates
   double epochs = 1;
   int64_t max_steps = 0;
@@ -95,6 +105,14 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("tie_embeddings", own.tie_embeddings, "new model: the output matrix is the embedding");
   visitor("initial_deviation", own.initial_deviation, "new model: standard deviation of random weights");
   visitor("name", own.name, "what the trained model is called");
+  visitor("tuning", own.tuning, "what is trained: full, lora, freeze (the last trained_layers)");
+  visitor("lora_rank", own.lora_rank, "LoRA: rank");
+  visitor("lora_alpha", own.lora_alpha, "LoRA: alpha; the term is scaled by alpha / rank");
+  visitor("lora_targets", own.lora_targets, "LoRA: modules, as q_proj,v_proj; none: all linear layers");
+  visitor("lora_plus", own.lora_plus, "LoRA+: learning rate of B over that of A");
+  visitor("rslora", own.rslora, "LoRA: scale by alpha / sqrt(rank)");
+  visitor("adapter", own.adapter, "LoRA: PEFT directory to go on from");
+  visitor("trained_layers", own.trained_layers, "freeze: layers that are trained, counted from the last");
   visitor("epochs", own.epochs, "times that the data is gone through");
   visitor("max_steps", own.max_steps, "steps in all; 0: as epochs say");
   visitor("learning_rate", own.learning_rate, "largest learning rate");

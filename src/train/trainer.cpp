@@ -117,7 +117,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
 struct Trainer::State {
   State(Context& own_context, const Decoder& own_model, ParameterStore& own_store,
         const TrainingOptions& own_options, const BatchSource& own_batches, const BatchSource* own_evaluation,
-        Keep own_keep, TrainerHooks own_hooks)
+        Keep own_keep, TrainerHooks own_hooks, const Adapter* own_adapter)
       : context(own_context),
         model(own_model),
         store(own_store),
@@ -126,6 +126,7 @@ struct Trainer::State {
         evaluation(own_evaluation),
         keep(own_keep),
         hooks(std::move(own_hooks)),
+        adapter(own_adapter),
         optimiser(make_optimiser(options, store)),
         cache(model) {
     if (options.accumulation < 1) {
@@ -147,6 +148,7 @@ struct Trainer::State {
   const BatchSource* evaluation;
   Keep keep;
   TrainerHooks hooks;
+  const Adapter* adapter;
   std::unique_ptr<Optimiser> optimiser;
   TrainingCache cache;
   RunState run;
@@ -179,7 +181,7 @@ struct Trainer::State {
     for (const TrainingBatch& batch : parts) {
       run.tokens += batch.rows();
       if (batch.target_count() == 0) continue;
-      TrainingPass pass(context, model, store.gradients(), cache, batch, keep);
+      TrainingPass pass(context, model, store.gradients(), cache, batch, keep, adapter);
       const std::vector<float> coefficients(batch.tokens.size(), -1.0F / static_cast<float>(targets));
       std::vector<float> log_probs(batch.tokens.size());
       pass.backward(coefficients, log_probs.data());
@@ -226,7 +228,7 @@ struct Trainer::State {
     *targets = 0;
     for (int64_t i = 0; i < source.batches(0); ++i) {
       const TrainingBatch batch = source.batch(0, i);
-      TrainingPass pass(context, model, store.gradients(), cache, batch, Keep::layer_inputs);
+      TrainingPass pass(context, model, store.gradients(), cache, batch, Keep::layer_inputs, adapter);
       for (const float value : pass.log_probs()) sum -= value;
       *targets += batch.target_count();
     }
@@ -236,9 +238,9 @@ struct Trainer::State {
 
 Trainer::Trainer(Context& context, const Decoder& model, ParameterStore& store,
                  const TrainingOptions& options, const BatchSource& batches, const BatchSource* evaluation,
-                 Keep keep, TrainerHooks hooks)
+                 Keep keep, TrainerHooks hooks, const Adapter* adapter)
     : state_(std::make_unique<State>(context, model, store, options, batches, evaluation, keep,
-                                     std::move(hooks))) {}
+                                     std::move(hooks), adapter)) {}
 
 Trainer::~Trainer() = default;
 

@@ -69,9 +69,10 @@ enum class TrainingEnd { finished, stopped, stopped_early };
 class Trainer {
  public:
   /// `store` holds the trained parameters, to which `model` is bound. All are the caller's and must outlive
-  /// the trainer. evaluation may be null.
+  /// the trainer. evaluation may be null. adapter: what is trained where the model's weights are frozen.
   Trainer(Context& context, const Decoder& model, ParameterStore& store, const TrainingOptions& options,
-          const BatchSource& batches, const BatchSource* evaluation, Keep keep, TrainerHooks hooks);
+          const BatchSource& batches, const BatchSource* evaluation, Keep keep, TrainerHooks hooks,
+          const Adapter* adapter = nullptr);
   ~Trainer();
 
   /// Reads the newest good checkpoint of options.output. False: there is none. Throws Error(invalid_argument)

@@ -48,12 +48,14 @@ struct TrainingPass::State {
   std::vector<int32_t> blocks, output_rows;
   std::vector<SequenceSlice> slices;
   DecoderPass pass;
+  std::optional<AdapterScope> adapters;
   int64_t elements = 0;        // rows · hidden
   std::vector<float*> inputs;  // Keep::layer_inputs: of each layer
 };
 
 TrainingPass::TrainingPass(Context& context, const Decoder& model, const WeightGradients& gradients,
-                           TrainingCache& cache, const TrainingBatch& batch, Keep keep)
+                           TrainingCache& cache, const TrainingBatch& batch, Keep keep,
+                           const Adapter* adapter)
     : state_(std::make_unique<State>(context, model, gradients, batch, keep)) {
   State& own = *state_;
   const int64_t rows = batch.rows();
@@ -66,7 +68,7 @@ TrainingPass::TrainingPass(Context& context, const Decoder& model, const WeightG
   int64_t next = 0;
   for (const PackedSequence& sequence : batch.sequences) {
     const int64_t count = (sequence.rows + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
-    own.slices.push_back({sequence.rows, 0, {own.blocks.data() + next, static_cast<size_t>(count)}});
+    own.slices.push_back({sequence.rows, 0, {own.blocks.data() + next, static_cast<size_t>(count)}, adapter});
     next += count;
   }
   own.output_rows.resize(rows);
@@ -78,6 +80,7 @@ TrainingPass::TrainingPass(Context& context, const Decoder& model, const WeightG
   if (all) context.set_tape(&own.tape);
   try {
     own.pass = model.begin(context, {batch.tokens, own.slices, own.output_rows}, *own.cache);
+    own.adapters.emplace(context, own.pass.plan);
     for (int64_t layer = 0; layer < model.info().layers; ++layer) {
       if (all) {
         own.run_layer(layer);

@@ -29,11 +29,11 @@ class TrainingCache {
 };
 
 /// The constructor runs the forward pass. All memory is the context's arena's, given back by the destructor:
-/// passes nest like scopes. The batch must outlive the pass. One thread.
+/// passes nest like scopes. The batch must outlive the pass. `adapter`: of all its rows, or null. One thread.
 class TrainingPass {
  public:
   TrainingPass(Context& context, const Decoder& model, const WeightGradients& gradients, TrainingCache& cache,
-               const TrainingBatch& batch, Keep keep);
+               const TrainingBatch& batch, Keep keep, const Adapter* adapter = nullptr);
   ~TrainingPass();
 
   /// The last layer's normed rows, [rows, hidden].

@@ -1,0 +1,71 @@
+// LoRA adapters: made for training, read from and written as PEFT directories (adapter_config.json,
+// adapter_model.safetensors), merged into weights.
+// Source of the format: PEFT's documentation of checkpoints; keys base_model.model.MODULE.lora_A.weight
+// [rank, inputs] and lora_B.weight [outputs, rank]; W + (alpha / rank) · B A, with rsLoRA alpha / sqrt(rank).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "formats/model_file.h"
+#include "model/decoder.h"
+#include "nn/adapter.h"
+#include "train/parameters.h"
+
+namespace r1 {
+
+struct LowRankOptions {
+  int64_t rank = 16;
+  double alpha = 32;
+  bool rank_stabilised = false;  // rsLoRA (Kalajdzievski, 2023)
+  double plus_ratio = 1;         // LoRA+ (Hayou et al., 2024): B learns so many times faster
+  std::vector<std::string>
+      targets;  // last parts of module names: q_proj, …; empty: every linear layer of a block
+  uint64_t seed = 1;
+};
+
+class LowRankAdapter {
+ public:
+  /// New terms on the target modules of `file`: A uniform in ±1 / sqrt(inputs), B zero, so that the adapter
+  /// changes nothing yet. Throws Error(invalid_argument) for a target that the model does not have.
+  static std::unique_ptr<LowRankAdapter> create(const ModelFile& file, const LowRankOptions& options);
+
+  /// Reads a PEFT directory for the model in `file`. Error(bad_file) and Error(unsupported) name the key or
+  /// tensor that is missing, unknown, of another shape or of a kind that is not done here.
+  static std::unique_ptr<LowRankAdapter> open(const std::filesystem::path& directory, const ModelFile& file,
+                                              double plus_ratio = 1);
+
+  /// Writes a PEFT directory.
+  void write(const std::filesystem::path& directory, const std::string& base_name) const;
+
+  /// The terms for a model bound to that file; valid while this object lives.
+  const Adapter& adapter() const { return adapter_; }
+  /// A and B of every module.
+  ParameterStore& parameters() { return parameters_; }
+  const LowRankOptions& options() const { return options_; }
+
+  /// All tensors of `file`, those with a term as float32 sums in memory that `store` gets.
+  std::vector<TensorView> merged(const ModelFile& file, ParameterStore& store) const;
+
+ private:
+  struct Module {
+    std::string name;    // hub name without ".weight"
+    std::string tensor;  // the base's tensor
+    int64_t outputs = 0, inputs = 0;
+    size_t a = 0, b = 0;  // in parameters_
+  };
+  LowRankAdapter() = default;
+  void add_module(const ModelFile& file, const TensorView& tensor, const std::string& name);
+  void bind(const ModelFile& file);
+  double scale() const;
+
+  LowRankOptions options_;
+  ParameterStore parameters_;
+  std::vector<Module> modules_;
+  Adapter adapter_;
+};
+
+}  // namespace r1
