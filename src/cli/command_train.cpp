@@ -1,4 +1,5 @@
-// r1 train pretrain|sft: from data files to a model directory.
+// r1 train pretrain, sft, dpo, kto, orpo, reward: from data files to a model directory or an adapter; r1
+// merge.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -45,6 +46,14 @@ struct Subject {
   std::unique_ptr<LowRankAdapter> adapter;  // tuning = lora: what is trained instead of `store`
 
   ParameterStore& trained() { return adapter ? adapter->parameters() : store; }
+
+  /// The head of a reward model, "score.weight" as in Qwen2ForSequenceClassification; begins at zero.
+  Parameter* score() {
+    for (Parameter& parameter : trained().all()) {
+      if (parameter.name == "score.weight") return &parameter;
+    }
+    return nullptr;
+  }
 
   const Decoder& decoder() const {
     const auto* decoder = dynamic_cast<const Decoder*>(model.get());
@@ -211,6 +220,7 @@ LogEntry log_entry(const StepReport& report) {
   entry.gradient_norm = report.gradient_norm;
   entry.tokens_per_second = report.tokens_per_second;
   entry.total_tokens = report.tokens;
+  entry.metrics = report.metrics;
   return entry;
 }
 
@@ -254,6 +264,13 @@ void train(TrainCommand& command) {
   Context context(pool, select_kernels(command.runtime), Arithmetic::exact);
   Subject own;
   load_subject(options, own);
+  if (command.stage == TrainingStage::reward) {
+    if (own.adapter) {
+      throw_error(ErrorKind::unsupported,
+                  "tuning: lora is not supported for reward models; known: full, freeze");
+    }
+    if (own.score() == nullptr) own.store.add("score.weight", {1, own.model->info().hidden});
+  }
   const MemoryPlan plan = plan_memory(options, own.decoder(), own.trained(), available_memory());
   print_plan(plan, own);
 
@@ -279,8 +296,11 @@ void train(TrainCommand& command) {
       own.adapter->write(options.output, options.model);
       return;
     }
-    write_hub_directory(options.output, own.config, own.tokenizer_folder,
-                        {own.bound->tensors().begin(), own.bound->tensors().end()}, options.save_type,
+    std::vector<TensorView> tensors(own.bound->tensors().begin(), own.bound->tensors().end());
+    if (command.stage == TrainingStage::reward && own.bound->find("score.weight") == nullptr) {
+      tensors.push_back(own.store.views().back());
+    }
+    write_hub_directory(options.output, own.config, own.tokenizer_folder, tensors, options.save_type,
                         own.base.get());
   };
   TrainerHooks hooks;
@@ -311,8 +331,23 @@ void train(TrainCommand& command) {
   const bool best_only = evaluation != nullptr && options.save_best;
   if (best_only) hooks.save_best = write_model;
 
+  TrainerParts parts;
+  parts.stage = command.stage;
+  parts.adapter = own.adapter ? &own.adapter->adapter() : nullptr;
+  std::unique_ptr<Model> reference;
+  if (command.stage == TrainingStage::dpo || command.stage == TrainingStage::kto) {
+    parts.reference = &own.decoder();  // with LoRA: the model without the adapter
+    if (!own.adapter) {
+      if (!own.base) {
+        throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
+      }
+      reference = load_model(own.base);
+      parts.reference = dynamic_cast<const Decoder*>(reference.get());
+    }
+  }
+  if (command.stage == TrainingStage::reward) parts.score = own.score();
   Trainer trainer(context, own.decoder(), own.trained(), options, *batches, evaluation.get(), plan.keep,
-                  hooks, own.adapter ? &own.adapter->adapter() : nullptr);
+                  hooks, parts);
   if (options.resume) {
     if (trainer.resume()) {
       fmt::print("resumed at step {} of {}\n", trainer.state().step, trainer.steps());
@@ -377,6 +412,10 @@ void add_train_command(CLI::App& app) {
   parent->require_subcommand(1);
   add_stage(*parent, "pretrain", "Train on raw text, a new model or a given one", TrainingStage::pretrain);
   add_stage(*parent, "sft", "Train on conversations: the answers are learnt", TrainingStage::sft);
+  add_stage(*parent, "dpo", "Train on pairs: Direct Preference Optimization", TrainingStage::dpo);
+  add_stage(*parent, "kto", "Train on answers labelled good or bad", TrainingStage::kto);
+  add_stage(*parent, "orpo", "Train on pairs without a reference model", TrainingStage::orpo);
+  add_stage(*parent, "reward", "Train a reward model on pairs", TrainingStage::reward);
 }
 
 void add_merge_command(CLI::App& app) {

@@ -46,6 +46,11 @@ struct TrainingOptions {
   std::string adapter;
   int64_t trained_layers = 2;
 
+  // Preferences
+  double beta = 0.1;
+  double orpo_lambda = 0.1;
+  double desirable_weight = 1, undesirable_weight = 1;
+
   // Length and rates
   double epochs = 1;
   int64_t max_steps = 0;
@@ -113,6 +118,10 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("rslora", own.rslora, "LoRA: scale by alpha / sqrt(rank)");
   visitor("adapter", own.adapter, "LoRA: PEFT directory to go on from");
   visitor("trained_layers", own.trained_layers, "freeze: layers that are trained, counted from the last");
+  visitor("beta", own.beta, "DPO, KTO: strength of the tie to the reference model");
+  visitor("orpo_lambda", own.orpo_lambda, "ORPO: weight of the odds ratio");
+  visitor("desirable_weight", own.desirable_weight, "KTO: weight of desirable answers");
+  visitor("undesirable_weight", own.undesirable_weight, "KTO: weight of the others");
   visitor("epochs", own.epochs, "times that the data is gone through");
   visitor("max_steps", own.max_steps, "steps in all; 0: as epochs say");
   visitor("learning_rate", own.learning_rate, "largest learning rate");

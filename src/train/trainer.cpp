@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "kernels/training.h"
+#include "train/loss.h"
 
 namespace r1 {
 namespace {
@@ -117,7 +120,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
 struct Trainer::State {
   State(Context& own_context, const Decoder& own_model, ParameterStore& own_store,
         const TrainingOptions& own_options, const BatchSource& own_batches, const BatchSource* own_evaluation,
-        Keep own_keep, TrainerHooks own_hooks, const Adapter* own_adapter)
+        Keep own_keep, TrainerHooks own_hooks, const TrainerParts& own_parts)
       : context(own_context),
         model(own_model),
         store(own_store),
@@ -126,7 +129,7 @@ struct Trainer::State {
         evaluation(own_evaluation),
         keep(own_keep),
         hooks(std::move(own_hooks)),
-        adapter(own_adapter),
+        parts(own_parts),
         optimiser(make_optimiser(options, store)),
         cache(model) {
     if (options.accumulation < 1) {
@@ -136,6 +139,7 @@ struct Trainer::State {
     steps = options.max_steps > 0
                 ? options.max_steps
                 : std::max<int64_t>(1, batches_in(batches, options.epochs) / options.accumulation);
+    loss_options = {options.beta, options.orpo_lambda, options.desirable_weight, options.undesirable_weight};
     run.fingerprint = fingerprint_of(options, batches, store);
     scheduled_rate(options, 1, steps);  // refuses an unknown schedule now
   }
@@ -148,7 +152,9 @@ struct Trainer::State {
   const BatchSource* evaluation;
   Keep keep;
   TrainerHooks hooks;
-  const Adapter* adapter;
+  TrainerParts parts;
+  LossOptions loss_options;
+  std::map<std::string, double> metrics;  // of the last step
   std::unique_ptr<Optimiser> optimiser;
   TrainingCache cache;
   RunState run;
@@ -168,26 +174,67 @@ struct Trainer::State {
     return batch;
   }
 
-  /// Gradients of one step; the mean loss of its targets.
+  /// The loss of one batch, a part of `units`; adds its gradients where wanted.
+  LossSums run_batch(const TrainingBatch& batch, int64_t units, bool gradients) {
+    const Keep kept = gradients ? keep : Keep::layer_inputs;
+    if (parts.stage == TrainingStage::reward) return run_scores(batch, units, gradients, kept);
+    std::vector<float> reference;
+    if (parts.stage == TrainingStage::dpo || parts.stage == TrainingStage::kto) {
+      reference = TrainingPass(context, *parts.reference, {}, cache, batch, Keep::layer_inputs).log_probs();
+    }
+    TrainingPass pass(context, model, store.gradients(), cache, batch, kept, parts.adapter);
+    const bool simple = parts.stage == TrainingStage::sft || parts.stage == TrainingStage::pretrain;
+    std::vector<float> log_probs(batch.tokens.size());
+    if (!gradients || !simple) log_probs = pass.log_probs();
+    LossSums sums = token_loss(parts.stage, loss_options, batch, log_probs, reference, units);
+    if (!gradients) return sums;
+    pass.backward(sums.coefficients, log_probs.data());
+    // Plain cross-entropy knows its derivatives before its value: one run over the logits is enough.
+    if (simple) sums = token_loss(parts.stage, loss_options, batch, log_probs, reference, units);
+    return sums;
+  }
+
+  /// The scalar of each sequence: score · the last row.
+  LossSums run_scores(const TrainingBatch& batch, int64_t units, bool gradients, Keep kept) {
+    TrainingPass pass(context, model, store.gradients(), cache, batch, kept, parts.adapter);
+    const int64_t hidden = model.info().hidden;
+    const kernels::KernelTable& table = context.kernels();
+    std::vector<float> scores, derivatives(batch.sequences.size());
+    auto last_row = [&](const PackedSequence& own) { return (own.first_row + own.rows - 1) * hidden; };
+    for (const PackedSequence& own : batch.sequences) {
+      scores.push_back(table.training->dot(parts.score->values, pass.hidden() + last_row(own), hidden));
+    }
+    LossSums sums = reward_loss(batch, scores, units, derivatives);
+    if (!gradients) return sums;
+    float* gradient = pass.hidden_tape().add_to_zeroed(context.arena(), pass.hidden(), batch.rows() * hidden);
+    for (size_t i = 0; i < batch.sequences.size(); ++i) {
+      const int64_t at = last_row(batch.sequences[i]);
+      table.add_scaled(gradient + at, parts.score->values, derivatives[i], hidden);
+      table.add_scaled(parts.score->gradient, pass.hidden() + at, derivatives[i], hidden);
+    }
+    pass.finish_backward();
+    return sums;
+  }
+
+  /// Gradients of one step; its loss.
   double gather_gradients() {
-    std::vector<TrainingBatch> parts;
-    int64_t targets = 0;
+    std::vector<TrainingBatch> batches_of_step;
+    int64_t units = 0;
     for (int64_t i = 0; i < options.accumulation; ++i) {
-      parts.push_back(next_batch());
-      targets += parts.back().target_count();
+      batches_of_step.push_back(next_batch());
+      units += loss_units(parts.stage, batches_of_step.back());
     }
     store.clear_gradients(context);
-    double sum = 0;
-    for (const TrainingBatch& batch : parts) {
+    metrics.clear();
+    double loss = 0;
+    for (const TrainingBatch& batch : batches_of_step) {
       run.tokens += batch.rows();
-      if (batch.target_count() == 0) continue;
-      TrainingPass pass(context, model, store.gradients(), cache, batch, keep, adapter);
-      const std::vector<float> coefficients(batch.tokens.size(), -1.0F / static_cast<float>(targets));
-      std::vector<float> log_probs(batch.tokens.size());
-      pass.backward(coefficients, log_probs.data());
-      for (const float value : log_probs) sum -= value;
+      if (loss_units(parts.stage, batch) == 0) continue;
+      const LossSums sums = run_batch(batch, units, true);
+      loss += sums.loss;
+      for (const auto& [name, value] : sums.metrics) metrics[name] += value;
     }
-    return targets > 0 ? sum / static_cast<double>(targets) : 0;
+    return loss;
   }
 
   void check(double loss, double norm) {
@@ -225,22 +272,25 @@ struct Trainer::State {
 
   double evaluation_loss(const BatchSource& source, int64_t* targets) {
     double sum = 0;
+    int64_t units = 0;
     *targets = 0;
     for (int64_t i = 0; i < source.batches(0); ++i) {
       const TrainingBatch batch = source.batch(0, i);
-      TrainingPass pass(context, model, store.gradients(), cache, batch, Keep::layer_inputs, adapter);
-      for (const float value : pass.log_probs()) sum -= value;
+      const int64_t own = loss_units(parts.stage, batch);
+      if (own == 0) continue;
+      sum += run_batch(batch, 1, false).loss;
+      units += own;
       *targets += batch.target_count();
     }
-    return *targets > 0 ? sum / static_cast<double>(*targets) : 0;
+    return units > 0 ? sum / static_cast<double>(units) : 0;
   }
 };
 
 Trainer::Trainer(Context& context, const Decoder& model, ParameterStore& store,
                  const TrainingOptions& options, const BatchSource& batches, const BatchSource* evaluation,
-                 Keep keep, TrainerHooks hooks, const Adapter* adapter)
+                 Keep keep, TrainerHooks hooks, const TrainerParts& parts)
     : state_(std::make_unique<State>(context, model, store, options, batches, evaluation, keep,
-                                     std::move(hooks), adapter)) {}
+                                     std::move(hooks), parts)) {}
 
 Trainer::~Trainer() = default;
 
@@ -303,7 +353,17 @@ TrainingEnd Trainer::run() {
     window_norm += norm;
     ++window_steps;
     const bool last = run.step == own.steps;
-    StepReport report{run.step, own.steps, own.epoch(), loss, rate, norm, run.tokens, 0, run.seconds, 0};
+    StepReport report{run.step,
+                      own.steps,
+                      own.epoch(),
+                      loss,
+                      rate,
+                      norm,
+                      run.tokens,
+                      0,
+                      run.seconds,
+                      0,
+                      {own.metrics.begin(), own.metrics.end()}};
     report.tokens_per_second =
         static_cast<double>(run.tokens - window_tokens) / std::max(1e-9, seconds_since(window_start));
     report.seconds_left = seconds_since(start) / static_cast<double>(run.step - first_step) *

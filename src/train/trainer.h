@@ -8,6 +8,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "model/decoder.h"
 #include "train/checkpoint.h"
@@ -22,12 +24,13 @@ namespace r1 {
 struct StepReport {
   int64_t step = 0, steps = 0;
   double epoch = 0;  // with its fraction
-  double loss = 0;   // a trained token's mean -log p
+  double loss = 0;   // train/loss.h
   double learning_rate = 0;
   double gradient_norm = 0;
   int64_t tokens = 0;  // rows so far
   double tokens_per_second = 0;
   double seconds = 0, seconds_left = 0;
+  std::vector<std::pair<std::string, double>> metrics;  // of preference losses; of the last step
 };
 
 struct EvaluationReport {
@@ -64,15 +67,23 @@ struct MemoryPlan {
 MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, const ParameterStore& store,
                        size_t available);
 
+/// What a run trains with besides the model. Not owned.
+struct TrainerParts {
+  TrainingStage stage = TrainingStage::sft;
+  const Adapter* adapter = nullptr;    // what is trained where the model's weights are frozen
+  const Decoder* reference = nullptr;  // dpo, kto: log π_ref, always without adapter; may be the model itself
+  Parameter* score = nullptr;          // reward: {1, hidden}, one of the store's
+};
+
 enum class TrainingEnd { finished, stopped, stopped_early };
 
 class Trainer {
  public:
   /// `store` holds the trained parameters, to which `model` is bound. All are the caller's and must outlive
-  /// the trainer. evaluation may be null. adapter: what is trained where the model's weights are frozen.
+  /// the trainer. evaluation may be null.
   Trainer(Context& context, const Decoder& model, ParameterStore& store, const TrainingOptions& options,
           const BatchSource& batches, const BatchSource* evaluation, Keep keep, TrainerHooks hooks,
-          const Adapter* adapter = nullptr);
+          const TrainerParts& parts = {});
   ~Trainer();
 
   /// Reads the newest good checkpoint of options.output. False: there is none. Throws Error(invalid_argument)
@@ -84,7 +95,7 @@ class Trainer {
   /// checkpoints stay as they are.
   TrainingEnd run();
 
-  /// Mean -log p of a target over all batches of `source`.
+  /// The loss over all batches of `source`.
   EvaluationReport evaluate(const BatchSource& source);
 
   const RunState& state() const;

@@ -223,6 +223,57 @@ TEST_F(TrainerTest, EvaluatesAndStopsEarly) {
   EXPECT_EQ(saved, 1);
 }
 
+/// Pairs: counting up is chosen, counting down rejected.
+class PairSource final : public BatchSource {
+ public:
+  int64_t batches(int64_t) const override { return 50; }
+  uint64_t fingerprint() const override { return 78; }
+  TrainingBatch batch(int64_t epoch, int64_t index) const override {
+    TrainingBatch out;
+    for (int64_t s = 0; s < 12; ++s) {
+      const auto first = static_cast<int32_t>(
+          random_bits(5, static_cast<uint64_t>(epoch * 600 + index * 12 + s / 2)) % kVocabulary);
+      const bool rejected = s % 2 == 1;
+      out.sequences.push_back({out.rows(), 6, s / 2, rejected, !rejected});
+      for (int32_t i = 0; i < 6; ++i) {
+        const int32_t stride = rejected ? kVocabulary - 1 : 1;
+        out.tokens.push_back((first + stride * i) % kVocabulary);
+        out.targets.push_back(i == 0 ? -1 : (first + stride * (i + 1)) % kVocabulary);
+      }
+    }
+    return out;
+  }
+};
+
+TEST_F(TrainerTest, EveryPreferenceStageLearns) {
+  options_.max_steps = 30;
+  options_.learning_rate = 5e-3;
+  for (const TrainingStage stage :
+       {TrainingStage::dpo, TrainingStage::kto, TrainingStage::orpo, TrainingStage::reward}) {
+    fs::remove_all(folder_);
+    options_.beta = stage == TrainingStage::kto ? 1 : 0.1;
+    options_.max_steps = stage == TrainingStage::reward ? 100 : 30;  // its head begins at zero
+    Run run(options_);
+    const Run reference(options_);
+    TrainerParts parts{stage, nullptr, &reference.decoder(), nullptr};
+    if (stage == TrainingStage::reward) parts.score = &run.store.add("score.weight", {1, options_.hidden});
+    TrainerHooks hooks;
+    std::vector<StepReport> reports;
+    hooks.on_step = [&](const StepReport& report) { reports.push_back(report); };
+    const PairSource source;
+    Trainer trainer(run.context, run.decoder(), run.store, options_, source, &source, Keep::layer_inputs,
+                    hooks, parts);
+    trainer.run();
+    const auto stage_number = static_cast<int>(stage);
+    if (stage == TrainingStage::dpo || stage == TrainingStage::reward) {
+      EXPECT_NEAR(reports.front().loss, std::log(2.0), 1e-5) << stage_number;
+    }
+    EXPECT_LT(reports.back().loss, 0.7 * reports.front().loss) << stage_number;
+    EXPECT_FALSE(reports.back().metrics.empty()) << stage_number;
+    EXPECT_NEAR(trainer.evaluate(source).loss, reports.back().loss, 0.3) << stage_number;
+  }
+}
+
 TEST_F(TrainerTest, ScheduleRisesAndFalls) {
   options_.learning_rate = 2;
   options_.final_rate = 0.1;

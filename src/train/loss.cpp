@@ -1,0 +1,188 @@
+#include "train/loss.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace r1 {
+namespace {
+
+double sigmoid(double x) {
+  return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
+}
+
+double minus_log_sigmoid(double x) {
+  return std::max(-x, 0.0) + std::log1p(std::exp(-std::fabs(x)));
+}
+
+struct SequenceSum {
+  double policy = 0, reference = 0;
+  int64_t tokens = 0;
+  double ratio() const { return policy - reference; }
+  double mean() const { return tokens > 0 ? policy / static_cast<double>(tokens) : 0; }
+};
+
+SequenceSum sum_of(const TrainingBatch& batch, const PackedSequence& sequence,
+                   std::span<const float> log_probs, std::span<const float> reference) {
+  SequenceSum sum;
+  for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
+    if (batch.targets[row] < 0) continue;
+    sum.policy += log_probs[row];
+    if (!reference.empty()) sum.reference += reference[row];
+    ++sum.tokens;
+  }
+  return sum;
+}
+
+void set_coefficients(const TrainingBatch& batch, const PackedSequence& sequence, double value,
+                      LossSums& out) {
+  for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
+    if (batch.targets[row] >= 0) out.coefficients[row] = static_cast<float>(value);
+  }
+}
+
+// Calls body(chosen, rejected) for the pairs of a batch.
+template <typename Body>
+void for_each_pair(const TrainingBatch& batch, const Body& body) {
+  const size_t count = batch.sequences.size();
+  for (size_t i = 0; i < count; i += 2) {
+    if (i + 1 == count || batch.sequences[i].rejected || !batch.sequences[i + 1].rejected) {
+      throw_error(ErrorKind::invalid_argument,
+                  "preference batch: sequence {}: expected chosen and rejected in turn", i);
+    }
+    body(i, i + 1);
+  }
+}
+
+void add_pair_metrics(double chosen, double rejected, double share, LossSums& out) {
+  out.metrics["rewards/chosen"] += chosen * share;
+  out.metrics["rewards/rejected"] += rejected * share;
+  out.metrics["rewards/margins"] += (chosen - rejected) * share;
+  out.metrics["rewards/accuracies"] += chosen > rejected ? share : 0;
+}
+
+void dpo(const LossOptions& options, const TrainingBatch& batch, std::span<const float> log_probs,
+         std::span<const float> reference, double share, LossSums& out) {
+  for_each_pair(batch, [&](size_t c, size_t r) {
+    const SequenceSum chosen = sum_of(batch, batch.sequences[c], log_probs, reference);
+    const SequenceSum rejected = sum_of(batch, batch.sequences[r], log_probs, reference);
+    const double x = options.beta * (chosen.ratio() - rejected.ratio());
+    out.loss += share * minus_log_sigmoid(x);
+    const double slope = -share * options.beta * sigmoid(-x);
+    set_coefficients(batch, batch.sequences[c], slope, out);
+    set_coefficients(batch, batch.sequences[r], -slope, out);
+    add_pair_metrics(options.beta * chosen.ratio(), options.beta * rejected.ratio(), share, out);
+  });
+}
+
+// log(p / (1 - p)) of p = exp(mean), and its derivative by the mean.
+double log_odds(double mean, double* slope) {
+  const double bounded = std::min(mean, -1e-6);  // p = 1 has no odds
+  const double rest = -std::expm1(bounded);      // 1 - p
+  *slope = 1 / rest;
+  return bounded - std::log(rest);
+}
+
+void orpo(const LossOptions& options, const TrainingBatch& batch, std::span<const float> log_probs,
+          double share, LossSums& out) {
+  for_each_pair(batch, [&](size_t c, size_t r) {
+    const SequenceSum chosen = sum_of(batch, batch.sequences[c], log_probs, {});
+    const SequenceSum rejected = sum_of(batch, batch.sequences[r], log_probs, {});
+    double chosen_slope = 0, rejected_slope = 0;
+    const double x = log_odds(chosen.mean(), &chosen_slope) - log_odds(rejected.mean(), &rejected_slope);
+    out.loss += share * (-chosen.mean() + options.lambda * minus_log_sigmoid(x));
+    const double slope = -options.lambda * sigmoid(-x);
+    const auto chosen_tokens = static_cast<double>(std::max<int64_t>(1, chosen.tokens));
+    const auto rejected_tokens = static_cast<double>(std::max<int64_t>(1, rejected.tokens));
+    set_coefficients(batch, batch.sequences[c], share * (-1 + slope * chosen_slope) / chosen_tokens, out);
+    set_coefficients(batch, batch.sequences[r], -share * slope * rejected_slope / rejected_tokens, out);
+    add_pair_metrics(options.lambda * chosen.mean(), options.lambda * rejected.mean(), share, out);
+  });
+}
+
+void kto(const LossOptions& options, const TrainingBatch& batch, std::span<const float> log_probs,
+         std::span<const float> reference, double share, LossSums& out) {
+  std::vector<double> ratios;
+  double mean = 0;
+  for (const PackedSequence& sequence : batch.sequences) {
+    ratios.push_back(sum_of(batch, sequence, log_probs, reference).ratio());
+    mean += ratios.back() / static_cast<double>(batch.sequences.size());
+  }
+  const double anchor = std::max(0.0, mean);
+  for (size_t i = 0; i < ratios.size(); ++i) {
+    const bool desirable = batch.sequences[i].desirable;
+    const double sign = desirable ? 1 : -1;
+    const double weight = desirable ? options.desirable_weight : options.undesirable_weight;
+    const double value = sigmoid(sign * options.beta * (ratios[i] - anchor));
+    out.loss += share * weight * (1 - value);
+    set_coefficients(batch, batch.sequences[i], -share * weight * sign * options.beta * value * (1 - value),
+                     out);
+    out.metrics[desirable ? "rewards/desirable" : "rewards/undesirable"] += share * options.beta * ratios[i];
+  }
+  out.metrics["kl"] += share * static_cast<double>(ratios.size()) * anchor;
+}
+
+}  // namespace
+
+int64_t loss_units(TrainingStage stage, const TrainingBatch& batch) {
+  const auto sequences = static_cast<int64_t>(batch.sequences.size());
+  switch (stage) {
+    case TrainingStage::pretrain:
+    case TrainingStage::sft:
+      return batch.target_count();
+    case TrainingStage::kto:
+      return sequences;
+    case TrainingStage::dpo:
+    case TrainingStage::orpo:
+    case TrainingStage::reward:
+      return sequences / 2;
+  }
+  throw_error(ErrorKind::invalid_argument, "stage {} has no loss", static_cast<int>(stage));
+}
+
+LossSums token_loss(TrainingStage stage, const LossOptions& options, const TrainingBatch& batch,
+                    std::span<const float> log_probs, std::span<const float> reference, int64_t units) {
+  LossSums out;
+  out.coefficients.assign(batch.tokens.size(), 0.0F);
+  const double share = 1.0 / static_cast<double>(units);
+  switch (stage) {
+    case TrainingStage::pretrain:
+    case TrainingStage::sft:
+      for (size_t row = 0; row < batch.targets.size(); ++row) {
+        if (batch.targets[row] < 0) continue;
+        out.loss -= share * log_probs[row];
+        out.coefficients[row] = static_cast<float>(-share);
+      }
+      return out;
+    case TrainingStage::dpo:
+      dpo(options, batch, log_probs, reference, share, out);
+      return out;
+    case TrainingStage::orpo:
+      orpo(options, batch, log_probs, share, out);
+      return out;
+    case TrainingStage::kto:
+      kto(options, batch, log_probs, reference, share, out);
+      return out;
+    case TrainingStage::reward:
+      break;
+  }
+  throw_error(ErrorKind::invalid_argument, "stage {} has no loss of tokens", static_cast<int>(stage));
+}
+
+LossSums reward_loss(const TrainingBatch& batch, std::span<const float> scores, int64_t units,
+                     std::span<float> derivatives) {
+  LossSums out;
+  const double share = 1.0 / static_cast<double>(units);
+  for_each_pair(batch, [&](size_t c, size_t r) {
+    const double x = static_cast<double>(scores[c]) - scores[r];
+    out.loss += share * minus_log_sigmoid(x);
+    const double slope = -share * sigmoid(-x);
+    derivatives[c] = static_cast<float>(slope);
+    derivatives[r] = static_cast<float>(-slope);
+    add_pair_metrics(scores[c], scores[r], share, out);
+  });
+  return out;
+}
+
+}  // namespace r1

@@ -1,0 +1,48 @@
+// Losses: from log-probabilities of tokens to a number and its derivatives.
+//   sft, pretrain   mean of -log p over the trained tokens
+//   dpo    -log σ(β · Δ),  Δ = (log π - log π_ref)(chosen) - (log π - log π_ref)(rejected)
+//          (Rafailov et al., Direct Preference Optimization, 2023)
+//   orpo   mean -log p of the chosen answer + λ · -log σ(log odds(chosen) - log odds(rejected)), with odds of
+//          the mean probability of a token: p / (1 - p) (Hong et al., ORPO, 2024)
+//   kto    w · (1 - σ(±β · (log π - log π_ref - z)))  (Ethayarajh et al., KTO, 2024); z, which gets no
+//          gradient, is the mean of log π - log π_ref over the pass, not below 0: the paper takes it over
+//          mismatched answers
+//   reward -log σ(score(chosen) - score(rejected)), the score being a linear function of the last token's row
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "train/sample.h"
+
+namespace r1 {
+
+struct LossOptions {
+  double beta = 0.1;                                    // dpo, kto
+  double lambda = 0.1;                                  // orpo
+  double desirable_weight = 1, undesirable_weight = 1;  // kto
+};
+
+/// What a pass adds to a step. Everything is a sum already divided by the step's units, so passes add up.
+struct LossSums {
+  double loss = 0;
+  std::vector<float> coefficients;        // [rows]: derivative of the loss by log p of the row's target
+  std::map<std::string, double> metrics;  // "rewards/chosen", …: means over the step
+};
+
+/// What a step's loss is a mean over: trained tokens, pairs, or sequences (kto).
+int64_t loss_units(TrainingStage stage, const TrainingBatch& batch);
+
+/// log_probs, reference: [rows], of the targets; reference is read for dpo and kto. `units`: of the whole
+/// step. Not for reward.
+LossSums token_loss(TrainingStage stage, const LossOptions& options, const TrainingBatch& batch,
+                    std::span<const float> log_probs, std::span<const float> reference, int64_t units);
+
+/// scores: one a sequence. derivatives: the loss's by each score.
+LossSums reward_loss(const TrainingBatch& batch, std::span<const float> scores, int64_t units,
+                     std::span<float> derivatives);
+
+}  // namespace r1
