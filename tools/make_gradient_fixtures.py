@@ -113,16 +113,19 @@ def main():
             tokens.append(state // 65536 % config["vocab_size"])
         sequences.append(tokens)
     output = w["model.embed_tokens.weight"] if config.get("tie_word_embeddings") else w["lm_head.weight"]
-    total, count = 0, 0
-    for number, tokens in enumerate(sequences):
-        logits = hidden_rows(config, w, tokens[:-1]) @ output.T
-        log_probs = logits.log_softmax(-1)
-        for row in range(len(tokens) - 1):
-            if number == 0 and row < 10:  # a prompt without loss
-                continue
-            total = total - log_probs[row, tokens[row + 1]]
-            count += 1
-    loss = total / count
+
+    def mean_loss():
+        total, count = 0, 0
+        for number, tokens in enumerate(sequences):
+            log_probs = (hidden_rows(config, w, tokens[:-1]) @ output.T).log_softmax(-1)
+            for row in range(len(tokens) - 1):
+                if number == 0 and row < 10:  # a prompt without loss
+                    continue
+                total = total - log_probs[row, tokens[row + 1]]
+                count += 1
+        return total / count
+
+    loss = mean_loss()
     loss.backward()
     result = {
         "made_with": f"PyTorch {torch.__version__}, float64, tools/make_gradient_fixtures.py",
@@ -138,6 +141,20 @@ def main():
             "norm": gradient.norm().item(), "sum": gradient.sum().item(), "places": places,
             "values": [float(f"{gradient[p].item():.9g}") for p in places],
         }
+    # Fifty steps of AdamW on this batch; matrices decay.
+    matrices = [t for t in w.values() if t.dim() > 1]
+    vectors = [t for t in w.values() if t.dim() == 1]
+    optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1},
+                                   {"params": vectors, "weight_decay": 0.0}],
+                                  lr=1e-3, betas=(0.9, 0.95), eps=1e-8)
+    curve = []
+    for _ in range(50):
+        optimiser.zero_grad()
+        loss = mean_loss()
+        loss.backward()
+        optimiser.step()
+        curve.append(float(f"{loss.item():.9g}"))
+    result["loss_curve"] = curve
     arguments.out.write_text(json.dumps(result, separators=(",", ":")) + "\n")
 
 
