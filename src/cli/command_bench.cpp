@@ -217,7 +217,7 @@ void print(const nlohmann::json& report) {
 void add_bench_command(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand("bench", "Measure prefill and decode against this machine's limits");
-  command->add_option("model,-m,--model", options->model, "file, hub directory or pulled model")->required();
+  command->add_option("model,-m,--model", options->model, "file, hub directory or pulled model");
   command->add_option("-p,--prompt-tokens", options->prompt, "tokens of prefill; 0: none")
       ->check(CLI::NonNegativeNumber);
   command->add_option("-n,--generate-tokens", options->generate, "steps of decode; 0: none")
@@ -231,7 +231,10 @@ void add_bench_command(CLI::App& app) {
       ->check(CLI::Range(1, 100));
   command->add_flag("--json", options->json, "the report as JSON");
   add_runtime_options(*command, options->runtime);
-  command->callback([options] {
+  add_bench_serve_command(*command);
+  command->callback([options, command] {
+    if (!command->get_subcommands().empty()) return;
+    if (options->model.empty()) throw_error(ErrorKind::invalid_argument, "which model? r1 bench MODEL");
     const nlohmann::json report = measure(*options);
     if (options->json) {
       fmt::print("{}\n", report.dump(2));

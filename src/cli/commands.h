@@ -9,6 +9,7 @@ namespace r1::cli {
 /// Error; main prints it. Option values live as long as the App does.
 void add_run_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+void add_bench_serve_command(CLI::App& bench);  // bench serve
 void add_perplexity_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "server/anthropic_messages.h"
 #include "server/api_error.h"
 #include "server/model_routes.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/site_pages.h"
 
 namespace r1::server {
 namespace {
@@ -61,6 +63,8 @@ Application::Application(ModelHost& models, ApplicationOptions options)
   add_model_routes(router_, context_);
   add_chat_routes(router_, context_);
   add_completion_routes(router_, context_);
+  add_anthropic_routes(router_, context_);
+  add_site_pages(router_, site_assets());
 }
 
 Application::~Application() = default;
@@ -168,16 +172,21 @@ void Application::handle(const std::shared_ptr<const HttpRequest>& request,
   headers.push_back({"x-request-id", request->id});
   const auto decorated = std::make_shared<DecoratedSink>(sink, std::move(headers),
                                                          route == nullptr ? "other" : route->path, metrics_);
+  const auto tell = [&](const ApiError& error) {
+    decorated->respond(request->path.starts_with("/v1/messages")
+                           ? anthropic_error_response(error, request->id)
+                           : error_response(error));
+  };
   try {
     dispatch(*request, decorated);
   } catch (const ApiError& error) {
-    decorated->respond(error_response(error));
+    tell(error);
   } catch (const Error& error) {
-    decorated->respond(error_response(to_api_error(error)));
+    tell(to_api_error(error));
   } catch (const std::bad_alloc&) {
-    decorated->respond(error_response({503, "", "out_of_memory", "out of memory"}));
+    tell({503, "", "out_of_memory", "out of memory"});
   } catch (const std::exception& error) {
-    decorated->respond(error_response({500, "", "internal_error", error.what()}));
+    tell({500, "", "internal_error", error.what()});
   }
 }
 

@@ -141,7 +141,7 @@ void read_messages(JsonFields& fields, ChatPromptRequest& request) {
     inner.refuse_field("function_call", "use tool_calls");
     inner.refuse_field("audio", "there is no audio");
     inner.accept_and_ignore({"content", "reasoning_content", "reasoning", "tool_calls", "name",
-                             "tool_call_id", "refusal", "annotations", "function_call"});
+                             "tool_call_id", "refusal", "parsed", "annotations", "function_call"});
     const bool prefix = inner.boolean("prefix").value_or(false);
     inner.refuse_unknown();
     try {
