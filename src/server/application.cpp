@@ -67,7 +67,9 @@ Application::Application(ModelHost& models, ApplicationOptions options)
   add_site_pages(router_, site_assets());
 }
 
-Application::~Application() = default;
+Application::~Application() {
+  jobs_.cancel_all();  // a pass may be under way whose client is gone: its end reports to the metrics here
+}
 
 bool Application::is_local_name(std::string_view host) const {
   const std::string_view name = without_port(host);

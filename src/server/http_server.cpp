@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <future>
 #include <list>
 #include <thread>
 
@@ -148,7 +149,9 @@ void HttpServer::drain() {
 void HttpServer::stop() {
   if (!state_->thread.joinable()) return;
   state_->shared.draining = true;
-  asio::post(state_->shared.io, [state = state_.get()] {
+  // To the end, before the loop is stopped: answers that still come must find their clients gone.
+  std::promise<void> closed;
+  asio::post(state_->shared.io, [state = state_.get(), &closed] {
     error_code ignored;
     state->acceptor.close(ignored);
     state->timer.cancel();
@@ -156,7 +159,9 @@ void HttpServer::stop() {
       if (const auto connection = weak.lock()) connection->close();
     }
     state->connections.clear();
+    closed.set_value();
   });
+  closed.get_future().wait();
   // Handlers first: they may still hand in answers, which go nowhere.
   state_->shared.workers->join();
   state_->shared.io.stop();

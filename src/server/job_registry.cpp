@@ -1,5 +1,6 @@
 #include "server/job_registry.h"
 
+#include <thread>
 #include <vector>
 
 namespace r1::server {
@@ -64,6 +65,10 @@ void JobRegistry::cancel_all() {
     for (const auto& [id, entry] : entries_) jobs.push_back(entry.job);
   }
   for (const auto& job : jobs) job->cancel();
+  // Their ends refer to what their owner is about to destroy. A pass breaks off between two layers.
+  for (const auto& job : jobs) {
+    while (!job->ended()) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 }  // namespace r1::server

@@ -91,5 +91,24 @@ TEST(Application, DrainsAndThenEndsWhatStillRuns) {
   EXPECT_THAT(sink->whole.body, ::testing::Not(HasSubstr("[DONE]")));
 }
 
+// The clients were gone and the server went while the engine was in the middle of a pass: its end was
+// reported to metrics that had been freed.
+TEST(Application, WaitsForThePassesOfClientsThatAreGone) {
+  std::atomic<bool> inside{false};
+  {
+    TestServer server;
+    server.fake->before_pass = [&] {
+      inside = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      inside = false;
+    };
+    const auto sink =
+        server.send("POST", "/v1/completions", R"({"prompt": "a", "max_tokens": 100, "ignore_eos": true})");
+    while (!inside) std::this_thread::yield();
+    sink->hang_up();
+  }
+  EXPECT_FALSE(inside);
+}
+
 }  // namespace
 }  // namespace r1::server

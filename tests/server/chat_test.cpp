@@ -137,8 +137,10 @@ TEST(Chat, LogitBiasForbidsAndForces) {
   TestServer server;
   server.fake->say("aaaa");
   const int32_t letter = server.tokenizer->encode("a", false).front();
-  const auto answer = server.chat(
-      {{"logit_bias", {{std::to_string(letter), -100}}}, {"enable_thinking", false}, {"max_tokens", 3}});
+  const auto answer = server.chat({{"logit_bias", {{std::to_string(letter), -100}}},
+                                   {"enable_thinking", false},
+                                   {"max_tokens", 3},
+                                   {"temperature", 0}});
   EXPECT_THAT(answer.json["choices"][0]["message"]["content"].get<std::string>(),
               ::testing::Not(HasSubstr("a")));
 }
