@@ -62,7 +62,7 @@ size_t byte_joint_bit(char left, char right) {
 
 BytePairScratch::BytePairScratch() : cache_(cache_words) {}
 
-BytePairEncoder::BytePairEncoder(const Vocabulary& vocabulary, StringTable pieces,
+BytePairEncoder::BytePairEncoder(const TokenTable& vocabulary, StringTable pieces,
                                  const std::vector<Merge>& merges, const Options& options)
     : pieces_(std::move(pieces)),
       options_(options),

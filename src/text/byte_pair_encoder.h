@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "text/vocabulary.h"
+#include "text/token_table.h"
 
 namespace r1 {
 
@@ -75,7 +75,7 @@ class BytePairEncoder {
   /// `pieces`: bytes to id, of all tokens with ignore_merges, else at least of those of one byte; `merges`:
   /// pairs of ids and the id they become, by rank; `vocabulary` gives the bytes of those ids and is not kept.
   /// Throws Error(bad_file) for a pair given twice.
-  BytePairEncoder(const Vocabulary& vocabulary, StringTable pieces, const std::vector<Merge>& merges,
+  BytePairEncoder(const TokenTable& vocabulary, StringTable pieces, const std::vector<Merge>& merges,
                   const Options& options);
 
   /// Appends the tokens of `word` (not empty). Throws Error(invalid_argument) for a byte without a token

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/vocabulary.h"
+#include "text/token_table.h"
 
 namespace r1 {
 

@@ -300,7 +300,7 @@ void check_model(const Node& model) {
 }
 
 /// Enters the added tokens into the vocabulary, and sorts them by when they are matched.
-void enter_added(std::vector<AddedToken> added, bool nfc, Vocabulary& vocabulary, TokenizerParts& parts) {
+void enter_added(std::vector<AddedToken> added, bool nfc, TokenTable& vocabulary, TokenizerParts& parts) {
   std::vector<AddedToken> before;
   std::vector<AddedToken> after;
   for (AddedToken& token : added) {
@@ -321,7 +321,7 @@ void enter_added(std::vector<AddedToken> added, bool nfc, Vocabulary& vocabulary
   parts.added_normalised = AddedTokenMatcher(std::move(after));
 }
 
-int32_t find_token(const Vocabulary& vocabulary, std::string_view content, const std::string& place) {
+int32_t find_token(const TokenTable& vocabulary, std::string_view content, const std::string& place) {
   for (int32_t id = vocabulary.size() - 1; id >= 0; --id) {
     if (vocabulary[id].kind != TokenKind::absent && vocabulary[id].text == content) {
       return id;
@@ -357,7 +357,7 @@ class Config {
   }
 
   /// The token named by a string or by {"content": string}; nothing when absent or null.
-  std::optional<int32_t> token(const char* key, const Vocabulary& vocabulary) const {
+  std::optional<int32_t> token(const char* key, const TokenTable& vocabulary) const {
     const auto found = root_.find(key);
     if (found == root_.end() || found->is_null()) {
       return std::nullopt;
@@ -443,7 +443,7 @@ Tokenizer Tokenizer::from_hub(std::string_view tokenizer_json,
     }
   }
   const Node vocab = model.at("vocab");
-  Vocabulary vocabulary(vocabulary_size(vocab, added));
+  TokenTable vocabulary(vocabulary_size(vocab, added));
   for (const auto [piece, value] : vocab.members()) {
     const auto bytes = byte_level_to_bytes(piece);
     vocabulary.set(int64_t{value}, piece, bytes ? std::string_view(*bytes) : piece, TokenKind::normal);

@@ -10,7 +10,7 @@
 #include "text/byte_pair_encoder.h"
 #include "text/pre_tokenizer.h"
 #include "text/sentencepiece_encoder.h"
-#include "text/vocabulary.h"
+#include "text/token_table.h"
 
 namespace r1 {
 
@@ -25,7 +25,7 @@ struct SentencePieceModel {
 };
 
 struct TokenizerParts {
-  Vocabulary vocabulary;
+  TokenTable vocabulary;
   std::variant<ByteLevelModel, SentencePieceModel> model;
   AddedTokenMatcher added;             // matched before normalisation
   AddedTokenMatcher added_normalised;  // matched after it
@@ -39,7 +39,7 @@ struct TokenizerParts {
 /// The encoder of a byte-level vocabulary. `merges` are (left, right) as written in the vocabulary.
 /// Throws Error(bad_file) for merges whose parts or result are no tokens, and for a missing `unknown` id.
 BytePairEncoder make_byte_pair_encoder(
-    const Vocabulary& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges,
+    const TokenTable& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges,
     const BytePairEncoder::Options& options);
 
 }  // namespace r1

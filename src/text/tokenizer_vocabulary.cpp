@@ -61,7 +61,7 @@ void check_list(std::string_view name, size_t found, size_t expected) {
 }
 
 std::optional<int32_t> checked_id(std::string_view name, std::optional<int32_t> id,
-                                  const Vocabulary& vocabulary) {
+                                  const TokenTable& vocabulary) {
   if (id && !vocabulary.contains(*id)) {
     throw_error(ErrorKind::bad_file, "tokenizer: {} id {}, expected 0 to {}", name, *id,
                 vocabulary.size() - 1);
@@ -69,7 +69,7 @@ std::optional<int32_t> checked_id(std::string_view name, std::optional<int32_t> 
   return id;
 }
 
-Vocabulary read_pieces(const VocabularyData& data, bool byte_level) {
+TokenTable read_pieces(const VocabularyData& data, bool byte_level) {
   if (data.pieces.empty() || data.pieces.size() > max_vocabulary) {
     throw_error(ErrorKind::bad_file, "tokenizer: {} pieces, expected 1 to {}", data.pieces.size(),
                 max_vocabulary);
@@ -77,7 +77,7 @@ Vocabulary read_pieces(const VocabularyData& data, bool byte_level) {
   if (!data.types.empty()) {
     check_list("token types", data.types.size(), data.pieces.size());
   }
-  Vocabulary vocabulary(data.pieces.size());
+  TokenTable vocabulary(data.pieces.size());
   for (size_t i = 0; i < data.pieces.size(); ++i) {
     const std::string_view piece = data.pieces[i];
     const TokenKind kind = data.types.empty() ? TokenKind::normal : kind_of_type(data.types[i], i);
@@ -102,7 +102,7 @@ Vocabulary read_pieces(const VocabularyData& data, bool byte_level) {
   return vocabulary;
 }
 
-AddedTokenMatcher read_added(const Vocabulary& vocabulary, bool byte_level) {
+AddedTokenMatcher read_added(const TokenTable& vocabulary, bool byte_level) {
   std::vector<AddedToken> added;
   for (int32_t id = 0; id < vocabulary.size(); ++id) {
     const TokenEntry& entry = vocabulary[id];
@@ -118,7 +118,7 @@ AddedTokenMatcher read_added(const Vocabulary& vocabulary, bool byte_level) {
   return AddedTokenMatcher(std::move(added));
 }
 
-ByteLevelModel read_byte_level(const VocabularyData& data, const Vocabulary& vocabulary) {
+ByteLevelModel read_byte_level(const VocabularyData& data, const TokenTable& vocabulary) {
   PreTokenizer pre_tokenizer = PreTokenizer::from_gguf_name(data.pre);
   BytePairEncoder::Options options;
   options.ignore_merges = pre_tokenizer.is_llama3();
@@ -135,7 +135,7 @@ ByteLevelModel read_byte_level(const VocabularyData& data, const Vocabulary& voc
   return {std::move(pre_tokenizer), make_byte_pair_encoder(vocabulary, merges, options)};
 }
 
-SentencePieceModel read_sentence_piece(const VocabularyData& data, const Vocabulary& vocabulary) {
+SentencePieceModel read_sentence_piece(const VocabularyData& data, const TokenTable& vocabulary) {
   check_list("scores", data.scores.size(), data.pieces.size());
   StringTable pieces;
   std::array<int32_t, 256> byte_ids{};
@@ -166,7 +166,7 @@ SentencePieceModel read_sentence_piece(const VocabularyData& data, const Vocabul
 }  // namespace
 
 BytePairEncoder make_byte_pair_encoder(
-    const Vocabulary& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges,
+    const TokenTable& vocabulary, const std::vector<std::pair<std::string_view, std::string_view>>& merges,
     const BytePairEncoder::Options& options) {
   StringTable by_text;
   StringTable by_bytes;  // whole words for ignore_merges, else single bytes
@@ -211,7 +211,7 @@ Tokenizer Tokenizer::from_vocabulary(const VocabularyData& data) {
     throw_error(ErrorKind::unsupported, "tokenizer: model \"{}\" is not known, expected gpt2 or llama",
                 data.model);
   }
-  Vocabulary vocabulary = read_pieces(data, byte_level);
+  TokenTable vocabulary = read_pieces(data, byte_level);
   const auto bos = checked_id("bos", data.bos, vocabulary);
   const auto eos = checked_id("eos", data.eos, vocabulary);
   checked_id("unknown", data.unknown, vocabulary);

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "text/incremental_decoder.h"
-#include "text/vocabulary.h"
+#include "text/token_table.h"
 
 namespace r1 {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "text/pre_tokenizer.h"
 #include "text/unicode.h"
-#include "text/vocabulary.h"
+#include "text/token_table.h"
 
 namespace r1 {
 namespace {

@@ -1,4 +1,4 @@
-#include "text/vocabulary.h"
+#include "text/token_table.h"
 
 #include <array>
 #include <cstring>
@@ -116,7 +116,7 @@ int32_t StringTable::find(std::string_view key) const {
   return -1;
 }
 
-void Vocabulary::set(int64_t id, std::string_view text, std::string_view bytes, TokenKind kind) {
+void TokenTable::set(int64_t id, std::string_view text, std::string_view bytes, TokenKind kind) {
   if (id < 0 || id >= size()) {
     throw_error(ErrorKind::bad_file, "tokenizer: token \"{}\" has id {}, expected 0 to {}", text, id,
                 size() - 1);
@@ -131,14 +131,14 @@ void Vocabulary::set(int64_t id, std::string_view text, std::string_view bytes, 
   entry.kind = kind;
 }
 
-const TokenEntry& Vocabulary::at(int32_t id) const {
+const TokenEntry& TokenTable::at(int32_t id) const {
   if (!contains(id)) {
     throw_error(ErrorKind::invalid_argument, "tokenizer: token id {}, expected 0 to {}", id, size() - 1);
   }
   return entries_[static_cast<size_t>(id)];
 }
 
-std::string_view Vocabulary::store(std::string_view text) {
+std::string_view TokenTable::store(std::string_view text) {
   if (text.empty()) {
     return {};
   }

@@ -51,9 +51,9 @@ struct TokenEntry {
 };
 
 /// Filled by a loader, const afterwards. Views stay valid as long as the vocabulary.
-class Vocabulary {
+class TokenTable {
  public:
-  explicit Vocabulary(size_t size) : entries_(size) {}
+  explicit TokenTable(size_t size) : entries_(size) {}
 
   /// Throws Error(bad_file) for an id outside [0, size) or one that is taken.
   void set(int64_t id, std::string_view text, std::string_view bytes, TokenKind kind);
