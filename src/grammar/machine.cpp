@@ -23,10 +23,10 @@ int32_t Machine::push(StateId return_state, int32_t below) {
 /// Follows everything that takes nothing.
 ConfigurationId Machine::close(std::vector<Element> open, bool ends) {
   std::vector<Element> seen = open;
-  std::ranges::sort(seen);
+  std::sort(seen.begin(), seen.end());
   std::vector<Element> kept;
   const auto visit = [&](Element element) {
-    const auto place = std::ranges::lower_bound(seen, element);
+    const auto place = std::lower_bound(seen.begin(), seen.end(), element);
     if (place != seen.end() && *place == element) return;
     seen.insert(place, element);
     if (seen.size() > kMaxElements)
@@ -57,7 +57,7 @@ ConfigurationId Machine::close(std::vector<Element> open, bool ends) {
     }
   }
   if (kept.empty() && !ends) return kDead;
-  std::ranges::sort(kept);
+  std::sort(kept.begin(), kept.end());
   const auto [place, is_new] =
       known_configurations_.try_emplace({kept, ends}, static_cast<ConfigurationId>(configurations_.size()));
   if (is_new) {
@@ -85,8 +85,8 @@ ConfigurationId Machine::step(ConfigurationId from, uint8_t byte) {
         open.push_back({edge.target, element.stack});
     }
   }
-  std::ranges::sort(open);
-  open.erase(std::ranges::unique(open).begin(), open.end());
+  std::sort(open.begin(), open.end());
+  open.erase(std::unique(open.begin(), open.end()), open.end());
   known = open.empty() ? kDead : close(std::move(open), false);
   return known;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <tuple>
 #include <vector>
 
 #include "grammar/grammar.h"
@@ -25,7 +26,10 @@ class Machine {
   struct Element {
     StateId state;
     int32_t stack;
-    auto operator<=>(const Element&) const = default;
+    bool operator==(const Element&) const = default;
+    bool operator<(const Element& other) const {
+      return std::tie(state, stack) < std::tie(other.state, other.stack);
+    }
   };
   struct Configuration {
     std::vector<Element> elements;  // ascending; states with edges that take a byte or a token

@@ -227,6 +227,7 @@ Fragment SchemaCompiler::add(const Schema& schema, const std::string& path, int 
   const std::vector<std::string> types = types_of(schema, path);
   if (types.empty()) return json_.any_value();
   std::vector<Fragment> parts;
+  parts.reserve(types.size());
   for (const std::string& type : types) parts.push_back(add_type(schema, type, path, depth));
   return builder_.either(parts);
 }

@@ -35,6 +35,7 @@ std::shared_ptr<const Grammar> compile_tool_calls(const std::vector<ToolSchema>&
   GrammarBuilder builder;
   SchemaCompiler compiler(builder);
   std::vector<Fragment> choices;
+  choices.reserve(tools.size());
   for (const ToolSchema& tool : tools) {
     choices.push_back(builder.sequence({builder.literal(tool.name + "\n```json\n"),
                                         tool_arguments(compiler, tool), builder.literal("\n```")}));
@@ -55,6 +56,7 @@ std::shared_ptr<const Grammar> compile_json_tool_calls(const std::vector<ToolSch
   GrammarBuilder builder;
   SchemaCompiler compiler(builder);
   std::vector<Fragment> choices;
+  choices.reserve(tools.size());
   for (const ToolSchema& tool : tools) {
     choices.push_back(builder.sequence(
         {builder.literal(Schema(tool.name).dump() + ", \"arguments\": "), tool_arguments(compiler, tool)}));

@@ -206,7 +206,7 @@ void CompletionJob::submit_choices() {
   request.priority = spec_.priority;
   const std::shared_ptr<CompletionJob> self = shared_from_this();
   for (int64_t index = 0; index < spec_.choices; ++index) {
-    Request one = index + 1 < spec_.choices ? request : std::move(request);
+    Request one = request;
     one.sampling.seed = spec_.sampling.seed + static_cast<uint64_t>(index);
     one.on_token = [self, index](const SampledToken& token) { return self->on_token(index, token); };
     one.on_finish = [self, index](const RequestSummary& summary) { self->on_finish(index, summary); };
