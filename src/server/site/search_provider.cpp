@@ -102,6 +102,7 @@ std::vector<SearchText> SearxngProvider::search(const std::string& query, int li
     refuse(Code::search_failed, "searxng: {} did not answer with the JSON of a search", options_.address);
   }
   std::vector<std::thread> threads;
+  threads.reserve(results.size());
   for (SearchText& result : results) threads.emplace_back([this, &result] { read_page(result); });
   for (std::thread& thread : threads) thread.join();
   return results;
