@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "text/pre_tokenizer.h"
-#include "text/unicode.h"
 #include "text/token_table.h"
+#include "text/unicode.h"
 
 namespace r1 {
 namespace {
