@@ -118,7 +118,6 @@ nlohmann::json measure(const BenchOptions& options) {
   Sequences(*model, 1, 1, key, value).pass(context, 0, 1);
   const double first_token = seconds_since(start);
 
-  const MachineLimits limits = measure_limits(pool, context.kernels());
   nlohmann::json report = {{"model", options.model},
                            {"architecture", info.architecture},
                            {"parameters", info.parameters},
@@ -126,9 +125,6 @@ nlohmann::json measure(const BenchOptions& options) {
                            {"threads", pool.size()},
                            {"kernels", context.kernels().name},
                            {"load_to_first_token_seconds", first_token},
-                           {"limits",
-                            {{"read_bytes_per_second", limits.read_bytes_per_second},
-                             {"operations_per_second", limits.operations_per_second}}},
                            {"runs", nlohmann::json::array()}};
 
   if (options.prompt > 0) {
@@ -178,6 +174,10 @@ nlohmann::json measure(const BenchOptions& options) {
   report["peak_memory_bytes"] = memory.peak;
   report["resident_bytes"] = memory.resident;
   report["resident_file_bytes"] = memory.files;
+  // Last, since its buffer is no part of what the model needs.
+  const MachineLimits limits = measure_limits(pool, context.kernels());
+  report["limits"] = {{"read_bytes_per_second", limits.read_bytes_per_second},
+                      {"operations_per_second", limits.operations_per_second}};
   return report;
 }
 
