@@ -18,8 +18,8 @@ class Tape;
 struct PackedAttention {
   const float* queries = nullptr;  // [rows, heads · key_columns]
   const float* keys = nullptr;     // [rows, key_value_heads · key_columns]
-  const float* values = nullptr;   // [rows, key_value_heads · value_columns]
-  const float* output = nullptr;   // [rows, heads · value_columns]
+  const float* values = nullptr;  // [rows, key_value_heads · value_columns]; keys: the first columns of each
+  const float* output = nullptr;  // [rows, heads · value_columns]
   int64_t rows = 0;
   int64_t heads = 0, key_value_heads = 0, key_columns = 0, value_columns = 0;
   float scale = 0;

@@ -31,14 +31,16 @@ void run_task(const kernels::KernelTable& table, const Task& task, std::byte* sc
   const int64_t group = own.heads / own.key_value_heads;
   const int64_t query_stride = own.heads * own.key_columns;
   const int64_t key_stride = own.key_value_heads * own.key_columns;
-  const int64_t value_stride = own.key_value_heads * own.value_columns;
+  const bool in_keys = own.values == own.keys;  // then both gradients are sums in one place
+  const int64_t value_columns = in_keys ? own.key_columns : own.value_columns;  // from head to head
+  const int64_t value_stride = own.key_value_heads * value_columns;
   const int64_t output_stride = own.heads * own.value_columns;
   const float* keys = own.keys + task.first_row * key_stride + task.key_value_head * own.key_columns;
-  const float* values = own.values + task.first_row * value_stride + task.key_value_head * own.value_columns;
+  const float* values = own.values + task.first_row * value_stride + task.key_value_head * value_columns;
   float* key_gradient =
       task.key_gradient + task.first_row * key_stride + task.key_value_head * own.key_columns;
   float* value_gradient =
-      task.value_gradient + task.first_row * value_stride + task.key_value_head * own.value_columns;
+      task.value_gradient + task.first_row * value_stride + task.key_value_head * value_columns;
   auto* chances = reinterpret_cast<float*>(scratch + kernels::product_scratch_bytes());
   float* chance_gradient = chances + kQueryRows * task.rows;
 
@@ -92,7 +94,10 @@ void attention_backward(Context& context, Tape& tape, const PackedAttention& rec
   float* key_gradient =
       tape.add_to_zeroed(arena, record.keys, record.rows * record.key_value_heads * record.key_columns);
   float* value_gradient =
-      tape.add_to_zeroed(arena, record.values, record.rows * record.key_value_heads * record.value_columns);
+      record.values == record.keys
+          ? key_gradient
+          : tape.add_to_zeroed(arena, record.values,
+                               record.rows * record.key_value_heads * record.value_columns);
   const auto slices = static_cast<int64_t>(record.slices.size());
   int64_t* first_rows = arena.allocate<int64_t>(slices);
   int64_t row = 0;

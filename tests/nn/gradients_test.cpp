@@ -1,0 +1,557 @@
+// Every op that has a backward against central differences in float64 of the op written out plainly: one
+// table of cases. The op itself runs in float32, on every instruction set of the machine.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/random.h"
+#include "nn/adapter.h"
+#include "nn/attention.h"
+#include "nn/cross_entropy.h"
+#include "nn/elementwise.h"
+#include "nn/rope.h"
+#include "nn/tape.h"
+#include "tensor/codec.h"
+
+namespace r1 {
+namespace {
+
+using Doubles = std::vector<double>;
+using AllDoubles = std::vector<Doubles>;  // one for each input
+
+struct Input {
+  const char* name;
+  int64_t count;
+  bool is_weight = false;  // its gradient is summed in a place of its own; else the tape keeps it
+  double from = -1, to = 1;
+};
+
+struct Output {
+  const float* values;
+  int64_t count;
+};
+
+struct Ran {
+  std::vector<Output> outputs;
+  // For ops whose backward is called, not recorded: given the derivatives by the first output.
+  std::function<void(Tape&, const float*)> backward;
+};
+
+struct Case {
+  std::string name;
+  std::vector<Input> inputs;
+  std::function<Ran(Context&, const std::vector<float*>&)> run;
+  std::function<Doubles(const AllDoubles&)> reference;  // all outputs end to end
+};
+
+// Prints the name, not the bytes.
+void PrintTo(const Case& own, std::ostream* out) {
+  *out << own.name;
+}
+
+float draw(uint64_t seed, int64_t i, double from, double to) {
+  return static_cast<float>(from + (to - from) * random_uniform(seed, static_cast<uint64_t>(i)));
+}
+
+// Memory that lives as long as the program: the cases' constants.
+float* constants(int64_t count, uint64_t seed) {
+  static std::vector<std::unique_ptr<std::vector<float>>> all;
+  all.push_back(std::make_unique<std::vector<float>>(count));
+  for (int64_t i = 0; i < count; ++i) (*all.back())[i] = draw(seed, i, -1, 1);
+  return all.back()->data();
+}
+
+kernels::WeightMatrix float_matrix(const float* values, int64_t outputs, int64_t inputs) {
+  return {reinterpret_cast<const std::byte*>(values),
+          DType::f32,
+          outputs,
+          inputs,
+          inputs * sizeof(float),
+          nullptr};
+}
+
+Activations floats(const float* values, int64_t rows, int64_t columns) {
+  return {values, rows, columns, columns, {}, false};
+}
+
+// y [rows, outputs] += x Wᵀ
+void add_product(const double* x, const double* w, int64_t rows, int64_t outputs, int64_t inputs, double* y) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t o = 0; o < outputs; ++o) {
+      for (int64_t i = 0; i < inputs; ++i) y[r * outputs + o] += x[r * inputs + i] * w[o * inputs + i];
+    }
+  }
+}
+
+Case linear_case(int64_t rows, int64_t outputs, int64_t inputs) {
+  Case own;
+  own.name = "LinearOf" + std::to_string(rows) + "Rows";
+  own.inputs = {{"x", rows * inputs}, {"weight", outputs * inputs, true}, {"bias", outputs, true}};
+  own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
+    auto* layer = context.arena().allocate<Linear>(1);
+    *layer = {float_matrix(in[1], outputs, inputs), in[2]};
+    float* y = context.arena().allocate<float>(rows * outputs);
+    linear(context, *layer, floats(in[0], rows, inputs), y);
+    return {{{y, rows * outputs}}, {}};
+  };
+  own.reference = [=](const AllDoubles& in) {
+    Doubles y(rows * outputs);
+    for (int64_t i = 0; i < rows * outputs; ++i) y[i] = in[2][i % outputs];
+    add_product(in[0].data(), in[1].data(), rows, outputs, inputs, y.data());
+    return y;
+  };
+  return own;
+}
+
+// A frozen weight of a stored type: the gradient goes through to the input.
+Case stored_linear_case(DType dtype, int64_t inputs) {
+  constexpr int64_t kRows = 3, kOutputs = 21;
+  auto bytes = std::make_shared<std::vector<std::byte>>(row_bytes(dtype, inputs) * kOutputs);
+  const float* values = constants(kOutputs * inputs, 40);
+  for (int64_t o = 0; o < kOutputs; ++o) {
+    quantise_row(dtype, {values + o * inputs, static_cast<size_t>(inputs)},
+                 bytes->data() + static_cast<size_t>(o) * row_bytes(dtype, inputs));
+  }
+  const kernels::WeightMatrix weight{bytes->data(), dtype, kOutputs, inputs, row_bytes(dtype, inputs),
+                                     nullptr};
+  Case own;
+  own.name = "LinearOf" + std::string(name(dtype));
+  own.inputs = {{"x", kRows * inputs}};
+  own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
+    auto* layer = context.arena().allocate<Linear>(1);
+    *layer = {weight, nullptr};
+    float* y = context.arena().allocate<float>(kRows * kOutputs);
+    linear(context, *layer, floats(in[0], kRows, inputs), y);
+    return {{{y, kRows * kOutputs}}, {}};
+  };
+  own.reference = [=, keep = bytes](const AllDoubles& in) {
+    Doubles w, y(kRows * kOutputs);
+    std::vector<float> row(inputs);
+    for (int64_t o = 0; o < kOutputs; ++o) {
+      decode_weight_row(weight, o, row);
+      w.insert(w.end(), row.begin(), row.end());
+    }
+    add_product(in[0].data(), w.data(), kRows, kOutputs, inputs, y.data());
+    return y;
+  };
+  return own;
+}
+
+Case embed_case() {
+  constexpr int64_t kVocabulary = 9, kColumns = 70;
+  static const std::vector<int32_t> kTokens{3, 0, 8, 3, 3};
+  Case own;
+  own.name = "Embed";
+  own.inputs = {{"table", kVocabulary * kColumns, true}};
+  own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
+    const auto count = static_cast<int64_t>(kTokens.size()) * kColumns;
+    float* out = context.arena().allocate<float>(count);
+    embed(context, float_matrix(in[0], kVocabulary, kColumns), kTokens, out);
+    return {{{out, count}}, {}};
+  };
+  own.reference = [](const AllDoubles& in) {
+    Doubles out;
+    for (const int32_t token : kTokens) {
+      out.insert(out.end(), in[0].begin() + token * kColumns, in[0].begin() + (token + 1) * kColumns);
+    }
+    return out;
+  };
+  return own;
+}
+
+Case low_rank_case() {
+  constexpr int64_t kRows = 4, kOutputs = 23, kInputs = 19, kRank = 3;
+  static const float* kWeight = constants(kOutputs * kInputs, 50);
+  Case own;
+  own.name = "LowRankTerm";
+  own.inputs = {{"x", kRows * kInputs}, {"a", kRank * kInputs, true}, {"b", kOutputs * kRank, true}};
+  own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
+    static Adapter adapter;
+    static Linear layer;
+    layer = {float_matrix(kWeight, kOutputs, kInputs), nullptr};
+    adapter = Adapter();
+    adapter.add(layer.weight, {in[1], in[2], kRank, 1.5F});
+    const AdapterRun run{kRows, &adapter};
+    const AdapterRows rows{{&run, 1}, {&run, 1}, kRows, kRows};
+    float* y = context.arena().allocate<float>(kRows * kOutputs);
+    context.set_adapters(&rows);
+    linear(context, layer, floats(in[0], kRows, kInputs), y);
+    context.set_adapters(nullptr);
+    return {{{y, kRows * kOutputs}}, {}};
+  };
+  own.reference = [](const AllDoubles& in) {
+    const Doubles weight(kWeight, kWeight + kOutputs * kInputs);
+    Doubles y(kRows * kOutputs), lowered(kRows * kRank);
+    add_product(in[0].data(), weight.data(), kRows, kOutputs, kInputs, y.data());
+    add_product(in[0].data(), in[1].data(), kRows, kRank, kInputs, lowered.data());
+    for (double& value : lowered) value *= 1.5;
+    add_product(lowered.data(), in[2].data(), kRows, kOutputs, kRank, y.data());
+    return y;
+  };
+  return own;
+}
+
+Case norm_case(bool with_addend) {
+  constexpr int64_t kRows = 67, kColumns = 18;
+  constexpr float kEpsilon = 1e-2F;
+  Case own;
+  own.name = with_addend ? "AddRmsNorm" : "RmsNorm";
+  own.inputs = {{"x", kRows * kColumns}, {"weight", kColumns, true}};
+  if (with_addend) own.inputs.push_back({"addend", kRows * kColumns});
+  own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
+    const Activations out = add_rms_norm(context, in[0], with_addend ? in[2] : nullptr, in[1], kRows,
+                                         kColumns, kEpsilon, {true, false});
+    return {{{in[0], kRows * kColumns}, {out.values, kRows * kColumns}}, {}};
+  };
+  own.reference = [=](const AllDoubles& in) {
+    Doubles x = in[0];
+    if (with_addend) {
+      for (size_t i = 0; i < x.size(); ++i) x[i] += in[2][i];
+    }
+    Doubles out = x;
+    for (int64_t r = 0; r < kRows; ++r) {
+      double sum = 0;
+      for (int64_t c = 0; c < kColumns; ++c) sum += x[r * kColumns + c] * x[r * kColumns + c];
+      const double root = std::sqrt(sum / kColumns + double{kEpsilon});
+      for (int64_t c = 0; c < kColumns; ++c) out.push_back(x[r * kColumns + c] / root * in[1][c]);
+    }
+    return out;
+  };
+  return own;
+}
+
+Case addition_case() {
+  constexpr int64_t kCount = 37;
+  Case own;
+  own.name = "AddInPlace";
+  own.inputs = {{"x", kCount}, {"addend", kCount}};
+  own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
+    add_in_place(context, in[0], in[1], kCount);
+    return {{{in[0], kCount}}, {}};
+  };
+  own.reference = [](const AllDoubles& in) {
+    Doubles out = in[0];
+    for (int64_t i = 0; i < kCount; ++i) out[i] += in[1][i];
+    return out;
+  };
+  return own;
+}
+
+double silu(double x) {
+  return x / (1 + std::exp(-x));
+}
+
+Case swiglu_case() {
+  constexpr int64_t kRows = 3, kColumns = 21;
+  Case own;
+  own.name = "Swiglu";
+  own.inputs = {{"gate", kRows * kColumns, false, -4, 4}, {"up", kRows * kColumns}};
+  own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
+    const Activations out = swiglu(context, in[0], in[1], kRows, kColumns, {true, false});
+    return {{{out.values, kRows * kColumns}}, {}};
+  };
+  own.reference = [](const AllDoubles& in) {
+    Doubles out;
+    for (size_t i = 0; i < in[0].size(); ++i) out.push_back(silu(in[0][i]) * in[1][i]);
+    return out;
+  };
+  return own;
+}
+
+void rotate_plainly(RopeStyle style, const RopeFrequencies& rope, int64_t position, double* head) {
+  const size_t pairs = rope.inverse.size();
+  for (size_t i = 0; i < pairs; ++i) {
+    double& a = head[style == RopeStyle::interleaved ? 2 * i : i];
+    double& b = head[style == RopeStyle::interleaved ? 2 * i + 1 : i + pairs];
+    const double cosine = std::cos(position * rope.inverse[i]) * rope.magnitude;
+    const double sine = std::sin(position * rope.inverse[i]) * rope.magnitude;
+    const double turned = a * cosine - b * sine;
+    b = a * sine + b * cosine;
+    a = turned;
+  }
+}
+
+Case rotation_case(RopeStyle style) {
+  constexpr int64_t kRows = 5, kHeads = 2, kColumns = 12;
+  static const std::vector<int32_t> kPositions{0, 1, 2, 0, 7};
+  Case own;
+  own.name = style == RopeStyle::interleaved ? "RotationInterleaved" : "RotationOfHalves";
+  own.inputs = {{"x", kRows * kHeads * kColumns}};
+  own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
+    RopeFrequencies rope = plain_rope(kColumns, 100);
+    rope.magnitude = 1.25;
+    const RopeTable table = make_rope_table(context, rope, kPositions);
+    record_rotation(context, style, table, in[0], kRows, kHeads, kColumns);
+    for (int64_t i = 0; i < kRows * kHeads; ++i) rotate(style, table, i / kHeads, in[0] + i * kColumns);
+    return {{{in[0], kRows * kHeads * kColumns}}, {}};
+  };
+  own.reference = [=](const AllDoubles& in) {
+    RopeFrequencies rope = plain_rope(kColumns, 100);
+    rope.magnitude = 1.25;
+    Doubles out = in[0];
+    for (int64_t i = 0; i < kRows * kHeads; ++i) {
+      rotate_plainly(style, rope, kPositions[i / kHeads], out.data() + i * kColumns);
+    }
+    return out;
+  };
+  return own;
+}
+
+// Sequences of 3, 66 and 1 rows, for the edges of blocks of keys and of rows.
+constexpr int64_t kSequenceRows[] = {3, 66, 1};
+constexpr int64_t kAttentionRows = 70;
+
+// Two query heads for each key/value head. `shared`: the values are the first columns of the keys (latent
+// attention), one key/value head.
+Case attention_case(bool shared) {
+  constexpr int64_t kKey = 6, kValue = 4;
+  const int64_t heads = shared ? 3 : 4, groups = shared ? 1 : 2;
+  const float scale = 1.3F;
+  Case own;
+  own.name = shared ? "AttentionWithValuesInKeys" : "Attention";
+  own.inputs = {{"queries", kAttentionRows * heads * kKey}, {"keys", kAttentionRows * groups * kKey}};
+  if (!shared) own.inputs.push_back({"values", kAttentionRows * groups * kValue});
+  own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
+    Arena& arena = context.arena();
+    const float* values = shared ? in[1] : in[2];
+    const int64_t value_stride = shared ? kKey : groups * kValue;
+    // Cache blocks of 32 tokens, each sequence in blocks of its own.
+    constexpr int64_t kBlocks = 6;
+    const int64_t key_row = groups * kKey;
+    float* key_cache = arena.allocate<float>(kBlocks * 32 * key_row);
+    float* value_cache = arena.allocate<float>(kBlocks * 32 * value_stride);
+    int32_t* blocks = arena.allocate<int32_t>(kBlocks);
+    auto* slices = arena.allocate<kernels::AttentionSlice>(3);
+    float* out = arena.allocate<float>(kAttentionRows * heads * kValue);
+    int64_t row = 0, block = 0;
+    for (int s = 0; s < 3; ++s) {
+      slices[s] = {in[0] + row * heads * kKey, out + row * heads * kValue, kSequenceRows[s], 0,
+                   blocks + block};
+      for (int64_t i = 0; i < kSequenceRows[s]; ++i, ++row) {
+        const int64_t place = block * 32 + i;
+        std::copy_n(in[1] + row * key_row, key_row, key_cache + place * key_row);
+        std::copy_n(values + row * value_stride, value_stride, value_cache + place * value_stride);
+      }
+      for (int64_t i = 0; i < kSequenceRows[s]; i += 32, ++block) blocks[block] = static_cast<int32_t>(block);
+    }
+    kernels::AttentionShape shape;
+    shape.heads = heads;
+    shape.key_value_heads = groups;
+    shape.key_columns = kKey;
+    shape.value_columns = kValue;
+    shape.query_stride = heads * kKey;
+    shape.output_stride = heads * kValue;
+    shape.scale = scale;
+    shape.block_tokens = 32;
+    shape.key_dtype = shape.value_dtype = DType::f32;
+    shape.keys = reinterpret_cast<const std::byte*>(key_cache);
+    shape.key_token_bytes = key_row * sizeof(float);
+    shape.key_block_bytes = 32 * shape.key_token_bytes;
+    shape.key_head_bytes = kKey * sizeof(float);
+    shape.values = reinterpret_cast<const std::byte*>(value_cache);
+    shape.value_token_bytes = value_stride * sizeof(float);
+    shape.value_block_bytes = 32 * shape.value_token_bytes;
+    shape.value_head_bytes = kValue * sizeof(float);
+    paged_attention(context, shape, {slices, 3});
+    Tape* tape = context.tape();
+    const PackedAttention record{in[0],  in[1], values, out,   kAttentionRows, heads,
+                                 groups, kKey,  kValue, scale, {slices, 3}};
+    tape->record([tape, record](Context& later) { attention_backward(later, *tape, record); });
+    return {{{out, kAttentionRows * heads * kValue}}, {}};
+  };
+  own.reference = [=](const AllDoubles& in) {
+    const Doubles& values = shared ? in[1] : in[2];
+    const int64_t value_stride = shared ? kKey : groups * kValue;
+    Doubles out(kAttentionRows * heads * kValue);
+    int64_t first = 0;
+    for (const int64_t rows : kSequenceRows) {
+      for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t h = 0; h < heads; ++h) {
+          const int64_t group = h / (heads / groups);
+          Doubles chances(i + 1);
+          double sum = 0;
+          for (int64_t j = 0; j <= i; ++j) {
+            double score = 0;
+            for (int64_t c = 0; c < kKey; ++c) {
+              score += in[0][((first + i) * heads + h) * kKey + c] *
+                       in[1][((first + j) * groups + group) * kKey + c];
+            }
+            sum += chances[j] = std::exp(double{scale} * score);
+          }
+          for (int64_t j = 0; j <= i; ++j) {
+            for (int64_t c = 0; c < kValue; ++c) {
+              out[((first + i) * heads + h) * kValue + c] +=
+                  chances[j] / sum * values[(first + j) * value_stride + group * kValue + c];
+            }
+          }
+        }
+      }
+      first += rows;
+    }
+    return out;
+  };
+  return own;
+}
+
+Case log_probs_case() {
+  constexpr int64_t kRows = 6, kColumns = 10, kVocabulary = 35;
+  static const std::vector<int32_t> kTargets{3, -1, 34, 0, 3, -1};
+  Case own;
+  own.name = "TokenLogProbs";
+  own.inputs = {{"hidden", kRows * kColumns}, {"output", kVocabulary * kColumns, true}};
+  own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
+    const Linear output{float_matrix(in[1], kVocabulary, kColumns), nullptr};
+    float* log_probs = context.arena().allocate<float>(kRows);
+    token_log_probs(context, output, in[0], kTargets, log_probs);
+    return {{{log_probs, kRows}}, [=, &context](Tape& tape, const float* derivatives) {
+              token_log_probs_backward(context, tape, output, in[0], kTargets, derivatives, nullptr);
+            }};
+  };
+  own.reference = [](const AllDoubles& in) {
+    Doubles out(kRows);
+    for (int64_t r = 0; r < kRows; ++r) {
+      if (kTargets[r] < 0) continue;
+      Doubles logits(kVocabulary);
+      add_product(in[0].data() + r * kColumns, in[1].data(), 1, kVocabulary, kColumns, logits.data());
+      double sum = 0;
+      for (const double logit : logits) sum += std::exp(logit);
+      out[r] = logits[kTargets[r]] - std::log(sum);
+    }
+    return out;
+  };
+  return own;
+}
+
+std::vector<Case> all_cases() {
+  return {embed_case(),
+          linear_case(5, 33, 40),
+          linear_case(70, 20, 9),
+          stored_linear_case(DType::bf16, 50),
+          stored_linear_case(DType::f16, 50),
+          stored_linear_case(DType::q8_0, 64),
+          stored_linear_case(DType::q4_k, 256),
+          low_rank_case(),
+          norm_case(false),
+          norm_case(true),
+          addition_case(),
+          swiglu_case(),
+          rotation_case(RopeStyle::interleaved),
+          rotation_case(RopeStyle::half_split),
+          attention_case(false),
+          attention_case(true),
+          log_probs_case()};
+}
+
+class OpGradientsTest : public testing::TestWithParam<Case> {};
+
+double sum_of_products(const Doubles& values, const std::vector<float>& factors) {
+  double sum = 0;
+  for (size_t i = 0; i < values.size(); ++i) sum += values[i] * factors[i];
+  return sum;
+}
+
+// What a case's op has to give: for inputs drawn from fixed seeds, its outputs, and the derivatives of
+// Σ derivatives · outputs by every input.
+struct Expected {
+  std::vector<std::vector<float>> inputs;
+  Doubles outputs;
+  std::vector<float> derivatives;  // of each output
+  AllDoubles gradients;
+};
+
+Expected expectation(const Case& own) {
+  constexpr double kStep = 1e-5;
+  Expected out;
+  AllDoubles exact;
+  for (size_t i = 0; i < own.inputs.size(); ++i) {
+    const Input& input = own.inputs[i];
+    std::vector<float>& values = out.inputs.emplace_back(input.count);
+    for (int64_t k = 0; k < input.count; ++k) values[k] = draw(100 + i, k, input.from, input.to);
+    exact.emplace_back(values.begin(), values.end());
+  }
+  out.outputs = own.reference(exact);
+  for (size_t i = 0; i < out.outputs.size(); ++i) {
+    out.derivatives.push_back(draw(7, static_cast<int64_t>(i), -1, 1));
+  }
+  for (Doubles& input : exact) {
+    Doubles& differences = out.gradients.emplace_back();
+    for (double& value : input) {
+      const double before = value;
+      value = before + kStep;
+      const double above = sum_of_products(own.reference(exact), out.derivatives);
+      value = before - kStep;
+      const double below = sum_of_products(own.reference(exact), out.derivatives);
+      value = before;
+      differences.push_back((above - below) / (2 * kStep));
+    }
+  }
+  return out;
+}
+
+void check(const Case& own, const Expected& expected, const kernels::KernelTable& table) {
+  SCOPED_TRACE(table.name);
+  ThreadPool pool(2);
+  Context context(pool, table, Arithmetic::exact);
+  const Arena::Hold hold(context.arena());
+  std::vector<std::vector<float>> values = expected.inputs;
+  std::vector<std::vector<float>> gradients;
+  std::vector<float*> addresses;
+  WeightGradients weights;
+  for (std::vector<float>& input : values) {
+    gradients.emplace_back(input.size());
+    addresses.push_back(input.data());
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (own.inputs[i].is_weight) weights[values[i].data()] = gradients[i].data();
+  }
+  Tape tape(weights);
+  context.set_tape(&tape);
+  const Ran ran = own.run(context, addresses);
+  context.set_tape(nullptr);
+
+  size_t at = 0;
+  for (const Output& output : ran.outputs) {
+    for (int64_t i = 0; i < output.count; ++i) {
+      const double value = expected.outputs[at + i];
+      ASSERT_NEAR(output.values[i], value, 1e-5 + 1e-5 * std::fabs(value)) << i;
+    }
+    if (!ran.backward) {
+      const Tape::Target target = tape.add_to(context.arena(), output.values, output.count);
+      ASSERT_FALSE(target.accumulate);
+      std::copy_n(expected.derivatives.data() + at, output.count, target.data);
+    }
+    at += output.count;
+  }
+  ASSERT_EQ(at, expected.outputs.size());
+  if (ran.backward) ran.backward(tape, expected.derivatives.data());
+  tape.run_backwards(context);
+
+  for (size_t i = 0; i < values.size(); ++i) {
+    const float* found = own.inputs[i].is_weight ? gradients[i].data() : tape.find(addresses[i]);
+    ASSERT_NE(found, nullptr) << own.inputs[i].name;
+    const Doubles& differences = expected.gradients[i];
+    double squares = 0;
+    for (const double value : differences) squares += value * value;
+    const double typical = std::sqrt(squares / static_cast<double>(differences.size()));
+    for (size_t k = 0; k < differences.size(); ++k) {
+      EXPECT_NEAR(found[k], differences[k], 2e-5 * (typical + std::fabs(differences[k])))
+          << own.inputs[i].name << "[" << k << "]";
+    }
+  }
+}
+
+TEST_P(OpGradientsTest, AreTheCentralDifferences) {
+  const Expected expected = expectation(GetParam());
+  for (const auto set :
+       {kernels::InstructionSet::scalar, kernels::InstructionSet::avx2, kernels::InstructionSet::avx512}) {
+    if (kernels::is_supported(set)) check(GetParam(), expected, kernels::select_kernels(set));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, OpGradientsTest, testing::ValuesIn(all_cases()),
+                         [](const auto& own) { return own.param.name; });
+
+}  // namespace
+}  // namespace r1
