@@ -2,7 +2,7 @@
 #   make build            build/release/r1
 #   make run MODEL=FILE   chat with a model
 #   make test             everything that must hold
-.PHONY: setup build run test format
+.PHONY: setup build run test check-sources format
 
 setup: build/.packages
 build/.packages: tools/setup.sh
@@ -17,8 +17,11 @@ run: build
 	@if [ -z "$(MODEL)" ]; then echo "which model? make run MODEL=path/to/model.gguf"; exit 2; fi
 	@build/release/r1 run --model $(MODEL) $(ARGS)
 
-test: build
+test: check-sources build
 	@bash tools/check.sh
+
+check-sources: setup
+	@bash tools/check_sources.sh
 
 format:
 	@git ls-files '*.cpp' '*.h' | xargs clang-format -i

@@ -1,12 +1,8 @@
 #!/usr/bin/env bash
-# Everything that must hold before a change lands, cheapest first. `make test` runs it after the build.
+# Everything that must hold before a change lands, after tools/check_sources.sh and the build. `make test` runs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-echo "== include directions between floors"
-python3 tools/check_floors.py
-echo "== formatting"
-git ls-files '*.cpp' '*.h' | xargs -r clang-format --dry-run --Werror
 echo "== test tokenizers"
 tools/fetch_test_tokenizers.sh
 echo "== tests"
