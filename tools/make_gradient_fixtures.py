@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Gradients of all parameters of small llama and qwen2 models by PyTorch's autograd, for tests/train.
+"""Gradients of all parameters of small llama, qwen2 and deepseek_v3 models by PyTorch's autograd, for tests/train.
 
 Usage: make_gradient_fixtures.py MODEL_DIRECTORY OUT.json [--rows N ...]
 
-The model is written here from the published descriptions (Touvron et al. 2023; Yang et al. 2024), in float64,
-with plain tensor operations. For each parameter the fixture holds the norm of the gradient, its sum, and a few
+The models are written here from the published descriptions (Touvron et al. 2023; Yang et al. 2024; DeepSeek-V3
+Technical Report 2024), in float64, with plain tensor operations: latent attention with its keys and values
+written out, experts one row at a time. For each parameter the fixture holds the norm of the gradient, its sum, and a few
 entries; besides the loss and the tokens. Needs Debian's python3-torch and python3-numpy.
 """
 import argparse
@@ -55,6 +56,29 @@ def rope_angles(config, columns, positions):
     return torch.tensor([[p * f for f in inverse] for p in positions], dtype=torch.float64)
 
 
+def yarn_angles(config, columns, positions):
+    scaling, base = config["rope_scaling"], config["rope_theta"]
+    original = scaling["original_max_position_embeddings"]
+
+    def pair_of(turns):
+        return columns * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
+
+    low = max(0, math.floor(pair_of(scaling["beta_fast"])))
+    high = min(columns - 1, math.ceil(pair_of(scaling["beta_slow"])))
+    inverse = []
+    for i in range(columns // 2):
+        plain = base ** (-2 * i / columns)
+        ramp = min(1, max(0, (i - low) / (high - low if high > low else 0.001)))
+        inverse.append(plain / scaling["factor"] * ramp + plain * (1 - ramp))
+    return torch.tensor([[p * f for f in inverse] for p in positions], dtype=torch.float64)
+
+
+def rotate_pairs(x, angles):  # x: [rows, heads, columns], neighbours make a pair
+    cos, sin = angles.cos()[:, None, :], angles.sin()[:, None, :]
+    first, second = x[..., 0::2], x[..., 1::2]
+    return torch.stack([first * cos - second * sin, first * sin + second * cos], dim=-1).flatten(-2)
+
+
 def rotate(x, angles):  # x: [rows, heads, columns]
     half = x.shape[-1] // 2
     cos, sin = angles.cos()[:, None, :], angles.sin()[:, None, :]
@@ -96,6 +120,66 @@ def hidden_rows(config, w, tokens):
     return norm(x, w["model.norm.weight"], epsilon)
 
 
+def deepseek_hidden_rows(config, w, tokens):
+    heads, epsilon = config["num_attention_heads"], config["rms_norm_eps"]
+    plain, rotary, value = config["qk_nope_head_dim"], config["qk_rope_head_dim"], config["v_head_dim"]
+    latent, rows = config["kv_lora_rank"], len(tokens)
+    scaling = config["rope_scaling"]
+    assert scaling["mscale"] == scaling["mscale_all_dim"]  # then sines and cosines are not scaled
+    magnitude = 0.1 * scaling["mscale_all_dim"] * math.log(scaling["factor"]) + 1
+    scale = magnitude ** 2 / math.sqrt(plain + rotary)
+    angles = yarn_angles(config, rotary, range(rows))
+    mask = torch.triu(torch.full((rows, rows), float("-inf"), dtype=torch.float64), 1)
+    x = w["model.embed_tokens.weight"][tokens]
+
+    def gated(at, rows_of_x):
+        gate, up = (rows_of_x @ w[f"{at}{part}_proj.weight"].T for part in ("gate", "up"))
+        return torch.nn.functional.silu(gate) * up @ w[at + "down_proj.weight"].T
+
+    for layer in range(config["num_hidden_layers"]):
+        at = f"model.layers.{layer}."
+        own = at + "self_attn."
+        normed = norm(x, w[at + "input_layernorm.weight"], epsilon)
+        query = norm(normed @ w[own + "q_a_proj.weight"].T, w[own + "q_a_layernorm.weight"], epsilon)
+        query = (query @ w[own + "q_b_proj.weight"].T).view(rows, heads, plain + rotary)
+        query = torch.cat([query[..., :plain], rotate_pairs(query[..., plain:], angles)], -1)
+        compressed = normed @ w[own + "kv_a_proj_with_mqa.weight"].T
+        shared_key = rotate_pairs(compressed[:, None, latent:], angles).expand(rows, heads, rotary)
+        compressed = norm(compressed[:, :latent], w[own + "kv_a_layernorm.weight"], epsilon)
+        both = (compressed @ w[own + "kv_b_proj.weight"].T).view(rows, heads, plain + value)
+        key = torch.cat([both[..., :plain], shared_key], -1)
+        scores = torch.einsum("ihc,jhc->hij", query, key) * scale + mask
+        mixed = torch.einsum("hij,jhc->ihc", scores.softmax(-1), both[..., plain:])
+        x = x + mixed.reshape(rows, heads * value) @ w[own + "o_proj.weight"].T
+        normed = norm(x, w[at + "post_attention_layernorm.weight"], epsilon)
+        own = at + "mlp."
+        if layer < config["first_k_dense_replace"]:
+            x = x + gated(own, normed)
+            continue
+        scores = (normed @ w[own + "gate.weight"].T).sigmoid()
+        with torch.no_grad():  # the choice
+            groups, size = config["n_group"], config["n_routed_experts"] // config["n_group"]
+            biased = scores + w[own + "gate.e_score_correction_bias"]
+            best = biased.view(rows, groups, size).topk(2, -1).values.sum(-1)
+            kept = best.topk(config["topk_group"], -1).indices
+            open_groups = torch.zeros(rows, groups).scatter_(1, kept, 1).bool()
+            biased = biased.masked_fill(~open_groups.repeat_interleave(size, 1), float("-inf"))
+            chosen = biased.topk(config["num_experts_per_tok"], -1).indices
+        weights = scores.gather(1, chosen)
+        if config["norm_topk_prob"]:
+            weights = weights / weights.sum(-1, keepdim=True)
+        weights = weights * config["routed_scaling_factor"]
+        out = [gated(own + "shared_experts.", normed)]
+        for expert in range(config["n_routed_experts"]):
+            places, ranks = (chosen == expert).nonzero(as_tuple=True)
+            if len(places) == 0:
+                continue
+            part = weights[places, ranks, None] * gated(f"{own}experts.{expert}.", normed[places])
+            out.append(torch.zeros_like(normed).index_add(0, places, part))
+        x = x + sum(out)
+    return norm(x, w["model.norm.weight"], epsilon)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=pathlib.Path)
@@ -112,12 +196,13 @@ def main():
             state = (state * 1103515245 + 12345) % 2**31
             tokens.append(state // 65536 % config["vocab_size"])
         sequences.append(tokens)
+    rows_of = deepseek_hidden_rows if config["model_type"] == "deepseek_v3" else hidden_rows
     output = w["model.embed_tokens.weight"] if config.get("tie_word_embeddings") else w["lm_head.weight"]
 
     def mean_loss():
         total, count = 0, 0
         for number, tokens in enumerate(sequences):
-            log_probs = (hidden_rows(config, w, tokens[:-1]) @ output.T).log_softmax(-1)
+            log_probs = (rows_of(config, w, tokens[:-1]) @ output.T).log_softmax(-1)
             for row in range(len(tokens) - 1):
                 if number == 0 and row < 10:  # a prompt without loss
                     continue
@@ -132,7 +217,7 @@ def main():
         "sequences": sequences, "first_sequence_rows_without_loss": 10, "loss": loss.item(), "gradients": {},
     }
     for name, tensor in sorted(w.items()):
-        gradient = tensor.grad.reshape(-1)
+        gradient = (torch.zeros_like(tensor) if tensor.grad is None else tensor.grad).reshape(-1)  # no part in it
         step = max(1, gradient.numel() // 7)
         places = list(range(0, gradient.numel(), step))
         largest = int(gradient.abs().argmax())
@@ -143,7 +228,7 @@ def main():
         }
     # Fifty steps of AdamW on this batch; matrices decay.
     matrices = [t for t in w.values() if t.dim() > 1]
-    vectors = [t for t in w.values() if t.dim() == 1]
+    vectors = [t for name, t in w.items() if t.dim() == 1 and not name.endswith("correction_bias")]
     optimiser = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1},
                                    {"params": vectors, "weight_decay": 0.0}],
                                   lr=1e-3, betas=(0.9, 0.95), eps=1e-8)

@@ -14,20 +14,14 @@
 #include "model/expert_residency.h"
 #include "model/rope_config.h"
 #include "nn/experts.h"
+#include "nn/latent.h"
+#include "nn/tape.h"
 
 namespace r1 {
 namespace {
 
-struct LatentDimensions {
-  int64_t heads = 0;
+struct LatentDimensions : LatentHeads {
   int64_t query_latent = 0;  // 0: queries come straight from the hidden state
-  int64_t latent = 0;        // of keys and values
-  int64_t plain = 0;         // key columns of a head without position
-  int64_t rotary = 0;        // key columns with position, shared by all heads
-  int64_t value = 0;         // value columns of a head
-
-  int64_t query() const { return plain + rotary; }
-  int64_t cached() const { return latent + rotary; }
 };
 
 // Multi-head latent attention of one layer.
@@ -36,11 +30,7 @@ struct LatentAttention {
   const float* query_norm = nullptr;
   Linear key_value_down;  // {latent + rotary, hidden}
   const float* key_value_norm = nullptr;
-  // The projections from the latent, either together ({heads · (plain + value), latent}: of each head the
-  // key's rows, then the value's) or apart, a head each: keys transposed {latent, plain}, values {value,
-  // latent}.
-  Linear key_value_up;
-  std::vector<Linear> key_up, value_up;
+  LatentProjections projections;
   Linear output;
 
   const Linear& query_input() const { return query_norm != nullptr ? query_down : query_up; }
@@ -86,10 +76,6 @@ class DeepseekV3 final : public Decoder {
   void bind_experts(int64_t layer, int64_t hidden, int64_t width, int64_t shared);
 
   const float* project_queries(Context& context, const LatentAttention& own, const Activations& input) const;
-  void absorb_queries(Context& context, const LatentAttention& own, const float* queries, int64_t rows,
-                      float* absorbed) const;
-  void expand_values(Context& context, const LatentAttention& own, const float* mixed, int64_t rows,
-                     float* values) const;
 
   LatentDimensions dimensions_;
   float score_scale_ = 0;
@@ -300,11 +286,11 @@ void DeepseekV3::bind_attention(int64_t layer, int64_t hidden) {
   const std::string key_up = names.layer(layer, "attn_k_b.weight", "");
   const std::string value_up = names.layer(layer, "attn_v_b.weight", "");
   if (binder_.file().gguf() != nullptr && binder_.has(key_up) && binder_.has(value_up)) {
-    own.key_up = binder_.stack(key_up, d.heads, d.latent, d.plain);
-    own.value_up = binder_.stack(value_up, d.heads, d.value, d.latent);
+    own.projections.keys = binder_.stack(key_up, d.heads, d.latent, d.plain);
+    own.projections.values = binder_.stack(value_up, d.heads, d.value, d.latent);
     return;
   }
-  own.key_value_up = linear("attn_kv_b", "kv_b_proj", d.heads * (d.plain + d.value), d.latent);
+  own.projections.together = linear("attn_kv_b", "kv_b_proj", d.heads * (d.plain + d.value), d.latent);
   if (d.plain % kernels::kOutputPanel != 0 || d.value % kernels::kOutputPanel != 0) {
     throw_error(ErrorKind::unsupported,
                 "{}: heads of {} plain key columns and {} value columns: expected multiples of {}",
@@ -362,52 +348,6 @@ const float* DeepseekV3::project_queries(Context& context, const LatentAttention
   return queries;
 }
 
-// Of each head of `queries` [rows, heads, plain + rotary], the plain part through the transposed key
-// projection: absorbed [rows, heads, latent + rotary], its first `latent` columns.
-void DeepseekV3::absorb_queries(Context& context, const LatentAttention& own, const float* queries,
-                                int64_t rows, float* absorbed) const {
-  const LatentDimensions& d = dimensions_;
-  Arena& arena = context.arena();
-  if (own.key_up.empty()) {
-    auto* jobs = arena.allocate<TransposedJob>(d.heads);
-    for (int64_t h = 0; h < d.heads; ++h) {
-      jobs[h] = {&own.key_value_up.weight, h * (d.plain + d.value), d.plain,
-                 queries + h * d.query(),  d.heads * d.query(),     absorbed + h * d.cached(),
-                 d.heads * d.cached()};
-    }
-    run_transposed_jobs(context, {jobs, static_cast<size_t>(d.heads)}, rows);
-    return;
-  }
-  const std::span<Activations> inputs{arena.allocate<Activations>(d.heads), static_cast<size_t>(d.heads)};
-  make_activations_of_pieces(context, queries, rows, d.plain, d.heads * d.query(), d.query(),
-                             takes_quantised(context, own.key_up[0].weight), inputs);
-  auto* jobs = arena.allocate<LinearJob>(d.heads);
-  for (int64_t h = 0; h < d.heads; ++h) {
-    jobs[h] = whole_layer(own.key_up[h], inputs[h], absorbed + h * d.cached());
-    jobs[h].output_stride = d.heads * d.cached();
-  }
-  run_linear_jobs(context, {jobs, static_cast<size_t>(d.heads)});
-}
-
-// mixed [rows, heads, latent] through each head's value projection: values [rows, heads, value].
-void DeepseekV3::expand_values(Context& context, const LatentAttention& own, const float* mixed, int64_t rows,
-                               float* values) const {
-  const LatentDimensions& d = dimensions_;
-  Arena& arena = context.arena();
-  const bool together = own.value_up.empty();
-  const std::span<Activations> inputs{arena.allocate<Activations>(d.heads), static_cast<size_t>(d.heads)};
-  make_activations_of_pieces(
-      context, mixed, rows, d.latent, d.heads * d.latent, d.latent,
-      takes_quantised(context, together ? own.key_value_up.weight : own.value_up[0].weight), inputs);
-  auto* jobs = arena.allocate<LinearJob>(d.heads);
-  for (int64_t h = 0; h < d.heads; ++h) {
-    const Linear& layer = together ? own.key_value_up : own.value_up[h];
-    const int64_t begin = together ? h * (d.plain + d.value) + d.plain : 0;
-    jobs[h] = {&layer, inputs[h], values + h * d.value, d.heads * d.value, begin, begin + d.value, false};
-  }
-  run_linear_jobs(context, {jobs, static_cast<size_t>(d.heads)});
-}
-
 void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
                            const Activations& normed, KvCache& cache, float* out) const {
   const LatentAttention& own = attention_[layer];
@@ -418,13 +358,12 @@ void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& pla
   float* compressed = arena.allocate<float>(plan.rows * d.cached());
   const Activations input = refine_attention_input(context, own.query_input(), normed);
   linear(context, own.key_value_down, input, compressed);
+  const float* finished =
+      finish_latent_keys(context, d, own.key_value_norm, weights_.epsilon, plan.rope, plan.rows, compressed);
   const KvCache::Plane keys = cache.keys(layer);
-  const kernels::KernelTable& table = context.kernels();
   context.parallel_for(plan.rows, plan.rows > 4, [&](int64_t row, int) {
-    float* latent = compressed + row * d.cached();
-    table.rms_norm(latent, own.key_value_norm, d.latent, weights_.epsilon, latent);
-    rotate(RopeStyle::interleaved, plan.rope, row, latent + d.latent);
-    table.store_row(cache.key_dtype(), latent, d.cached(), cache_row(keys, plan, row));
+    context.kernels().store_row(cache.key_dtype(), finished + row * d.cached(), d.cached(),
+                                cache_row(keys, plan, row));
   });
   if (active.count == 0) return;
 
@@ -435,15 +374,8 @@ void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& pla
                        gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)}));
   const float* queries = project_queries(context, own, query_input);
   float* absorbed = arena.allocate<float>(active.count * d.heads * d.cached());
-  absorb_queries(context, own, queries, active.count, absorbed);
-  context.parallel_for(active.count, active.count > 1, [&](int64_t index, int) {
-    for (int64_t h = 0; h < d.heads; ++h) {
-      const float* from = queries + (index * d.heads + h) * d.query() + d.plain;
-      float* to = absorbed + (index * d.heads + h) * d.cached() + d.latent;
-      std::copy_n(from, d.rotary, to);
-      rotate(RopeStyle::interleaved, plan.rope, active.row(index), to);
-    }
-  });
+  absorb_queries(context, d, own.projections, plan.rope, active.all ? nullptr : active.rows, queries,
+                 active.count, absorbed);
 
   kernels::AttentionShape shape;
   shape.heads = d.heads;
@@ -462,9 +394,14 @@ void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& pla
   float* mixed = arena.allocate<float>(active.count * shape.output_stride);
   paged_attention(context, shape,
                   attach(context, active, absorbed, shape.query_stride, mixed, shape.output_stride));
+  if (Tape* tape = context.tape()) {
+    const PackedAttention record{absorbed, finished,   finished, mixed,       plan.rows,      d.heads,
+                                 1,        d.cached(), d.latent, shape.scale, plan.all.slices};
+    tape->record([tape, record](Context& later) { attention_backward(later, *tape, record); });
+  }
 
   float* values = arena.allocate<float>(active.count * d.heads * d.value);
-  expand_values(context, own, mixed, active.count, values);
+  expand_values(context, d, own.projections, mixed, active.count, values);
   const int64_t columns = d.heads * d.value;
   linear(context, own.output,
          make_activations(context, values, active.count, columns, columns,

@@ -115,7 +115,7 @@ void attention_backward(Context& context, Tape& tape, const PackedAttention& rec
                     output_gradient, query_gradient, key_gradient,          value_gradient};
     run_task(context.kernels(), task, context.thread_scratch(thread, bytes));
   });
-  tape.forget(record.output);
+  tape.forget(record.output, record.rows * record.heads * record.value_columns);
 }
 
 }  // namespace r1

@@ -42,6 +42,15 @@ struct NormRecord {
   float epsilon = 0;
 };
 void add_rms_norm_backward(Context& context, Tape& tape, const NormRecord& record);
+/// Row r at values + r · stride.
+struct StridedRows {
+  const float* values = nullptr;
+  int64_t stride = 0;
+};
+/// The gradient of rms_norm of rows of x: added to x_gradient and, unless null, to weight_gradient.
+void rms_norm_rows_backward(Context& context, StridedRows x, const float* weight, StridedRows gradient,
+                            int64_t rows, int64_t columns, float epsilon, float* x_gradient,
+                            int64_t x_gradient_stride, float* weight_gradient);
 
 /// x += addend, element by element.
 void add_in_place(Context& context, float* x, const float* addend, int64_t count);

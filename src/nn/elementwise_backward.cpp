@@ -29,29 +29,34 @@ void embed_backward(Context& context, std::span<const int32_t> tokens, const flo
       });
 }
 
+void rms_norm_rows_backward(Context& context, StridedRows x, const float* weight, StridedRows gradient,
+                            int64_t rows, int64_t columns, float epsilon, float* x_gradient,
+                            int64_t x_gradient_stride, float* weight_gradient) {
+  Arena::Scope scope(context.arena());
+  const int64_t blocks = (rows + kNormRows - 1) / kNormRows;
+  float* partial = weight_gradient != nullptr ? context.arena().allocate<float>(blocks * columns) : nullptr;
+  context.parallel_for(blocks, rows * columns > kSmallLoop, [&](int64_t block, int) {
+    float* own = partial != nullptr ? partial + block * columns : nullptr;
+    if (own != nullptr) std::fill_n(own, columns, 0.0F);
+    for (int64_t row = block * kNormRows; row < std::min(rows, (block + 1) * kNormRows); ++row) {
+      context.kernels().training->rms_norm_backward(x.values + row * x.stride, weight,
+                                                    gradient.values + row * gradient.stride, columns, epsilon,
+                                                    x_gradient + row * x_gradient_stride, own);
+    }
+  });
+  if (weight_gradient != nullptr)
+    add_column_sums(context, partial, blocks, columns, columns, weight_gradient);
+}
+
 void add_rms_norm_backward(Context& context, Tape& tape, const NormRecord& record) {
   const float* gradient = tape.find(record.normed);
   const int64_t rows = record.rows;
   const int64_t columns = record.columns;
   float* x_gradient = tape.add_to_zeroed(context.arena(), record.x, rows * columns);
   if (gradient != nullptr) {
-    Arena::Scope scope(context.arena());
-    float* weight_gradient = tape.weight_gradient(record.weight);
-    const int64_t blocks = (rows + kNormRows - 1) / kNormRows;
-    float* partial = weight_gradient != nullptr ? context.arena().allocate<float>(blocks * columns) : nullptr;
-    context.parallel_for(blocks, rows * columns > kSmallLoop, [&](int64_t block, int) {
-      float* own = partial != nullptr ? partial + block * columns : nullptr;
-      if (own != nullptr) std::fill_n(own, columns, 0.0F);
-      for (int64_t row = block * kNormRows; row < std::min(rows, (block + 1) * kNormRows); ++row) {
-        const int64_t at = row * columns;
-        context.kernels().training->rms_norm_backward(record.saved + at, record.weight, gradient + at,
-                                                      columns, record.epsilon, x_gradient + at, own);
-      }
-    });
-    if (weight_gradient != nullptr) {
-      add_column_sums(context, partial, blocks, columns, columns, weight_gradient);
-    }
-    tape.forget(record.normed);
+    rms_norm_rows_backward(context, {record.saved, columns}, record.weight, {gradient, columns}, rows,
+                           columns, record.epsilon, x_gradient, columns, tape.weight_gradient(record.weight));
+    tape.forget(record.normed, rows * columns);
   }
   if (record.addend != nullptr) copy_gradient(context, tape, record.x, record.addend, rows * columns);
 }
@@ -86,7 +91,7 @@ void swiglu_backward(Context& context, Tape& tape, const float* gate, const floa
                                                 std::min(kPiece, count - first), gate_gradient + first,
                                                 up_gradient + first);
   });
-  tape.forget(out);
+  tape.forget(out, count);
 }
 
 }  // namespace r1

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "nn/elementwise.h"
+#include "nn/tape.h"
 
 namespace r1 {
 namespace {
@@ -97,6 +98,13 @@ Assignment sort_by_expert(Context& context, const RoutingRule& rule, const Routi
   return out;
 }
 
+// The jobs recorded before this one are about rows of `values`, a few each: their gradients are parts of one.
+void record_whole(Context& context, const float* values, int64_t count) {
+  if (Tape* tape = context.tape()) {
+    tape->record([=](Context& own) { tape->add_to_zeroed(own.arena(), values, count); });
+  }
+}
+
 }  // namespace
 
 Routing route_by_sigmoid(Context& context, const RoutingRule& rule, const float* logits, const float* bias,
@@ -109,7 +117,12 @@ Routing route_by_sigmoid(Context& context, const RoutingRule& rule, const float*
     route_row(rule, logits + row * rule.experts, bias, scratch, scratch + rule.experts,
               scratch + 2 * rule.experts, experts + row * rule.chosen, weights + row * rule.chosen);
   });
-  return {experts, weights};
+  const Routing routing{experts, weights};
+  if (Tape* tape = context.tape()) {
+    const RoutingRecord record{rule, routing, logits, rows};
+    tape->record([tape, record](Context& own) { routing_backward(own, *tape, record); });
+  }
+  return routing;
 }
 
 void expert_feed_forward(Context& context, const Experts& experts, const SharedExpert* shared,
@@ -150,6 +163,7 @@ void expert_feed_forward(Context& context, const Experts& experts, const SharedE
     jobs[count++] = whole_layer(shared->up, input, shared_up);
   }
   run_linear_jobs(context, {jobs, static_cast<size_t>(count)});
+  if (rows > 1) record_whole(context, gathered.values, pairs * input.columns);
 
   WantedForms wanted{false, false};
   for (int64_t e = 0; e < rule.experts; ++e) {
@@ -172,6 +186,12 @@ void expert_feed_forward(Context& context, const Experts& experts, const SharedE
     jobs[count++] = whole_layer(shared->down, shared_middle, out);
   }
   run_linear_jobs(context, {jobs, static_cast<size_t>(count)});
+  record_whole(context, middle.values, pairs * width);
+  if (Tape* tape = context.tape()) {
+    const ExpertSumRecord record{out,  results,     routing.weights, assignment.pair_of,
+                                 rows, rule.chosen, hidden,          shared != nullptr};
+    tape->record([tape, record](Context& own) { expert_sum_backward(own, *tape, record); });
+  }
 
   context.parallel_for(rows, pairs * hidden > 16384, [&](int64_t row, int) {
     float* own = out + row * hidden;

@@ -44,4 +44,25 @@ void expert_feed_forward(Context& context, const Experts& experts, const SharedE
                          const RoutingRule& rule, const Routing& routing, const Activations& input,
                          float* out);
 
+class Tape;
+/// What the backward of route_by_sigmoid needs: from the gradient of the weights to that of the logits.
+struct RoutingRecord {
+  RoutingRule rule;
+  Routing routing;
+  const float* logits = nullptr;  // [rows, experts]
+  int64_t rows = 0;
+};
+void routing_backward(Context& context, Tape& tape, const RoutingRecord& record);
+
+/// … of the weighted sum of the experts' results: from the gradient of out to those of results and weights.
+struct ExpertSumRecord {
+  const float* out = nullptr;        // [rows, hidden]
+  const float* results = nullptr;    // [rows · chosen, hidden]
+  const float* weights = nullptr;    // [rows, chosen]
+  const int32_t* pair_of = nullptr;  // [rows, chosen]: the row's place in results
+  int64_t rows = 0, chosen = 0, hidden = 0;
+  bool has_shared = false;
+};
+void expert_sum_backward(Context& context, Tape& tape, const ExpertSumRecord& record);
+
 }  // namespace r1

@@ -261,6 +261,10 @@ Activations gather_rows(Context& context, const Activations& input, std::span<co
   if (input.quantised.values != nullptr) {
     out.quantised = allocate_quantised(context, out.rows, input.columns);
   }
+  Tape* tape = context.tape();
+  if (tape != nullptr && values != nullptr) {
+    tape->record([=](Context& own) { gather_backward(own, *tape, input, rows, values); });
+  }
   for (int64_t i = 0; i < out.rows; ++i) {
     const Activations from = input.slice(rows[i], 1);
     const Activations to = out.slice(i, 1);

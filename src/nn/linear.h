@@ -62,6 +62,10 @@ void make_activations_of_pieces(Context& context, const float* values, int64_t r
 
 /// The named rows of `input`, copied together. Memory from the arena.
 Activations gather_rows(Context& context, const Activations& input, std::span<const int32_t> rows);
+class Tape;
+/// Adds the gradients of the copies, [rows.size(), columns] at `copies`, to those of the rows of `input`.
+void gather_backward(Context& context, Tape& tape, const Activations& input, std::span<const int32_t> rows,
+                     const float* copies);
 
 /// One product of a set: outputs [output_begin, output_end) of `layer` for all rows of `input`, written to
 /// output[r · output_stride + (o - output_begin)]. output_begin is a multiple of kernels::kOutputPanel.
@@ -97,7 +101,6 @@ struct TransposedJob {
 };
 void run_transposed_jobs(Context& context, std::span<const TransposedJob> jobs, int64_t rows);
 
-class Tape;
 /// The gradients of a job's input, weights and bias from that of its output.
 void linear_backward(Context& context, Tape& tape, const LinearJob& job);
 /// out [rows, weight.inputs] (+)= x · W, weights of any dtype; row r of x at x + r · stride.

@@ -77,7 +77,25 @@ void linear_backward(Context& context, Tape& tape, const LinearJob& job) {
       add_column_sums(context, gradient, input.rows, layer.outputs(), job.output_stride, bias_gradient);
     }
   }
-  tape.forget(job.output);
+  tape.forget(job.output, input.rows * job.output_stride);
+}
+
+void gather_backward(Context& context, Tape& tape, const Activations& input, std::span<const int32_t> rows,
+                     const float* copies) {
+  constexpr int64_t kColumns = 256;  // of a task
+  const float* gradient = tape.find(copies);
+  if (gradient == nullptr) return;
+  const int64_t columns = input.columns;
+  float* target = tape.add_to_zeroed(context.arena(), input.values, input.rows * columns);
+  const auto count = static_cast<int64_t>(rows.size());
+  const int64_t tasks = (columns + kColumns - 1) / kColumns;
+  context.parallel_for(tasks, count * columns > 16384, [&](int64_t task, int) {
+    const int64_t first = task * kColumns;
+    for (int64_t i = 0; i < count; ++i) {
+      context.kernels().add(target + rows[i] * columns + first, gradient + i * columns + first,
+                            std::min(kColumns, columns - first));
+    }
+  });
 }
 
 }  // namespace r1

@@ -118,6 +118,10 @@ void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
   turn(style, table, row, 1.0F, head);
 }
 
+void rotate_back(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
+  turn(style, table, row, -1.0F, head);
+}
+
 void record_rotation(Context& context, RopeStyle style, const RopeTable& table, const float* x, int64_t rows,
                      int64_t heads, int64_t columns) {
   Tape* tape = context.tape();

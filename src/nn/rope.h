@@ -60,6 +60,8 @@ RopeTable make_rope_table(Context& context, const RopeFrequencies& rope, std::sp
 
 /// Rotates the first 2 · pairs elements of a head in place for row `row` of the table.
 void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head);
+/// The transpose of rotate: for gradients.
+void rotate_back(RopeStyle style, const RopeTable& table, int64_t row, float* head);
 
 class Tape;
 /// With a tape: records that `rotate` turned each of the `heads` heads of every row of x in place; row i of x

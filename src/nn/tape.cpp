@@ -54,9 +54,10 @@ float* Tape::add_to_zeroed(Arena& arena, const float* values, int64_t count) {
   return target.data;
 }
 
-void Tape::forget(const float* values) {
+void Tape::forget(const float* values, int64_t count) {
   int64_t offset = 0;
-  if (Buffer* buffer = buffer_of(values, &offset)) buffer->written = false;
+  Buffer* buffer = buffer_of(values, &offset);
+  if (buffer != nullptr && offset == 0 && count >= buffer->count) buffer->written = false;
 }
 
 }  // namespace r1

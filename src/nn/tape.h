@@ -45,8 +45,8 @@ class Tape {
   float* add_to_zeroed(Arena& arena, const float* values, int64_t count);
 
   /// The forward buffer is about to get another meaning (a buffer that is written twice): its gradient counts
-  /// as not written any more.
-  void forget(const float* values);
+  /// as not written any more. Does nothing for a part of a buffer: `count` floats must be all of it.
+  void forget(const float* values, int64_t count);
 
   float* weight_gradient(const void* weights) const {
     const auto found = weights_->find(weights);

@@ -142,7 +142,8 @@ TEST_P(GradientsTest, PackedSequencesGiveTheSumOfSingleOnes) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, GradientsTest, testing::Values("qwen2-tiny", "llama3-tiny"));
+INSTANTIATE_TEST_SUITE_P(Models, GradientsTest,
+                         testing::Values("qwen2-tiny", "llama3-tiny", "deepseek-v3-tiny"));
 
 }  // namespace
 }  // namespace r1

@@ -33,11 +33,14 @@ class OneBatch final : public BatchSource {
   TrainingBatch batch_;
 };
 
-TEST(LossCurve, FiftyStepsAgreeWithPyTorch) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
+class LossCurve : public testing::TestWithParam<const char*> {};
+
+TEST_P(LossCurve, FiftyStepsAgreeWithPyTorch) {
+  const std::string name = GetParam();
+  R1_REQUIRE_SHARED("fixtures/" + name);
   const nlohmann::json fixture =
-      nlohmann::json::parse(std::ifstream(std::string(R1_TEST_FIXTURES) + "/gradients/qwen2-tiny.json"));
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+      nlohmann::json::parse(std::ifstream(std::string(R1_TEST_FIXTURES) + "/gradients/" + name + ".json"));
+  const auto file = ModelFile::open(shared_path("fixtures/" + name));
   ParameterStore store;
   for (const TensorView& tensor : file->tensors()) store.add_copy(tensor);
   const auto model = load_model(ModelFile::with_tensors(file, store.views()));
@@ -67,6 +70,8 @@ TEST(LossCurve, FiftyStepsAgreeWithPyTorch) {
   for (size_t i = 0; i < losses.size(); ++i)
     EXPECT_NEAR(losses[i], expected[i], 2e-5 + 0.03 * expected[i]) << i;
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, LossCurve, testing::Values("qwen2-tiny", "llama3-tiny", "deepseek-v3-tiny"));
 
 }  // namespace
 }  // namespace r1
