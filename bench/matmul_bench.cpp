@@ -4,6 +4,8 @@
 // Up to 32 rows the weights are larger than a large L3 cache and so come from memory, as in decoding; with
 // 512 rows they are a prefill's. Names: matmul/<set>/<format>/<inputs>/<rows>. For example
 //   matmul_bench --benchmark_filter='matmul/avx512/(Q4_K|Q8_0)'
+// transposed/<set>/<format>/<rows>: heads of 128 stored rows of 512 columns, as DeepSeek's absorbed keys,
+// from memory up to 32 rows. transposed_plainly: what it replaced, rows decoded by the reference codec.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -93,6 +95,40 @@ void run(benchmark::State& state, InstructionSet set, DType type, int64_t inputs
   state.SetBytesProcessed(state.iterations() * w.outputs * static_cast<int64_t>(w.row_bytes));
 }
 
+void run_transposed(benchmark::State& state, InstructionSet set, DType type, int64_t rows, bool plainly) {
+  constexpr int64_t kHead = 128, kColumns = 512;
+  const KernelTable& table = select_kernels(set);
+  WeightMatrix w{.data = weights_of(type), .dtype = type, .inputs = kColumns};
+  w.row_bytes = row_bytes(type, kColumns);
+  w.outputs = static_cast<int64_t>(kColdBytes / w.row_bytes) / kHead * kHead;
+  const int64_t heads = rows > 32 ? 16 : std::min<int64_t>(w.outputs / kHead, 2048 / rows);
+  const std::vector<float> x(static_cast<size_t>(rows * kHead), 0.5F);
+  std::vector<float> y(static_cast<size_t>(rows * kColumns));
+  std::vector<float> decoded(kColumns);
+  const Buffer scratch = buffer(transposed_scratch_bytes());
+  int64_t head = 0;
+  for (auto _ : state) {
+    for (int64_t i = 0; i < heads; i++, head = (head + 1) % (w.outputs / kHead)) {
+      if (!plainly) {
+        table.matmul_transposed(w, head * kHead, kHead, x.data(), kHead, rows, y.data(), kColumns,
+                                scratch.get());
+        continue;
+      }
+      std::fill(y.begin(), y.end(), 0.0F);
+      for (int64_t o = 0; o < kHead; o++) {
+        dequantise_row(type, w.data + static_cast<size_t>(head * kHead + o) * w.row_bytes, decoded);
+        for (int64_t r = 0; r < rows; r++)
+          table.add_scaled(y.data() + r * kColumns, decoded.data(), x[static_cast<size_t>(r * kHead + o)],
+                           kColumns);
+      }
+    }
+  }
+  const auto passes = static_cast<double>(state.iterations());
+  state.counters["MAC/s"] = benchmark::Counter(passes * static_cast<double>(heads * kHead * kColumns * rows),
+                                               benchmark::Counter::kIsRate);
+  state.SetBytesProcessed(state.iterations() * heads * kHead * static_cast<int64_t>(w.row_bytes));
+}
+
 void run_quantise_rows(benchmark::State& state, InstructionSet set) {
   const KernelTable& table = select_kernels(set);
   constexpr int64_t kRows = 64, kColumns = 1536;
@@ -114,6 +150,14 @@ void add_benchmarks() {
     for (int i = 0; i < kDTypeCount; i++) {
       const auto type = static_cast<DType>(i);
       if (!is_quantised(type) && type != DType::f32 && type != DType::f16 && type != DType::bf16) continue;
+      for (int64_t rows : {1, 8, 32, 512})
+        for (const bool plainly : {false, true}) {
+          const std::string label = (plainly ? "transposed_plainly/" : "transposed/") + set_name + "/" +
+                                    std::string(name(type)) + "/" + std::to_string(rows);
+          benchmark::RegisterBenchmark(label.c_str(), [=](benchmark::State& state) {
+            run_transposed(state, set, type, rows, plainly);
+          })->Unit(benchmark::kMillisecond);
+        }
       for (int64_t inputs : {int64_t{1536}, int64_t{8960}})
         for (int64_t rows : {1, 2, 4, 8, 32, 512}) {
           const std::string label = "matmul/" + set_name + "/" + std::string(name(type)) + "/" +

@@ -92,6 +92,12 @@ struct KernelTable {
   void (*matmul_float)(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
                        int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
 
+  /// y[r][c] = Σ_o x[r][o] · w[row_begin + o][c] for o in [0, row_count), in float32 for any dtype (weights
+  /// decoded exactly): one chain of fused multiply-adds over ascending o, from zero. x: row r at x + r ·
+  /// x_stride, row_count floats; y: row r at y + r · y_stride, w.inputs floats.
+  void (*matmul_transposed)(const WeightMatrix& w, int64_t row_begin, int64_t row_count, const float* x,
+                            int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
+
   /// Attention of query heads [head_begin, head_end) of one slice, rows [row_begin, row_end).
   /// Scores and sums in float32; softmax over key blocks in ascending order (running maximum).
   void (*attention)(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
@@ -122,6 +128,7 @@ inline constexpr int kOutputPanel = 16;
 
 /// Scratch for one thread's call, 64-byte aligned.
 size_t matmul_scratch_bytes(int64_t inputs, int64_t rows);
+size_t transposed_scratch_bytes();
 size_t attention_scratch_bytes(const AttentionShape& shape, int64_t rows);
 
 enum class InstructionSet { scalar, avx2, avx512 };

@@ -354,21 +354,11 @@ void linear(Context& context, const Linear& layer, const Activations& input, flo
 
 void run_transposed_jobs(Context& context, std::span<const TransposedJob> jobs, int64_t rows) {
   if (rows == 0) return;
-  const kernels::KernelTable& table = context.kernels();
   context.parallel_for(static_cast<int64_t>(jobs.size()), true, [&](int64_t index, int thread) {
     const TransposedJob& job = jobs[index];
-    const int64_t columns = job.weight->inputs;
-    auto* decoded = reinterpret_cast<float*>(context.thread_scratch(thread, columns * sizeof(float)));
-    for (int64_t row = 0; row < rows; ++row) {
-      std::fill_n(job.output + row * job.output_stride, columns, 0.0F);
-    }
-    for (int64_t o = 0; o < job.rows_used; ++o) {
-      decode_weight_row(*job.weight, job.row_begin + o, {decoded, static_cast<size_t>(columns)});
-      for (int64_t row = 0; row < rows; ++row) {
-        table.add_scaled(job.output + row * job.output_stride, decoded, job.input[row * job.input_stride + o],
-                         columns);
-      }
-    }
+    context.kernels().matmul_transposed(*job.weight, job.row_begin, job.rows_used, job.input,
+                                        job.input_stride, rows, job.output, job.output_stride,
+                                        context.thread_scratch(thread, kernels::transposed_scratch_bytes()));
   });
 }
 

@@ -394,6 +394,50 @@ TEST(MatmulFloat, DecodesEveryFp8Value) {
   }
 }
 
+// The order of sums is part of the interface: one fused chain over ascending rows of the weights.
+TEST(MatmulTransposed, EverySetAndNumberOfRowsGivesTheBitsOfPlainChains) {
+  constexpr int64_t kRows = 14, kBegin = 3, kCount = 37, kStored = 45;
+  std::vector<DType> types = quantised_types();
+  for (DType type : {DType::f32, DType::f16, DType::bf16, DType::f8_e4m3}) types.push_back(type);
+  for (DType type : types) {
+    for (int64_t columns : {int64_t{512}, int64_t{1536}, int64_t{96}, int64_t{523}}) {
+      if (columns % info(type).block_elements != 0) continue;
+      const Weights w(type, kStored, columns, 19);
+      const std::vector<float> x = random_rows(kRows, kCount + 2, 20);  // rows lie kCount + 2 apart
+      std::vector<float> expected(static_cast<size_t>(kRows * columns));
+      for (int64_t o = 0; o < kCount; o++) {
+        const std::vector<float> weights = w.decoded(kBegin + o);
+        for (int64_t r = 0; r < kRows; r++)
+          for (int64_t c = 0; c < columns; c++) {
+            float& sum = expected[static_cast<size_t>(r * columns + c)];
+            sum =
+                std::fma(x[static_cast<size_t>(r * (kCount + 2) + o)], weights[static_cast<size_t>(c)], sum);
+          }
+      }
+      for (InstructionSet set : sets_here()) {
+        for (int64_t rows : {kRows, int64_t{1}, int64_t{2}, int64_t{3}, int64_t{5}}) {
+          const int64_t first = kRows - rows;
+          const int64_t stride = columns + 3;
+          std::vector<float> y(static_cast<size_t>(rows * stride), NAN);
+          const auto scratch = aligned_bytes(transposed_scratch_bytes());
+          select_kernels(set).matmul_transposed(w.matrix, kBegin, kCount, x.data() + first * (kCount + 2),
+                                                kCount + 2, rows, y.data(), stride, scratch.get());
+          for (int64_t r = 0; r < rows; r++) {
+            const auto found = y.begin() + r * stride;
+            const auto wanted = expected.begin() + (first + r) * columns;
+            ASSERT_NO_FATAL_FAILURE(expect_same_bits({found, found + columns}, {wanted, wanted + columns},
+                                                     std::string(name(type)) + " on " +
+                                                         std::string(select_kernels(set).name) + ", rows " +
+                                                         std::to_string(rows)));
+            for (int64_t c = columns; c < stride; c++)
+              ASSERT_TRUE(std::isnan(found[c])) << "written past the row's end";
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(InstructionSets, AreFoundByName) {
   EXPECT_EQ(instruction_set_from_name("avx2"), InstructionSet::avx2);
   EXPECT_EQ(instruction_set_from_name("AVX2"), std::nullopt);

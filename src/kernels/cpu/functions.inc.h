@@ -7,6 +7,8 @@ void matmul_quantised(const WeightMatrix& w, int64_t output_begin, int64_t outpu
                       int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
 void matmul_float(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
                   int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
+void matmul_transposed(const WeightMatrix& w, int64_t row_begin, int64_t row_count, const float* x,
+                       int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
 void attention(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin, int64_t row_end,
                int64_t head_begin, int64_t head_end, std::byte* scratch);
 void rms_norm(const float* x, const float* weight, int64_t columns, float epsilon, float* out);

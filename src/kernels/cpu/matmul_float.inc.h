@@ -3,56 +3,19 @@
 
 inline constexpr int kFloatBlock = 32;
 
-/// Sixteen FP8 E4M3 values, exactly.
-inline F32x16 load_f8(const uint8_t* p) {
-  const I32x16 bits = load_u8(p);
-  const I32x16 magnitude = bits & broadcast(0x7f);
-  const F32x16 count = to_float(magnitude);  // below 8: subnormal, count · 2^-9; 127: NaN
-  const F32x16 normal = as_float(shift_left<20>(magnitude) + broadcast(120 << 23));
-  const F32x16 subnormal = count * broadcast(0x1p-9F);
-  const F32x16 finite = select_less(count, broadcast(8.0F), subnormal, normal);
-  const F32x16 value = select_less(count, broadcast(127.0F), finite, as_float(broadcast(0x7fc00000)));
-  return as_float(as_int(value) | shift_left<24>(bits & broadcast(0x80)));
-}
-
 /// Columns [begin, begin + count) of a panel as rows of floats. Reads up to count of each row.
 inline void decode_float_panel(const WeightMatrix& w, int64_t first_output, int64_t begin, int64_t count,
                                float* decoded) {
-  const int64_t whole = count / 16 * 16;
-  if (w.dtype != DType::f32 && w.dtype != DType::f16 && w.dtype != DType::bf16 &&
-      (w.dtype != DType::f8_e4m3 || w.block_scales == nullptr || whole != count)) {
-    decode_panel(w, first_output, begin, count, decoded);
-    return;
-  }
-  const int64_t scale_columns = (w.inputs + 127) / 128;
   const PanelRows panel = panel_rows(w, first_output, w.outputs);
-  const int64_t element_bytes = w.dtype == DType::f32 ? 4 : w.dtype == DType::f8_e4m3 ? 1 : 2;
+  const int64_t element_bytes = w.dtype == DType::f32                             ? 4
+                                : w.dtype == DType::f16 || w.dtype == DType::bf16 ? 2
+                                : w.dtype == DType::f8_e4m3                       ? 1
+                                                                                  : 0;  // not fetched ahead
   for (int64_t i = 0; i < kOutputPanel; i++) {
     const int64_t output = first_output + i < w.outputs ? first_output + i : w.outputs - 1;
-    const std::byte* const row = panel.row[i];
-    if (panel.next != nullptr)
+    if (panel.next != nullptr && element_bytes > 0)
       fetch(panel.next + (begin * kOutputPanel + i * count) * element_bytes, count * element_bytes);
-    float* const values = decoded + i * kFloatChunkColumns;
-    if (w.dtype == DType::f32) {
-      const auto* source = reinterpret_cast<const float*>(row) + begin;
-      for (int64_t c = 0; c < whole; c += 16) store(values + c, load(source + c));
-      for (int64_t c = whole; c < count; c++) values[c] = source[c];
-    } else if (w.dtype == DType::f8_e4m3) {
-      const auto* source = reinterpret_cast<const uint8_t*>(row) + begin;
-      const float* const scales = w.block_scales + output / 128 * scale_columns;
-      for (int64_t c = 0; c < whole; c += 16)
-        store(values + c, load_f8(source + c) * broadcast(scales[(begin + c) / 128]));
-    } else {
-      const auto* source = reinterpret_cast<const uint16_t*>(row) + begin;
-      const bool half = w.dtype == DType::f16;
-      for (int64_t c = 0; c < whole; c += 16)
-        store(values + c, half ? load_f16(source + c) : load_bf16(source + c));
-      uint16_t rest[16] = {};
-      for (int64_t c = whole; c < count; c++) rest[c - whole] = source[c];
-      float converted[16];
-      store(converted, half ? load_f16(rest) : load_bf16(rest));
-      for (int64_t c = whole; c < count; c++) values[c] = converted[c - whole];
-    }
+    decode_row(w, output, begin, count, decoded + i * kFloatChunkColumns);
   }
 }
 

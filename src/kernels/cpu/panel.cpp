@@ -82,18 +82,18 @@ PanelRows panel_rows(const WeightMatrix& w, int64_t first_output, int64_t output
   return rows;
 }
 
-void decode_panel(const WeightMatrix& w, int64_t first_output, int64_t begin, int64_t count, float* decoded) {
+void decode_stored_row(const WeightMatrix& w, int64_t output, int64_t begin, int64_t count, float* out) {
   const DTypeInfo& type = info(w.dtype);
-  const size_t offset = static_cast<size_t>(begin / type.block_elements * type.block_bytes);
-  const PanelRows rows = panel_rows(w, first_output, w.outputs);
-  for (int64_t i = 0; i < kOutputPanel; i++) {
-    float* const values = decoded + i * kFloatChunkColumns;
-    dequantise_row(w.dtype, rows.row[i] + offset, {values, static_cast<size_t>(count)});
-    if (w.dtype != DType::f8_e4m3 || w.block_scales == nullptr) continue;
-    const int64_t output = std::min(first_output + i, w.outputs - 1);
-    const float* const scales = w.block_scales + output / 128 * ((w.inputs + 127) / 128);
-    for (int64_t c = 0; c < count; c++) values[c] *= scales[(begin + c) / 128];
-  }
+  const std::byte* const row = w.data + static_cast<size_t>(output) * w.row_bytes;
+  dequantise_row(w.dtype, row + begin / type.block_elements * type.block_bytes,
+                 {out, static_cast<size_t>(count)});
+  if (w.dtype != DType::f8_e4m3 || w.block_scales == nullptr) return;
+  const float* const scales = w.block_scales + output / 128 * ((w.inputs + 127) / 128);
+  for (int64_t c = 0; c < count; c++) out[c] *= scales[(begin + c) / 128];
+}
+
+size_t transposed_scratch_bytes() {
+  return static_cast<size_t>(kTransposedFloats) * sizeof(float);
 }
 
 }  // namespace r1::kernels

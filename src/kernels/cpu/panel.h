@@ -66,8 +66,11 @@ struct PanelRows {
 };
 PanelRows panel_rows(const WeightMatrix& w, int64_t first_output, int64_t output_end);
 
-/// matmul_float's weights: decodes columns [begin, begin + count) of each row to `decoded`. begin is a
-/// multiple of kFloatChunkColumns. Throws Error(unsupported) for types without floats.
-void decode_panel(const WeightMatrix& w, int64_t first_output, int64_t begin, int64_t count, float* decoded);
+/// Decodes columns [begin, begin + count) of row `output` of any type. begin is a multiple of 256. Throws
+/// Error(unsupported) for types without floats.
+void decode_stored_row(const WeightMatrix& w, int64_t output, int64_t begin, int64_t count, float* out);
+
+/// The decoded weights that matmul_transposed keeps in L1, in floats.
+inline constexpr int64_t kTransposedFloats = 32 * (256 + 16);
 
 }  // namespace r1::kernels

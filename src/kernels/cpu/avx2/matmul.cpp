@@ -7,6 +7,10 @@ namespace {
 
 #include "kernels/cpu/matmul_quantised.inc.h"
 
+#include "kernels/cpu/decode_blocks.inc.h"
+
+#include "kernels/cpu/decode_row.inc.h"
+
 #include "kernels/cpu/matmul_float.inc.h"  // after matmul_quantised: uses its fetch()
 
 #include "kernels/cpu/quantise_rows.inc.h"

@@ -7,6 +7,7 @@ const KernelTable table = {
     .quantise_rows = quantise_rows,
     .matmul_quantised = matmul_quantised,
     .matmul_float = matmul_float,
+    .matmul_transposed = matmul_transposed,
     .attention = attention,
     .rms_norm = rms_norm,
     .swiglu = swiglu,
