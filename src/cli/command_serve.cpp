@@ -13,9 +13,11 @@
 #include "cli/commands.h"
 #include "cli/model_location.h"
 #include "cli/options.h"
+#include "cli/site_location.h"
 #include "server/application.h"
 #include "server/http_server.h"
 #include "server/model_host.h"
+#include "server/site_service.h"
 
 namespace r1::cli {
 namespace {
@@ -30,6 +32,8 @@ struct ServeOptions {
   std::string api_key;
   std::vector<std::string> allowed_hosts, origins;
   std::string certificate, private_key;
+  std::string site_folder, searxng;
+  bool no_site = false;
   int64_t context_length = 0;
   double kv_gib = 0;
   int64_t sequences = 32;
@@ -122,6 +126,17 @@ void serve(const ServeOptions& options) {
   application_options.api_key = options.api_key;
   application_options.version = "0.1.0";
   server::Application application(models, application_options);
+  if (!options.no_site) {
+    const fs::path folder = options.site_folder.empty() ? data_folder() : fs::path(options.site_folder);
+    server::SiteOptions site;
+    site.conversations = folder / "conversations.db";
+    site.index = folder / "index.db";
+    site.extract_child = extract_child_command();
+    site.searxng = options.searxng;
+    site.secure_cookies = !options.certificate.empty();
+    site.log = log;
+    application.open_site(site);
+  }
   if (!options.lazy) {
     const auto model = models.acquire("");
     const EngineStatistics statistics = model->statistics();
@@ -133,6 +148,8 @@ void serve(const ServeOptions& options) {
   http_options.port = static_cast<uint16_t>(options.port);
   http_options.certificate_file = options.certificate;
   http_options.private_key_file = options.private_key;
+  http_options.workers = 8;  // some wait: for a document that is read, a search, a model
+  if (!options.no_site) http_options.limits.upload_paths = {"/api/site/files", "/api/site/import"};
   server::HttpServer http(http_options, application.hooks());
   // Scripts and tests read this line.
   fmt::print("listening on {}://{}:{}\n", options.certificate.empty() ? "http" : "https",
@@ -182,6 +199,13 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--cors-origin", options->origins, "origins whose pages may call; \"*\": any");
   command->add_option("--ssl-certfile,--ssl-cert-file", options->certificate, "TLS: certificate chain, PEM");
   command->add_option("--ssl-keyfile,--ssl-key-file", options->private_key, "TLS: private key, PEM");
+  command->add_flag("--no-site", options->no_site, "only the API: no conversations are kept");
+  command
+      ->add_option("--site-folder", options->site_folder,
+                   "where the chat site keeps conversations and index; if not given: as `r1 index`")
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--searxng", options->searxng,
+                      "address of a SearXNG service for the chat site's search");
   command
       ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
                    "tokens a request may have; 0: the model's, or what the cache holds")

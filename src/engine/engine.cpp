@@ -64,6 +64,7 @@ struct Engine::State {
   bool forward(const std::vector<PlannedSlice>& plan);
   void sample(const std::vector<PlannedSlice>& plan);
   void deliver(const std::vector<PlannedSlice>& plan);
+  void report_progress();
   void publish();
 };
 
@@ -203,6 +204,17 @@ void Engine::State::deliver(const std::vector<PlannedSlice>& plan) {
   for (const SequencePointer& sequence : ending) finish(sequence, *sequence->finish);
 }
 
+void Engine::State::report_progress() {
+  const auto report = [](const Sequence& sequence, int64_t waiting_before) {
+    if (!sequence.request.on_progress || sequence.generated() > 0) return;
+    sequence.request.on_progress(
+        {waiting_before, sequence.prompt_tokens, sequence.summary.reused_tokens, sequence.computed});
+  };
+  for (const SequencePointer& sequence : scheduler.running()) report(*sequence, -1);
+  int64_t before = 0;
+  for (const SequencePointer& sequence : scheduler.waiting()) report(*sequence, before++);
+}
+
 void Engine::State::publish() {
   counts.running = std::ssize(scheduler.running());
   counts.blocks_total = scheduler.pool().total();
@@ -264,6 +276,7 @@ bool Engine::step() {
     state.publish();
     return ended;
   }
+  state.report_progress();
   const Clock::time_point planned = Clock::now();
   const bool computed = state.forward(plan);
   const Clock::time_point passed = Clock::now();

@@ -48,6 +48,14 @@ struct RequestSummary {
   double decode_seconds = 0;   // from the first token to the last
 };
 
+/// Where a request stands before its first token.
+struct RequestProgress {
+  int64_t waiting_before = -1;  // requests that go first; -1: it runs
+  int64_t prompt_tokens = 0;
+  int64_t reused_tokens = 0;    // of them found in the prefix tree
+  int64_t computed_tokens = 0;  // of them in the cache, the reused ones among them
+};
+
 struct Request {
   std::vector<int32_t> prompt;  // at least one token
   SamplingOptions sampling{};
@@ -60,6 +68,8 @@ struct Request {
   /// Called on the engine's thread for each new token, in order. Return false to stop here (a stop string was
   /// found: FinishReason::stop_callback). Must not throw.
   std::function<bool(const SampledToken&)> on_token{};
+  /// Called on the engine's thread before every pass until the first token is there. Must not throw.
+  std::function<void(const RequestProgress&)> on_progress{};
   /// Called once, last, on the engine's thread (not when the engine is destroyed before the end).
   std::function<void(const RequestSummary&)> on_finish{};
   /// Allowed tokens at the next position: bit t % 64 of word t / 64, as many words as the vocabulary needs;

@@ -1,7 +1,5 @@
 #include "server/application.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
 
 #include "server/anthropic_messages.h"
@@ -10,6 +8,7 @@
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
 #include "server/site_pages.h"
+#include "server/site_service.h"
 
 namespace r1::server {
 namespace {
@@ -50,16 +49,13 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, colon);
 }
 
-bool equal_keys(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
 }  // namespace
 
 Application::Application(ModelHost& models, ApplicationOptions options)
     : options_(std::move(options)),
       jobs_(options_.resume_time),
-      context_{models, metrics_, jobs_, draining_, options_.version} {
+      authenticator_(options_.api_key),
+      context_{models, metrics_, jobs_, authenticator_, draining_, options_.version} {
   add_model_routes(router_, context_);
   add_chat_routes(router_, context_);
   add_completion_routes(router_, context_);
@@ -67,8 +63,18 @@ Application::Application(ModelHost& models, ApplicationOptions options)
   add_site_pages(router_, site_assets());
 }
 
+void Application::open_site(const SiteOptions& options) {
+  site_ = std::make_unique<SiteService>(context_, options);
+  add_site_routes(router_, *site_);
+}
+
+void Application::cancel_all() {
+  jobs_.cancel_all();
+  if (site_) site_->stop();
+}
+
 Application::~Application() {
-  jobs_.cancel_all();  // a pass may be under way whose client is gone: its end reports to the metrics here
+  cancel_all();  // a pass may be under way whose client is gone: its end reports to the metrics here
 }
 
 bool Application::is_local_name(std::string_view host) const {
@@ -112,7 +118,7 @@ std::vector<HttpHeader> Application::cors_headers(const HttpRequest& request) co
 }
 
 std::string Application::authenticate(const HttpRequest& request) const {
-  if (options_.api_key.empty()) return "";
+  if (!authenticator_.key_needed()) return "";
   std::string_view given = request.header("authorization");
   if (given.size() > 7 && equal_ignoring_case(given.substr(0, 7), "bearer ")) {
     given.remove_prefix(7);
@@ -121,7 +127,7 @@ std::string Application::authenticate(const HttpRequest& request) const {
   }
   if (given.empty())
     throw ApiError(401, "", "missing_api_key", "an API key is needed: Authorization: Bearer KEY");
-  if (!options_.api_key.empty() && equal_keys(given, options_.api_key)) return "command-line";
+  if (auto name = authenticator_.name_of(given)) return *name;
   throw ApiError(401, "", "invalid_api_key", "the API key is not valid");
 }
 
@@ -209,11 +215,13 @@ HttpServerHooks Application::hooks() {
 
 void Application::drain() {
   draining_ = true;
+  if (site_) site_->drain();
 }
 
 void Application::tidy() {
   jobs_.tidy();
   context_.models.unload_idle();
+  if (site_) site_->tick();
 }
 
 }  // namespace r1::server

@@ -13,6 +13,9 @@
 
 namespace r1::server {
 
+class SiteService;
+struct SiteOptions;
+
 struct ApplicationOptions {
   bool loopback = true;                        // bound to this machine only: the Host header is checked
   std::vector<std::string> allowed_hosts{};    // Host names besides localhost (DNS rebinding)
@@ -28,7 +31,9 @@ class Application {
   Application(ModelHost& models, ApplicationOptions options);
   ~Application();
 
-  /// For more routes: the site's.
+  /// Serves the chat site's back end too. Before the first request. Throws Error where its files cannot be
+  /// opened.
+  void open_site(const SiteOptions& options);
   Router& router() { return router_; }
   ServerContext& context() { return context_; }
 
@@ -39,7 +44,7 @@ class Application {
   /// From now on: 503 to everything new.
   void drain();
   /// Ends what still runs, with an error event.
-  void cancel_all() { jobs_.cancel_all(); }
+  void cancel_all();
   /// Once a second or so.
   void tidy();
 
@@ -54,9 +59,11 @@ class Application {
   ApplicationOptions options_;
   Metrics metrics_;
   JobRegistry jobs_;
+  Authenticator authenticator_;
   std::atomic<bool> draining_{false};
   ServerContext context_;
   Router router_;
+  std::unique_ptr<SiteService> site_;  // last: its answers use the rest
 };
 
 }  // namespace r1::server

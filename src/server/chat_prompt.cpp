@@ -81,6 +81,8 @@ ChatPrompt build_chat_prompt(const ServedModel& model, const ChatPromptRequest& 
   }
   prompt.tokens = model.encode_prompt(prompt.text);
   prompt.start = initial_state(prompt.text);
+  // In the middle of the thinking a line break is text: only the one behind <think> belongs to the markup.
+  if (begun && prompt.start.state == StreamState::reasoning) prompt.start.newline_given = true;
   if (!model.can_think()) prompt.start = {};
   return prompt;
 }

@@ -208,6 +208,8 @@ void CompletionJob::submit_choices() {
   for (int64_t index = 0; index < spec_.choices; ++index) {
     Request one = request;
     one.sampling.seed = spec_.sampling.seed + static_cast<uint64_t>(index);
+    if (index == 0)
+      one.on_progress = [self](const RequestProgress& progress) { self->observer_->on_progress(progress); };
     one.on_token = [self, index](const SampledToken& token) { return self->on_token(index, token); };
     one.on_finish = [self, index](const RequestSummary& summary) { self->on_finish(index, summary); };
     if (spec_.constraint) {
@@ -259,6 +261,8 @@ bool CompletionJob::on_token(int64_t index, const SampledToken& token) {
   choice.last_token = now;
   CompletionDelta delta;
   const bool goes_on = choice.push(token, delta);
+  delta.generated = choice.tokens;
+  delta.reasoned = choice.result.reasoning_tokens;
   if (!delta.empty() && !observer_->on_delta(index, std::move(delta))) {
     cancelled_ = true;
     return false;

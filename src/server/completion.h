@@ -45,6 +45,7 @@ struct CompletionDelta {
   std::string reasoning, content;
   std::vector<SampledToken> reasoning_tokens, content_tokens;  // when log-probabilities were asked for
   std::vector<ToolCall> calls;                                 // complete ones, with ids
+  int64_t generated = 0, reasoned = 0;                         // tokens of this answer up to now
 
   bool empty() const {
     return reasoning.empty() && content.empty() && reasoning_tokens.empty() && content_tokens.empty() &&
@@ -73,6 +74,8 @@ class CompletionObserver {
   virtual ~CompletionObserver() = default;
   /// The request has been accepted; nothing was generated yet.
   virtual void on_start() {}
+  /// Before the first token of choice 0, often.
+  virtual void on_progress(const RequestProgress&) {}
   /// False: nobody reads on; the job is cancelled.
   virtual bool on_delta(int64_t choice, CompletionDelta delta) = 0;
   virtual void on_choice_end(int64_t choice, const ChoiceResult& result) = 0;

@@ -166,7 +166,11 @@ void HttpParser::read_head() {
   parser_ = std::make_unique<Parser>();
   auto& request = parser_->request;
   request.header_limit(static_cast<uint32_t>(limits_.head_bytes));
-  request.body_limit(limits_.body_bytes);
+  const std::string_view target =
+      std::string_view(held_).substr(std::min(held_.find(' '), held_.size() - 1) + 1);
+  const bool upload = std::ranges::any_of(limits_.upload_paths,
+                                          [&](const std::string& path) { return target.starts_with(path); });
+  request.body_limit(upload ? limits_.upload_bytes : limits_.body_bytes);
   error_code error;
   request.put(boost::asio::buffer(held_), error);
   held_.clear();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/http_message.h"
 
@@ -18,6 +19,8 @@ namespace r1::server {
 struct HttpLimits {
   size_t head_bytes = size_t{16} << 10;  // request line and headers
   size_t body_bytes = size_t{8} << 20;
+  std::vector<std::string> upload_paths{};  // paths that begin like this take more:
+  size_t upload_bytes = size_t{33} << 20;
 };
 
 /// One connection's requests, one after the other. One thread.

@@ -80,6 +80,33 @@ void ModelMetrics::render(std::string_view model, std::string& out) const {
   total_.render("r1_request_seconds", labels, out);
 }
 
+Histogram ModelMetrics::first_tokens() const {
+  const std::lock_guard lock(mutex_);
+  return first_;
+}
+
+Histogram ModelMetrics::gaps() const {
+  const std::lock_guard lock(mutex_);
+  return gap_;
+}
+
+std::vector<const ModelMetrics*> Metrics::models() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<const ModelMetrics*> list;
+  for (const auto& [name, model] : models_) list.push_back(&model);
+  return list;
+}
+
+Metrics::Responses Metrics::responses() const {
+  const std::lock_guard lock(mutex_);
+  Responses sum;
+  for (const auto& [key, count] : responses_) {
+    sum.all += count;
+    if (key.second >= 500) sum.errors += count;
+  }
+  return sum;
+}
+
 void Metrics::count_response(std::string_view route, int status) {
   const std::lock_guard lock(mutex_);
   ++responses_[{std::string(route), status}];

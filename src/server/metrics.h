@@ -17,6 +17,9 @@ class Histogram {
   explicit Histogram(std::vector<double> bounds) : bounds_(std::move(bounds)), counts_(bounds_.size() + 1) {}
   void add(double value);
   void render(std::string_view name, std::string_view labels, std::string& out) const;
+  const std::vector<double>& bounds() const { return bounds_; }
+  /// One more than bounds: the last are those above all of them.
+  const std::vector<uint64_t>& counts() const { return counts_; }
 
  private:
   std::vector<double> bounds_;  // ascending
@@ -36,6 +39,8 @@ class ModelMetrics {
   void next_token(double seconds);
   void finished(const Finished& request);
   void render(std::string_view model, std::string& out) const;
+  Histogram first_tokens() const;
+  Histogram gaps() const;
 
  private:
   mutable std::mutex mutex_;
@@ -51,6 +56,11 @@ class Metrics {
  public:
   void count_response(std::string_view route, int status);
   ModelMetrics& of_model(const std::string& name);
+  std::vector<const ModelMetrics*> models() const;
+  struct Responses {
+    uint64_t all = 0, errors = 0;  // errors: 500 and above
+  };
+  Responses responses() const;
   /// `gauges`: lines already in the format, put in front.
   std::string render(std::string gauges) const;
 

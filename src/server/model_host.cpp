@@ -7,6 +7,33 @@
 #include "server/api_error.h"
 
 namespace r1::server {
+namespace {
+
+/// What the file says of itself; what it does not say stays unknown until it is loaded.
+void read_description(const std::filesystem::path& path, ModelHost::Description& description) {
+  try {
+    const auto file = ModelFile::open(path);
+    description.file_bytes = file->total_bytes();
+    if (const GgufFile* gguf = file->gguf()) {
+      const auto architecture = gguf->find_string("general.architecture");
+      if (architecture)
+        description.context_length =
+            gguf->find_i64(fmt::format("{}.context_length", *architecture)).value_or(0);
+      description.chat_template = gguf->find_string("tokenizer.chat_template").value_or("");
+    } else if (const HubDirectory* hub = file->hub()) {
+      const auto length = hub->config.find("max_position_embeddings");
+      if (length != hub->config.end() && length->is_number_integer())
+        description.context_length = length->get<int64_t>();
+      description.chat_template = hub->chat_template.value_or("");
+    }
+    description.can_think = description.chat_template.find("<think>") != std::string::npos ||
+                            description.chat_template.find("</think>") != std::string::npos;
+  } catch (const Error&) {
+    // Told when it is loaded.
+  }
+}
+
+}  // namespace
 
 ModelHost::~ModelHost() {
   for (const auto& entry : entries_) {
@@ -21,8 +48,14 @@ void ModelHost::add(std::string name, std::filesystem::path path) {
     if (entry->name == name) throw_error(ErrorKind::invalid_argument, "two models are called '{}'", name);
   }
   entries_.push_back(std::make_unique<Entry>());
-  entries_.back()->name = std::move(name);
-  entries_.back()->path = std::move(path);
+  Entry& entry = *entries_.back();
+  entry.name = std::move(name);
+  entry.path = std::move(path);
+  entry.file.name = entry.name;
+  if (entry.path.empty()) return;
+  read_description(entry.path, entry.file);
+  if (const int64_t limit = options_.settings.engine.context_length; limit > 0)
+    entry.file.context_length = limit;
 }
 
 void ModelHost::add_loaded(std::shared_ptr<ServedModel> model) {
@@ -90,11 +123,13 @@ std::vector<ModelHost::Description> ModelHost::list() const {
   const std::lock_guard lock(mutex_);
   std::vector<Description> result;
   for (const auto& entry : entries_) {
-    Description description{entry->name};
+    Description description = entry->file;
     if (entry->model) {
       description.loaded = true;
       description.created = entry->model->created();
       description.context_length = entry->model->context_length();
+      description.chat_template = entry->model->vocabulary().chat_template;
+      description.can_think = entry->model->can_think();
     }
     result.push_back(std::move(description));
   }

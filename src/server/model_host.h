@@ -27,7 +27,10 @@ class ModelHost {
     std::string name;
     bool loaded = false;
     int64_t created = 0;
-    int64_t context_length = 0;  // 0: not loaded
+    int64_t context_length = 0;  // of a request; 0: the file does not say
+    std::string chat_template;   // empty: it has none
+    bool can_think = false;
+    uint64_t file_bytes = 0;  // 0: not from a file
   };
 
   explicit ModelHost(Options options) : options_(std::move(options)) {}
@@ -53,6 +56,7 @@ class ModelHost {
     std::filesystem::path path;
     std::mutex loading;
     std::shared_ptr<ServedModel> model;  // guarded by mutex_
+    Description file;                    // what is known without loading it
   };
   void make_room();
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <string>
 
+#include "server/authenticator.h"
 #include "server/job_registry.h"
 #include "server/metrics.h"
 #include "server/model_host.h"
@@ -14,6 +15,7 @@ struct ServerContext {
   ModelHost& models;
   Metrics& metrics;
   JobRegistry& jobs;
+  Authenticator& authenticator;
   std::atomic<bool>& draining;
   std::string version;
 };

@@ -161,6 +161,34 @@ TEST(EngineTest, AnswerNowClosesOpenThinkingOnly) {
   EXPECT_EQ(std::count(answer.tokens.begin(), answer.tokens.end(), 4), 1);
 }
 
+TEST(EngineTest, TellsHowFarARequestIsBeforeItsFirstToken) {
+  EngineFixture fixture;
+  EngineOptions options = fixture.options(400);
+  options.batch_tokens = 32;
+  options.sequences = 1;
+  Engine engine(fixture.model, fixture.context, options);
+  std::vector<RequestProgress> first_told, second_told;
+  Answer first, second;
+  Request request{.prompt = counting(70)};
+  request.max_tokens = 2;
+  request.on_progress = [&](const RequestProgress& progress) { first_told.push_back(progress); };
+  submit(engine, request, first);
+  request.on_progress = [&](const RequestProgress& progress) { second_told.push_back(progress); };
+  submit(engine, request, second);
+  engine.run();
+  ASSERT_EQ(first_told.size(), 3U) << "a pass for each chunk of the prompt";
+  for (size_t pass = 0; pass < 3; ++pass) {
+    EXPECT_EQ(first_told[pass].waiting_before, -1);
+    EXPECT_EQ(first_told[pass].prompt_tokens, 70);
+    EXPECT_EQ(first_told[pass].computed_tokens, static_cast<int64_t>(pass) * 32);
+  }
+  ASSERT_FALSE(second_told.empty());
+  EXPECT_EQ(second_told.front().waiting_before, 0);
+  EXPECT_EQ(second_told.back().waiting_before, -1);
+  EXPECT_EQ(second_told.back().computed_tokens, 69) << "the first one's prompt is found";
+  EXPECT_EQ(second_told.back().reused_tokens, 69);
+}
+
 TEST(EngineTest, StopTokenEndsAndIsNotPassedOn) {
   EngineFixture fixture;
   Engine engine(fixture.model, fixture.context, fixture.options(20));

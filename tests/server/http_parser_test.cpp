@@ -22,6 +22,24 @@ std::string feed(HttpParser& parser, std::string bytes, size_t piece) {
   return bytes;
 }
 
+TEST(HttpParser, TakesMoreWhereFilesAreUploaded) {
+  HttpLimits limits = kLimits;
+  limits.upload_paths = {"/api/site/files"};
+  limits.upload_bytes = 100;
+  const auto state_of = [&](const std::string& target, int bytes) {
+    HttpParser parser(limits);
+    feed(parser,
+         "POST " + target + " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n" +
+             std::string(static_cast<size_t>(bytes), 'x'),
+         1000);
+    return parser.state();
+  };
+  EXPECT_EQ(state_of("/api/site/files?name=a.txt", 100), State::complete);
+  EXPECT_EQ(state_of("/api/site/files?name=a.txt", 101), State::failed);
+  EXPECT_EQ(state_of("/v1/chat/completions", 65), State::failed);
+  EXPECT_EQ(state_of("/v1/x?/api/site/files", 65), State::failed);
+}
+
 TEST(HttpParser, ReadsTheSameHoweverTheBytesAreCut) {
   const std::string text =
       "POST /v1/a%20b?x=1&y=%26 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nX-A:  v "

@@ -45,6 +45,16 @@ class ScriptedModel : public FakeModel {
     script_.clear();
   }
   mutable std::function<void()> before_pass;
+  /// Everything up to the token that was asked for last, as text with its markers.
+  std::string last_sequence() const {
+    const std::lock_guard lock(mutex_);
+    std::string text;
+    for (const int32_t token : last_sequence_) {
+      const std::string_view bytes = tokenizer_.token_bytes(token);
+      text += bytes.empty() ? tokenizer_.token_text(token) : bytes;
+    }
+    return text;
+  }
 
   void forward(Context& context, const Batch& batch, KvCache& cache, float* logits,
                const std::function<bool()>& cancelled) const override {
@@ -68,6 +78,7 @@ class ScriptedModel : public FakeModel {
                       sizeof(value));
           past.push_back(static_cast<int32_t>(value));
         }
+        last_sequence_ = past;
         size_t said = std::min(script_.size() - 1, past.size());
         while (said > 0 && !std::equal(script_.begin(), script_.begin() + static_cast<std::ptrdiff_t>(said),
                                        past.end() - static_cast<std::ptrdiff_t>(said)))
@@ -84,6 +95,7 @@ class ScriptedModel : public FakeModel {
   Tokenizer tokenizer_;
   mutable std::mutex mutex_;
   std::vector<int32_t> script_;
+  mutable std::vector<int32_t> last_sequence_;
 };
 
 /// Keeps what a handler answers.

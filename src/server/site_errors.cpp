@@ -1,0 +1,44 @@
+#include "server/site_errors.h"
+
+#include <algorithm>
+
+#include "server/site/site_error.h"
+
+namespace r1::server {
+
+ApiError site_error(const Error& error) {
+  const auto* refused = dynamic_cast<const site::SiteError*>(&error);
+  if (refused == nullptr) return site_error(to_api_error(error));
+  using Code = site::SiteError::Code;
+  switch (refused->code) {
+    case Code::not_found:
+      return {404, "", "not_found", error.what()};
+    case Code::conflict:
+      return {409, "", "conflict", error.what()};
+    case Code::too_large:
+      return {413, "", "too_large", error.what()};
+    case Code::unsupported_file:
+      return {415, "", "unsupported_file", error.what()};
+    case Code::extraction_failed:
+      return {422, "", "extraction_failed", error.what()};
+    case Code::search_failed:
+      return {502, "", "search_failed", error.what()};
+    case Code::invalid:
+      break;
+  }
+  return {400, "", "invalid_value", error.what()};
+}
+
+ApiError site_error(ApiError error) {
+  if (error.code == "context_length_exceeded") error.code = "context_overflow";
+  if (error.status == 401) error.code = "sign_in_required";
+  if (error.status == 404) error.code = "not_found";
+  if (error.status == 429 || error.status == 503) {
+    error.code = "busy";
+    const auto retry = [](const HttpHeader& header) { return header.name == "Retry-After"; };
+    if (std::ranges::none_of(error.headers, retry)) error.headers.push_back({"Retry-After", "5"});
+  }
+  return error;
+}
+
+}  // namespace r1::server

@@ -1,0 +1,92 @@
+// The chat site's back end behind /api/site (docs/site-api.md): the parts of src/server/site put together
+// with the models.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/answer_board.h"
+#include "server/background.h"
+#include "server/json_fields.h"
+#include "server/live_metrics.h"
+#include "server/router.h"
+#include "server/server_context.h"
+#include "server/site/conversation_store.h"
+#include "server/site/extraction.h"
+#include "server/site/search_index.h"
+
+namespace r1::server {
+
+struct SiteOptions {
+  std::filesystem::path conversations, index;  // SQLite files, made when they are not there
+  std::vector<std::string> extract_child;      // FileExtractor's
+  std::string searxng;                         // address of a SearXNG service; empty: none
+  bool secure_cookies = false;                 // under TLS
+  std::function<void(const std::string&)> log = [](const std::string&) {};
+};
+
+class SiteService {
+ public:
+  /// Opens the files. Throws Error.
+  SiteService(ServerContext& context, const SiteOptions& options);
+  ~SiteService() { stop(); }
+
+  /// Once a second.
+  void tick();
+  /// The server is ending: what never ends by itself ends now.
+  void drain() { metrics->close(); }
+  /// Ends all answers and stores them.
+  void stop();
+
+  // For the routes; all safe to use from several threads.
+  ServerContext& context;
+  const SiteOptions options;
+  site::ConversationStore store;
+  site::FileExtractor extractor;
+  site::SearchIndex index;
+  AnswerBoard::Providers providers;
+  std::shared_ptr<LiveMetrics> metrics;
+  AnswerBoard answers;
+
+  /// Reads an entry of the index in the background.
+  void refresh_later(const std::string& entry);
+
+ private:
+  std::chrono::steady_clock::time_point next_tidying_;
+  Background indexing_{1};  // last: it uses the rest
+};
+
+/// A request under /api/site, with who asks.
+struct SiteRequest {
+  const HttpRequest& http;
+  std::string owner;             // of the conversations; empty: not signed in (open routes only)
+  std::vector<std::string> ids;  // what the pattern's "*" stand for
+
+  /// The body, for routes that take JSON.
+  Json json() const { return parse_body(http.body.empty() ? "{}" : http.body); }
+};
+
+struct SiteRoute {
+  std::string method, pattern;  // "/conversations/*/nodes/*"
+  std::function<void(SiteService&, const SiteRequest&, const std::shared_ptr<ResponseSink>&)> handler;
+  bool open = false;    // without signing in
+  bool upload = false;  // takes any type of body
+};
+
+/// Everything under /api/site.
+void add_site_routes(Router& router, SiteService& site);
+
+// Its parts, by subject.
+void add_session_routes(std::vector<SiteRoute>& routes);
+void add_conversation_routes(std::vector<SiteRoute>& routes);
+void add_answer_routes(std::vector<SiteRoute>& routes);
+void add_library_routes(std::vector<SiteRoute>& routes);  // files, search, index
+
+/// 200 (or another status) with JSON; never kept by caches.
+void reply(ResponseSink& sink, int status, const Json& json);
+void reply_nothing(ResponseSink& sink, std::vector<HttpHeader> headers = {});  // 204
+
+}  // namespace r1::server
