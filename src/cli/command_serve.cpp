@@ -16,6 +16,7 @@
 #include "cli/site_location.h"
 #include "server/application.h"
 #include "server/http_server.h"
+#include "server/key_store.h"
 #include "server/model_host.h"
 #include "server/site_service.h"
 
@@ -34,6 +35,8 @@ struct ServeOptions {
   std::string certificate, private_key;
   std::string site_folder, searxng;
   bool no_site = false;
+  bool require_keys = false;
+  std::string keys_file;
   int64_t context_length = 0;
   double kv_gib = 0;
   int64_t sequences = 32;
@@ -102,10 +105,19 @@ void serve(const ServeOptions& options) {
   if (options.models.empty()) throw_error(ErrorKind::invalid_argument, "which model? r1 serve MODEL");
   const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
   const bool loopback = is_loopback(address);
-  if (!loopback && options.api_key.empty())
-    throw_error(ErrorKind::invalid_argument,
-                "--host {}: other machines could use this one: give a key with --api-key, or serve 127.0.0.1",
-                options.host);
+  // Keys of `r1 keys` are asked for wherever other machines could come in, and where somebody wants it.
+  std::unique_ptr<server::KeyStore> keys;
+  if (!loopback || options.require_keys) {
+    keys = std::make_unique<server::KeyStore>(options.keys_file.empty() ? data_folder() / "keys.db"
+                                                                        : fs::path(options.keys_file));
+    const auto in_use = [](const server::KeyRecord& key) { return !key.revoked; };
+    if (options.api_key.empty() && std::ranges::none_of(keys->list(), in_use))
+      throw_error(
+          ErrorKind::invalid_argument,
+          "--host {}: a server with keys, and there are none: make one with `r1 keys create NAME`, or "
+          "give one with --api-key",
+          options.host);
+  }
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -124,6 +136,7 @@ void serve(const ServeOptions& options) {
   application_options.allowed_hosts = options.allowed_hosts;
   application_options.allowed_origins = options.origins;
   application_options.api_key = options.api_key;
+  application_options.keys = keys.get();
   application_options.version = "0.1.0";
   server::Application application(models, application_options);
   if (!options.no_site) {
@@ -194,6 +207,9 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--host", options->host, "address to listen on; other than loopback only with a key");
   command->add_option("--port", options->port, "port; 0: any free one")->check(CLI::Range(0, 65535));
   command->add_option("--api-key", options->api_key, "key that requests must present");
+  command->add_flag("--require-keys", options->require_keys,
+                    "ask for keys of `r1 keys` on loopback too (elsewhere they always are)");
+  command->add_option("--keys-file", options->keys_file, "the keys; if not given: those of `r1 keys`");
   command->add_option("--allowed-host", options->allowed_hosts,
                       "Host names besides localhost that are answered");
   command->add_option("--cors-origin", options->origins, "origins whose pages may call; \"*\": any");

@@ -17,6 +17,7 @@ void add_hub_commands(CLI::App& app);  // pull, list, show, rm
 void add_merge_command(CLI::App& app);
 void add_train_command(CLI::App& app);  // train pretrain, sft
 void add_serve_command(CLI::App& app);
+void add_keys_command(CLI::App& app);           // keys create, list, revoke
 void add_extract_child_command(CLI::App& app);  // hidden
 void add_index_command(CLI::App& app);          // index add, list, refresh, remove, search
 void add_debug_commands(CLI::App& app);

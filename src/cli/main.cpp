@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   add_train_tokenizer_command(app);
   add_data_commands(app);
   add_serve_command(app);
+  add_keys_command(app);
   add_extract_child_command(app);
   add_index_command(app);
   add_debug_commands(app);

@@ -126,9 +126,14 @@ void AnswerBoard::check_fits(const std::string& owner, const AnswerRequest& requ
     throw overflow(std::ssize(spec.prompt), spec.model->context_length());
 }
 
+std::shared_ptr<RateTicket> AnswerBoard::admit(const std::string& owner) {
+  return owner.starts_with(kKeyOwner) ? context_.limiter.admit(owner.substr(kKeyOwner.size())) : nullptr;
+}
+
 AnswerBoard::Started AnswerBoard::start(const std::string& owner, const AnswerRequest& request) {
   if (const auto answer = find(owner, request.id)) return {answer->node(), false};
   check_fits(owner, request);
+  auto ticket = admit(owner);
   site::Node node;
   node.id = request.id;
   node.parent = request.parent;
@@ -144,7 +149,7 @@ AnswerBoard::Started AnswerBoard::start(const std::string& owner, const AnswerRe
   auto [added, is_new] = store_.add_answer(owner, request.conversation, node);
   if (!is_new) return {latest(owner, std::move(added)), false};
   const auto answer = put(owner, request.conversation, added);
-  preparing_.add([this, answer](const std::stop_token&) { prepare(answer, false); });
+  preparing_.add([this, answer, ticket](const std::stop_token&) { prepare(answer, false, ticket); });
   return {std::move(added), true};
 }
 
@@ -157,17 +162,19 @@ site::Node AnswerBoard::go_on(const std::string& owner, const std::string& id) {
   if (!ended || node.state == AnswerState::running || node.state == AnswerState::done)
     site::refuse(Code::conflict, "answer {}: its state is {}", id,
                  ended ? site::name_of(node.state) : "running");
+  auto ticket = admit(owner);
   if (node.request.is_null()) node.request = request_json({});  // it was imported
   node.state = AnswerState::running;
   node.error = nullptr;
   store_.update_answers(owner, std::span(&node, 1));
   const auto answer = put(owner, found.conversation, node);
-  preparing_.add([this, answer](const std::stop_token&) { prepare(answer, true); });
+  preparing_.add([this, answer, ticket](const std::stop_token&) { prepare(answer, true, ticket); });
   return node;
 }
 
 /// In the background: everything up to the first token.
-void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun) {
+void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
+                          const std::shared_ptr<RateTicket>& ticket) {
   try {
     const std::string& owner = answer->owner();
     const site::Node node = answer->node();
@@ -217,7 +224,8 @@ void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun)
       request["results"] = {{"day", days_of(question.today)}, {"texts", std::move(texts)}};
       answer->set_sources(std::move(sources), std::move(request));
     }
-    if (answer->is_over()) return;
+    if (!answer->starting()) return;
+    spec.ticket = ticket;
     auto job = start_completion(std::move(spec), answer, context_.metrics.of_model(node.model));
     {
       const std::lock_guard lock(mutex_);

@@ -20,6 +20,9 @@
 
 namespace r1::server {
 
+/// Owners of conversations: whoever runs the server, and this with a key's name behind it.
+inline constexpr std::string_view kLocalOwner = "local", kKeyOwner = "key:";
+
 struct AnswerRequest {
   std::string id, conversation, parent;
   std::string model;  // empty: the default one
@@ -67,7 +70,9 @@ class AnswerBoard {
 
   std::shared_ptr<LiveAnswer> find(const std::string& owner, const std::string& id) const;
   std::shared_ptr<LiveAnswer> put(const std::string& owner, const std::string& conversation, site::Node node);
-  void prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun);
+  std::shared_ptr<RateTicket> admit(const std::string& owner);
+  void prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
+               const std::shared_ptr<RateTicket>& ticket);
   void check_fits(const std::string& owner, const AnswerRequest& request) const;
   void wake_keeper();
   void keep(const std::stop_token& stop);

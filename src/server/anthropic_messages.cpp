@@ -316,6 +316,7 @@ void create_message(ServerContext& context, const HttpRequest& request,
   spec.tool_calls = tools.look_for_calls;
   spec.single_call = !tools.parallel;
   spec.constraint = tools.constraint;
+  spec.ticket = context.limiter.admit(request.key_name);
   apply_chat_prompt(build_chat_prompt(*spec.model, chat), chat.thinking, spec);
 
   const std::string id = random_id("msg_"), model = spec.model->name();

@@ -54,8 +54,9 @@ std::string_view without_port(std::string_view host) {
 Application::Application(ModelHost& models, ApplicationOptions options)
     : options_(std::move(options)),
       jobs_(options_.resume_time),
-      authenticator_(options_.api_key),
-      context_{models, metrics_, jobs_, authenticator_, draining_, options_.version} {
+      authenticator_(options_.api_key, options_.keys),
+      limiter_(options_.keys),
+      context_{models, metrics_, jobs_, authenticator_, limiter_, draining_, options_.version} {
   add_model_routes(router_, context_);
   add_chat_routes(router_, context_);
   add_completion_routes(router_, context_);
@@ -71,6 +72,19 @@ void Application::open_site(const SiteOptions& options) {
 void Application::cancel_all() {
   jobs_.cancel_all();
   if (site_) site_->stop();
+  store_usage();
+}
+
+/// What keys used since the last time, to their counters.
+void Application::store_usage() {
+  if (options_.keys == nullptr) return;
+  const std::map<std::string, KeyUsage> usage = limiter_.take_usage();
+  if (usage.empty()) return;
+  try {
+    options_.keys->add_usage(usage);
+  } catch (const Error&) {
+    // The disk is full: the limits hold all the same, these figures are lost.
+  }
 }
 
 Application::~Application() {
@@ -221,6 +235,7 @@ void Application::drain() {
 void Application::tidy() {
   jobs_.tidy();
   context_.models.unload_idle();
+  store_usage();
   if (site_) site_->tick();
 }
 

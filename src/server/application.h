@@ -21,6 +21,7 @@ struct ApplicationOptions {
   std::vector<std::string> allowed_hosts{};    // Host names besides localhost (DNS rebinding)
   std::vector<std::string> allowed_origins{};  // other origins that browsers may call from; "*": any
   std::string api_key;                         // one key from the command line; empty: none
+  KeyStore* keys = nullptr;                    // keys of `r1 keys`, which requests then need; not owned
   std::chrono::duration<double> resume_time{60};
   std::string version;
 };
@@ -54,12 +55,14 @@ class Application {
   void check_host_and_origin(const HttpRequest& request) const;
   std::string authenticate(const HttpRequest& request) const;
   std::vector<HttpHeader> cors_headers(const HttpRequest& request) const;
+  void store_usage();
   void dispatch(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink);
 
   ApplicationOptions options_;
   Metrics metrics_;
   JobRegistry jobs_;
   Authenticator authenticator_;
+  RateLimiter limiter_;
   std::atomic<bool> draining_{false};
   ServerContext context_;
   Router router_;

@@ -14,7 +14,9 @@ constexpr size_t kMostSessions = 10'000;
 std::optional<std::string> Authenticator::name_of(std::string_view key) const {
   if (!key_.empty() && key.size() == key_.size() && CRYPTO_memcmp(key.data(), key_.data(), key.size()) == 0)
     return kCommandLine;
-  return std::nullopt;
+  if (keys_ == nullptr) return std::nullopt;
+  const auto record = keys_->find_key(key);
+  return record ? std::optional(record->name) : std::nullopt;
 }
 
 std::string Authenticator::open_session(const std::string& key_name) {
@@ -31,10 +33,15 @@ std::string Authenticator::open_session(const std::string& key_name) {
 }
 
 std::optional<std::string> Authenticator::session(std::string_view token) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = sessions_.find(std::string(token));
-  if (found == sessions_.end() || std::chrono::steady_clock::now() > found->second.end) return std::nullopt;
-  return found->second.key_name;
+  std::string name;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(std::string(token));
+    if (found == sessions_.end() || std::chrono::steady_clock::now() > found->second.end) return std::nullopt;
+    name = found->second.key_name;
+  }
+  if (name != kCommandLine && (keys_ == nullptr || !keys_->find_name(name))) return std::nullopt;
+  return name;
 }
 
 void Authenticator::close_session(std::string_view token) {

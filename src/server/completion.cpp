@@ -184,6 +184,7 @@ std::shared_ptr<CompletionJob> CompletionJob::start(CompletionSpec spec,
                                                     std::shared_ptr<CompletionObserver> observer,
                                                     ModelMetrics& metrics) {
   std::shared_ptr<CompletionJob> job(new CompletionJob(std::move(spec), std::move(observer), metrics));
+  if (job->spec_.ticket) job->spec_.ticket->count_prompt(std::ssize(job->spec_.prompt));
   job->submit_choices();
   return job;
 }
@@ -253,6 +254,7 @@ bool CompletionJob::on_token(int64_t index, const SampledToken& token) {
   if (cancelled_) return false;
   Choice& choice = *choices_[index];
   const Clock::time_point now = Clock::now();
+  if (spec_.ticket) spec_.ticket->count_generated(1);
   if (choice.tokens++ == 0) {
     metrics_.first_token(seconds(begin_, now));
   } else {
@@ -312,7 +314,9 @@ void CompletionJob::on_finish(int64_t index, const RequestSummary& summary) {
                      summary.generated_tokens, result.reasoning_tokens, summary.queue_seconds,
                      summary.prefill_seconds, seconds(begin_, Clock::now())});
   observer_->on_choice_end(index, result);
-  if (--open_choices_ == 0) observer_->on_end(usage_);
+  if (--open_choices_ > 0) return;
+  spec_.ticket.reset();
+  observer_->on_end(usage_);
 }
 
 bool CompletionCollector::on_delta(int64_t choice, CompletionDelta delta) {

@@ -15,6 +15,7 @@
 #include "engine/text_stream.h"
 #include "grammar/constraint.h"
 #include "server/metrics.h"
+#include "server/rate_limiter.h"
 #include "server/served_model.h"
 
 namespace r1::server {
@@ -38,6 +39,7 @@ struct CompletionSpec {
   bool loop_detection = true;
   int32_t priority = 0;
   std::shared_ptr<const grammar::Grammar> constraint{};  // of the answer; null: none
+  std::shared_ptr<RateTicket> ticket{};                  // of the key that asks; null: no limits
 };
 
 /// What is new of one answer.

@@ -210,6 +210,7 @@ void handle_chat(ServerContext& context, const HttpRequest& request,
   fields.choice("service_tier", {"auto", "default"});
   fields.refuse_unknown();
 
+  spec.ticket = context.limiter.admit(request.key_name);
   apply_chat_prompt(build_chat_prompt(*spec.model, chat), chat.thinking, spec);
   ModelMetrics& metrics = context.metrics.of_model(answer.model);
   const std::string id = answer.id;

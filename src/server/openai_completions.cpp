@@ -270,6 +270,7 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
     error.extra["n_ctx"] = spec.model->context_length();
     throw error;
   }
+  spec.ticket = context.limiter.admit(request.key_name);
   ModelMetrics& metrics = context.metrics.of_model(answer->model_name);
   std::vector<std::weak_ptr<CompletionJob>> jobs;
   for (size_t index = 0; index < prompts.size(); ++index) {

@@ -8,6 +8,7 @@
 #include "server/job_registry.h"
 #include "server/metrics.h"
 #include "server/model_host.h"
+#include "server/rate_limiter.h"
 
 namespace r1::server {
 
@@ -16,6 +17,7 @@ struct ServerContext {
   Metrics& metrics;
   JobRegistry& jobs;
   Authenticator& authenticator;
+  RateLimiter& limiter;
   std::atomic<bool>& draining;
   std::string version;
 };

@@ -57,7 +57,7 @@ void search(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
 
 /// What the server's own disk and network hold is shown to who runs it.
 void check_may_change(const SiteRequest& request) {
-  if (request.owner != "local")
+  if (request.owner != kLocalOwner)
     throw ApiError(403, "", "forbidden", "the index is changed by who runs the server");
 }
 

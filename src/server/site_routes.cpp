@@ -10,8 +10,6 @@ namespace r1::server {
 namespace {
 
 constexpr std::string_view kRoot = "/api/site", kCookie = "r1_session";
-// Of who may use the server without a key, and of who gave it its key on the command line: the same person.
-constexpr const char* kLocalOwner = "local";
 
 /// Value of a cookie; empty: it was not sent.
 std::string_view cookie(const HttpRequest& request, std::string_view name) {
@@ -27,12 +25,14 @@ std::string_view cookie(const HttpRequest& request, std::string_view name) {
 }
 
 std::string owner_of_key(const std::string& key_name) {
-  return key_name == Authenticator::kCommandLine ? kLocalOwner : "key:" + key_name;
+  // Who may use the server without a key, and who gave it its key on the command line, are the same person.
+  return std::string(key_name == Authenticator::kCommandLine ? kLocalOwner : kKeyOwner) +
+         (key_name == Authenticator::kCommandLine ? "" : key_name);
 }
 
 /// Whose request this is; nothing: somebody who has not signed in.
 std::optional<std::string> owner_of(const Authenticator& authenticator, const HttpRequest& request) {
-  if (!authenticator.key_needed()) return kLocalOwner;
+  if (!authenticator.key_needed()) return std::string(kLocalOwner);
   if (const auto name = authenticator.session(cookie(request, kCookie))) return owner_of_key(*name);
   std::string_view given = request.header("authorization");
   if (given.size() <= 7 || !equal_ignoring_case(given.substr(0, 7), "bearer ")) return std::nullopt;
