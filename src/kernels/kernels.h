@@ -99,9 +99,20 @@ struct KernelTable {
                             int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
 
   /// Attention of query heads [head_begin, head_end) of one slice, rows [row_begin, row_end).
-  /// Scores and sums in float32; softmax over key blocks in ascending order (running maximum).
+  /// Softmax over tiles of keys in ascending order (running maximum), each segment of kSegmentTokens
+  /// positions by itself, then over segments in ascending order: docs/attention.md has the order of sums.
   void (*attention)(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
                     int64_t row_end, int64_t head_begin, int64_t head_end, std::byte* scratch);
+
+  /// The same in two steps, for one sequence on many threads: the keys of segment `segment` only, for each
+  /// row r (from the slice's first) and head h that see it to
+  ///   partial + ((r · heads + h) · segments + segment) · attention_partial_floats(shape);
+  void (*attention_segment)(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
+                            int64_t row_end, int64_t head_begin, int64_t head_end, int64_t segment,
+                            int64_t segments, float* partial, std::byte* scratch);
+  /// then all segments of one row and head to the output, the same bits as `attention`'s.
+  void (*merge_attention)(const AttentionShape& shape, const AttentionSlice& slice, int64_t row, int64_t head,
+                          int64_t segments, float* partial);
 
   /// out = x / sqrt(mean(x²) + epsilon) · weight; one row. out may be x.
   void (*rms_norm)(const float* x, const float* weight, int64_t columns, float epsilon, float* out);
@@ -126,10 +137,14 @@ struct KernelTable {
 /// Outputs are worked on in panels of this many; thread splits fall on multiples of it.
 inline constexpr int kOutputPanel = 16;
 
+/// Attention sums this many positions by themselves: part of the arithmetic, whoever computes them.
+inline constexpr int64_t kSegmentTokens = 512;
+
 /// Scratch for one thread's call, 64-byte aligned.
 size_t matmul_scratch_bytes(int64_t inputs, int64_t rows);
 size_t transposed_scratch_bytes();
 size_t attention_scratch_bytes(const AttentionShape& shape, int64_t rows);
+int64_t attention_partial_floats(const AttentionShape& shape);
 
 enum class InstructionSet { scalar, avx2, avx512 };
 

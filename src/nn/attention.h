@@ -7,7 +7,8 @@
 
 namespace r1 {
 
-/// Runs kernels::attention over slices × heads × chunks of rows. The keys and values of the slices' own
+/// Runs kernels::attention over slices × heads × chunks of rows, and over segments of keys where these are
+/// too few for all threads. The keys and values of the slices' own
 /// positions are in the cache already.
 void paged_attention(Context& context, const kernels::AttentionShape& shape,
                      std::span<const kernels::AttentionSlice> slices);

@@ -1,55 +1,32 @@
 // Attention over a paged cache. Included after lanes_*.h, tile_*.h and exp.inc.h.
 //
 // A pass takes up to kPassRows query rows that share a key/value head (positions outside, heads inside) and
-// goes over the keys once, in tiles of 32 tokens that are converted to float32 (exactly, for every cache
-// type): keys transposed, so that a lane is a token, values as they lie, so that a lane is a column. Query
-// rows are worked on in strips that fill the registers.
+// goes over the keys once, in tiles of 32 tokens: keys transposed, so that a lane is a token, values as they
+// lie, so that a lane is a column. Query rows are worked on in strips that fill the registers. f32 and f16
+// rows are worked on in float32 (attention_floats.inc.h), quantised ones in integers
+// (attention_quantised.inc.h).
 //
-// The order of sums of one query row, whatever is computed beside it:
+// The order of sums of one query row, whatever is computed beside it, for each segment of kSegmentTokens
+// positions by itself:
 //   score[t] = one fused chain over ascending columns, of (query · scale · log2 e) and key
 //   m'       = max(m, scores of the tile),   c = 2^(m - m'),   p[t] = 2^(score[t] - m')
 //   total    = fma(total, c, Σp)             Σp: tokens t and t + 16 first, then as reduce_add
 //   sums[i]  = fma(sums[i], c, s[i])         s[i] = one fused chain over ascending tokens of p[t],
-//   value[t][i] output   = sums · (1 / total)
+//   value[t][i]
+// then over segments in ascending order (a: those before, b: the next), and at last:
+//   m = max(m_a, m_b),   a = 2^(m_a - m),   b = 2^(m_b - m),   total = total_a · a + total_b · b
+//   sums[i] = fma(sums_a[i], a, sums_b[i] · b)
+//   output  = sums · (1 / total)
 // Tokens after the row's position take no part: their lanes get score -∞, and the chain of s ends before.
-// (Online softmax: Milakov and Gimelshein, 2018; tiles: Dao et al., FlashAttention, 2022.)
+// (Online softmax: Milakov and Gimelshein, 2018; tiles: Dao et al., FlashAttention, 2022; segments on several
+// processors: Dao et al., Flash-Decoding, 2023.)
 
 namespace r1::kernels {
 namespace {
 
-/// 16 elements of a stored row from `column` (a multiple of 16) on; of a quantised type without the scale.
-template <DType kType>
-inline F32x16 decode(const std::byte* row, int64_t column) {
-  if constexpr (kType == DType::f32) {
-    return load(reinterpret_cast<const float*>(row) + column);
-  } else if constexpr (kType == DType::f16) {
-    return load_f16(reinterpret_cast<const uint16_t*>(row) + column);
-  } else if constexpr (kType == DType::q8_0) {
-    return to_float(load_i8(reinterpret_cast<const int8_t*>(row + column / 32 * 34 + 2 + column % 32)));
-  } else {
-    static_assert(kType == DType::q4_0);
-    const I32x16 bytes = load_u8(reinterpret_cast<const uint8_t*>(row + column / 32 * 18 + 2));
-    const I32x16 nibbles = column % 32 == 0 ? bytes & broadcast(int32_t{15}) : shift_right<4>(bytes);
-    return to_float(nibbles - broadcast(int32_t{8}));
-  }
-}
-
-constexpr bool is_scaled(DType dtype) {
+/// Worked on in integers: attention_quantised.inc.h.
+constexpr bool is_integer(DType dtype) {
   return dtype == DType::q8_0 || dtype == DType::q4_0;
-}
-
-/// The last `count` (< 16) elements of a row; only plain types have such ends.
-template <DType kType>
-inline F32x16 decode_end(const std::byte* row, int64_t column, int count) {
-  if constexpr (kType == DType::f32) {
-    return load_partial(reinterpret_cast<const float*>(row) + column, count);
-  } else if constexpr (kType == DType::f16) {
-    uint16_t halves[16] = {};
-    __builtin_memcpy(halves, row + 2 * column, 2 * static_cast<size_t>(count));
-    return load_f16(halves);
-  } else {
-    return broadcast(0.0F);
-  }
 }
 
 /// Bytes of 16 elements, for prefetching only.
@@ -93,276 +70,44 @@ inline void ask_for_tile(const TileRows& tile, int64_t bytes) {
   }
 }
 
-/// The scales of quantised rows: scales[block of 32 columns][token].
-template <DType kType>
-inline void gather_scales(const TileRows& tile, int64_t columns, float* scales) {
-  for (int64_t column = 0; column < columns; column += 32, scales += kTileTokens) {
-    uint16_t halves[kTileTokens];
-    for (int64_t t = 0; t < kTileTokens; t++) {
-      __builtin_memcpy(&halves[t], tile.rows[t] + column / 16 * bytes_of_16(kType), 2);
-    }
-    store(scales, load_f16(halves));
-    store(scales + 16, load_f16(halves + 16));
-  }
-}
+}  // namespace
+}  // namespace r1::kernels
 
-/// key_tile[column][token] from quantised rows. Products of scale and value are exact.
-template <DType kType>
-void transpose_scaled_keys(const TileRows& tile, int64_t columns, float* scales, float* key_tile) {
-  gather_scales<kType>(tile, columns, scales);
-  for (int64_t column = 0; column < columns; column += 16) {
-    const float* block_scales = scales + column / 32 * kTileTokens;
-    if constexpr (kType == DType::q8_0 && kTransposesQ8) {
-      const std::byte* blocks[kTileTokens];
-      for (int64_t t = 0; t < kTileTokens; t++) blocks[t] = tile.rows[t] + column / 32 * 34;
-      transpose_q8_0(blocks, block_scales, key_tile + column * kTileTokens);
-      column += 16;
-      continue;
-    }
-    for (int64_t half = 0; half < kTileTokens; half += 16) {
-      F32x16 block[16];
-      for (int t = 0; t < 16; t++) block[t] = decode<kType>(tile.rows[half + t], column);
-      transpose(block);
-      const F32x16 scale = load(block_scales + half);
-      for (int c = 0; c < 16; c++) store(key_tile + (column + c) * kTileTokens + half, block[c] * scale);
-    }
-  }
-}
+#include "kernels/cpu/attention_floats.inc.h"
+#include "kernels/cpu/attention_quantised.inc.h"
 
-/// key_tile[column][token], columns padded with zeros to a multiple of 16.
-template <DType kType>
-void transpose_keys(const TileRows& tile, int64_t columns, float* key_tile) {
-  for (int64_t half = 0; half < kTileTokens; half += 16) {
-    for (int64_t column = 0; column < columns; column += 16) {
-      F32x16 block[16];
-      if (column + 16 <= columns) {
-        for (int t = 0; t < 16; t++) block[t] = decode<kType>(tile.rows[half + t], column);
-      } else {
-        for (int t = 0; t < 16; t++) {
-          block[t] = decode_end<kType>(tile.rows[half + t], column, static_cast<int>(columns - column));
-        }
-      }
-      transpose(block);
-      for (int c = 0; c < 16; c++) store(key_tile + (column + c) * kTileTokens + half, block[c]);
-    }
-  }
-}
+namespace r1::kernels {
+namespace {
 
-/// Values for value_block, converted on the way: for passes of one strip, which read each value once.
-template <DType kType>
-struct StoredValues {
-  const TileRows& rows;
-  const TileRows& next;
-  const float* scales;  // of a quantised type: [block of 32 columns][token]
-  F32x16 at(int64_t token, int64_t column) const {
-    const F32x16 values = decode<kType>(rows.rows[token], column);
-    if constexpr (!is_scaled(kType)) return values;
-    return values * broadcast(scales[column / 32 * kTileTokens + token]);
-  }
-  void ask_for_next(int64_t token, int64_t column, int vectors) const {
-    const int64_t begin = column / 16 * bytes_of_16(kType);
-    for (int64_t offset = 0; offset < vectors * bytes_of_16(kType); offset += 64) {
-      prefetch(next.rows[token] + begin + offset);
-    }
-  }
+/// The running softmax of a pass' rows.
+struct SoftmaxState {
+  float* sums;     // [row][value columns, padded to 16]
+  float* maximum;  // [strip][16]
+  float* total;    // [strip][16]
 };
 
-/// Values for value_block, from a converted tile.
-struct ConvertedValues {
-  const float* tile;
-  int64_t stride;
-  F32x16 at(int64_t token, int64_t column) const { return load(tile + token * stride + column); }
-  void ask_for_next(int64_t /*token*/, int64_t /*column*/, int /*vectors*/) const {}
+struct MergeFactors {
+  float first, second;
 };
 
-/// The tile for ConvertedValues, [token][column], columns padded with zeros to a multiple of 16.
-template <DType kType>
-void convert_values(const StoredValues<kType>& values, int64_t tokens, int64_t columns, float* value_tile) {
-  const int64_t stride = (columns + 15) / 16 * 16;
-  for (int64_t t = 0; t < tokens; t++) {
-    int64_t column = 0;
-    for (; column + 16 <= columns; column += 16) {
-      store(value_tile + t * stride + column, values.at(t, column));
-    }
-    if (column < columns) {
-      const auto count = static_cast<int>(columns - column);
-      store(value_tile + t * stride + column, decode_end<kType>(values.rows.rows[t], column, count));
-    }
-  }
-}
-
-/// `scales`: scratch.
-inline void load_key_tile(DType dtype, const TileRows& tile, int64_t columns, float* scales,
-                          float* key_tile) {
-  switch (dtype) {
-    case DType::f32:
-      return transpose_keys<DType::f32>(tile, columns, key_tile);
-    case DType::f16:
-      return transpose_keys<DType::f16>(tile, columns, key_tile);
-    case DType::q8_0:
-      return transpose_scaled_keys<DType::q8_0>(tile, columns, scales, key_tile);
-    case DType::q4_0:
-      return transpose_scaled_keys<DType::q4_0>(tile, columns, scales, key_tile);
-    default:
-      refuse_cache_type(dtype);
-  }
-}
-
-/// Calls body(StoredValues) of the type; `scales`: scratch.
-template <typename Body>
-inline void with_stored_values(DType dtype, const TileRows& rows, const TileRows& next, int64_t columns,
-                               float* scales, const Body& body) {
-  switch (dtype) {
-    case DType::f32:
-      return body(StoredValues<DType::f32>{rows, next, nullptr});
-    case DType::f16:
-      return body(StoredValues<DType::f16>{rows, next, nullptr});
-    case DType::q8_0:
-      gather_scales<DType::q8_0>(rows, columns, scales);
-      return body(StoredValues<DType::q8_0>{rows, next, scales});
-    case DType::q4_0:
-      gather_scales<DType::q4_0>(rows, columns, scales);
-      return body(StoredValues<DType::q4_0>{rows, next, scales});
-    default:
-      refuse_cache_type(dtype);
-  }
-}
-
-/// Keys for score_strip, from a converted tile [column][token].
-struct ConvertedKeys {
-  const float* tile;
-  F32x16 at(int64_t column, int64_t token) const { return load(tile + column * kTileTokens + token); }
-  void ask_for_next(int64_t /*column*/) const {}
-};
-
-/// The same in a pass of one strip, which waits for memory: asks for the next tile evenly, a bit in each
-/// column. (That its rows lie together is only a guess: prefetching elsewhere does no harm.)
-struct ConvertedKeysOnce : ConvertedKeys {
-  const std::byte* next;
-  int64_t column_bytes;  // of all tokens of a tile
-  void ask_for_next(int64_t column) const {
-    for (int64_t at = 0; at < column_bytes; at += 64) prefetch(next + column * column_bytes + at);
-  }
-};
-
-/// The same from a transposed tile [column][token] of f16.
-struct HalfKeysOnce {
-  const uint16_t* tile;
-  const std::byte* next;
-  F32x16 at(int64_t column, int64_t token) const { return load_f16(tile + column * kTileTokens + token); }
-  void ask_for_next(int64_t column) const { prefetch(next + column * 2 * kTileTokens); }
-};
-
-/// The tile for HalfKeysOnce. `columns` is a multiple of 16.
-inline void transpose_half_keys(const TileRows& tile, int64_t columns, uint16_t* half_tile) {
-  for (int64_t column = 0; column < columns; column += 16) {
-    transpose_halves(tile.rows, 2 * column, half_tile + column * kTileTokens);
-  }
-}
-
-inline void convert_half_keys(const uint16_t* half_tile, int64_t columns, float* key_tile) {
-  for (int64_t i = 0; i < columns * kTileTokens; i += 16) store(key_tile + i, load_f16(half_tile + i));
-}
-
-/// scores[row][token] of kRows query rows; queries[column][kStripRows].
-template <int kRows, typename Keys>
-void score_strip(const float* queries, const Keys& keys, int64_t columns, float* scores) {
-  for (int64_t first = 0; first < kTileTokens; first += 16 * kScoreVectors) {
-    F32x16 sums[kRows][kScoreVectors];
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; r++) {
-#pragma GCC unroll 2
-      for (int v = 0; v < kScoreVectors; v++) sums[r][v] = broadcast(0.0F);
-    }
-    const float* query_column = queries;
-    for (int64_t c = 0; c < columns; c++, query_column += kStripRows) {
-      F32x16 key[kScoreVectors];
-#pragma GCC unroll 2
-      for (int v = 0; v < kScoreVectors; v++) key[v] = keys.at(c, first + 16 * v);
-      if (first == 0) keys.ask_for_next(c);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; r++) {
-        const F32x16 query = broadcast(query_column[r]);
-#pragma GCC unroll 2
-        for (int v = 0; v < kScoreVectors; v++) sums[r][v] = fma(query, key[v], sums[r][v]);
-      }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; r++) {
-#pragma GCC unroll 2
-      for (int v = 0; v < kScoreVectors; v++) store(scores + r * kTileTokens + first + 16 * v, sums[r][v]);
-    }
-  }
-}
-
-/// One register block of the weighted sum of values: kRows rows × kVectors vectors of columns.
-template <int kRows, int kVectors, typename Values>
-inline void value_block(const float* weights, const Values& values, int64_t column, int64_t stride,
-                        int64_t tokens, const float* corrections, bool first_tile, float* sums) {
-  F32x16 block[kRows][kVectors];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; r++) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; v++) block[r][v] = broadcast(0.0F);
-  }
-  for (int64_t t = 0; t < tokens; t++) {
-    F32x16 row[kVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; v++) row[v] = values.at(t, column + 16 * v);
-    values.ask_for_next(t, column, kVectors);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; r++) {
-      const F32x16 weight = broadcast(weights[r * kTileTokens + t]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; v++) block[r][v] = fma(weight, row[v], block[r][v]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; r++) {
-    const F32x16 correction = broadcast(corrections[r]);
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; v++) {
-      float* sum = sums + r * stride + column + 16 * v;
-      store(sum, first_tile ? block[r][v] : fma(load(sum), correction, block[r][v]));
-    }
-  }
-}
-
-/// sums[row][column] of kRows rows after one tile; weights[row][token].
-template <int kRows, typename Values>
-void value_strip(const float* weights, const Values& values, int64_t stride, int64_t tokens,
-                 const float* corrections, bool first_tile, float* sums) {
-  constexpr int kVectors = value_vectors(kRows);
-  int64_t column = 0;
-  for (; column + 16 * kVectors <= stride; column += 16 * kVectors) {
-    value_block<kRows, kVectors>(weights, values, column, stride, tokens, corrections, first_tile, sums);
-  }
-  for (; column < stride; column += 16) {
-    value_block<kRows, 1>(weights, values, column, stride, tokens, corrections, first_tile, sums);
-  }
-}
-
-/// Calls the instance for `rows` (1 … kStripRows) rows.
-template <int kRows = kStripRows, typename Keys>
-inline void score_rows(int64_t rows, const float* queries, const Keys& keys, int64_t columns, float* scores) {
-  if (rows == kRows) return score_strip<kRows>(queries, keys, columns, scores);
-  if constexpr (kRows > 1) score_rows<kRows - 1>(rows, queries, keys, columns, scores);
-}
-template <int kRows = kStripRows, typename Values>
-inline void sum_rows(int64_t rows, const float* weights, const Values& values, int64_t stride, int64_t tokens,
-                     const float* corrections, bool first_tile, float* sums) {
-  if (rows == kRows) {
-    return value_strip<kRows>(weights, values, stride, tokens, corrections, first_tile, sums);
-  }
-  if constexpr (kRows > 1) {
-    sum_rows<kRows - 1>(rows, weights, values, stride, tokens, corrections, first_tile, sums);
-  }
+/// The maximum and total of two sets of tokens together, into the first; the factors of their sums.
+inline MergeFactors merge_totals(float& maximum, float& total, float more_maximum, float more_total) {
+  const float highest = maximum > more_maximum ? maximum : more_maximum;
+  alignas(64) float exponents[16] = {maximum - highest, more_maximum - highest};
+  store(exponents, exp2_of_negative(load(exponents)));
+  maximum = highest;
+  alignas(64) float totals[16] = {total, more_total};
+  const F32x16 scaled = load(totals) * load(exponents);
+  store(totals, scaled);
+  total = totals[0] + totals[1];
+  return {exponents[0], exponents[1]};
 }
 
 /// The softmax step of one strip: scores become weights in place. limits[r]: tokens that row r sees of this
-/// tile; rows with none keep their state.
+/// tile; rows with none keep their state. tops[r], where wanted: the row's largest weight of the tile, NaN if
+/// one is NaN.
 inline void weigh_strip(float* scores, int64_t rows, const int64_t* limits, float* maximum, float* total,
-                        float* corrections) {
+                        float* corrections, float* tops) {
   constexpr float kInfinity = __builtin_inff();
   alignas(64) float highest[16];
   alignas(64) float added[16] = {};
@@ -387,6 +132,7 @@ inline void weigh_strip(float* scores, int64_t rows, const int64_t* limits, floa
     store(row, low);
     store(row + 16, high);
     added[r] = reduce_add(low + high);
+    if (tops != nullptr) tops[r] = reduce_max(max(low, high)) + (added[r] - added[r]);
   }
   const F32x16 correction = exp2_of_negative(load(maximum) - load(highest));
   store(corrections, correction);
@@ -394,122 +140,248 @@ inline void weigh_strip(float* scores, int64_t rows, const int64_t* limits, floa
   store(maximum, load(highest));
 }
 
-/// One pass: positions [row_begin, row_end) of the slice, heads [head_begin, head_end) of one key/value head.
-inline void attention_pass(const AttentionShape& shape, const AttentionSlice& slice, const Plane& keys,
-                           const Plane& values, int64_t row_begin, int64_t row_end, int64_t head_begin,
-                           int64_t head_end, const AttentionScratch& plan, float* scratch) {
-  const int64_t heads = head_end - head_begin;
-  const int64_t rows = (row_end - row_begin) * heads;
-  const int64_t strips = (rows + kStripRows - 1) / kStripRows;
-  const int64_t stride = (shape.value_columns + 15) / 16 * 16;
-  const int64_t first_position = slice.first_position + row_begin;
-  const int64_t last_position = slice.first_position + row_end - 1;
-  float* queries = scratch + plan.queries;
-  float* sums = scratch + plan.sums;
-  float* maximum = scratch + plan.maximum;
-  float* total = scratch + plan.total;
-  float* key_tile = scratch + plan.key_tile;
-  float* value_tile = scratch + plan.value_tile;
-  float* scales = scratch + plan.scales;
-  auto* half_tile = reinterpret_cast<uint16_t*>(scratch + plan.half_tile);
-  const bool halves = kTransposesHalves && shape.key_dtype == DType::f16 && shape.key_columns % 16 == 0;
-  const bool direct = strips == 1 && shape.value_columns % 16 == 0;  // each value is used once
+/// Positions [row_begin, row_end) of the slice, heads [head_begin, head_end) of one key/value head.
+struct Pass {
+  const AttentionShape& shape;
+  const AttentionSlice& slice;
+  Plane keys, values;
+  int64_t row_begin, row_end, head_begin, head_end;
+  const AttentionScratch& plan;
+  float* scratch;
 
+  int64_t heads() const { return head_end - head_begin; }
+  int64_t rows() const { return (row_end - row_begin) * heads(); }
+  int64_t strips() const { return (rows() + kStripRows - 1) / kStripRows; }
+  int64_t sum_stride() const { return (shape.value_columns + 15) / 16 * 16; }
+  int64_t first_position() const { return slice.first_position + row_begin; }
+  int64_t last_position() const { return slice.first_position + row_end - 1; }
+  /// The same before any key.
+  SoftmaxState state(bool second) const {
+    return {scratch + (second ? plan.more_sums : plan.sums),
+            scratch + (second ? plan.more_maximum : plan.maximum),
+            scratch + (second ? plan.more_total : plan.total)};
+  }
+};
+
+inline void pack_queries(const Pass& pass) {
+  const AttentionShape& shape = pass.shape;
+  const int64_t heads = pass.heads();
   const float factor = shape.scale * 0x1.715476p+0F;  // log2 e: weights are powers of two
-  for (int64_t row = 0; row < rows; row++) {
-    const float* from = slice.queries + (row_begin + row / heads) * shape.query_stride +
-                        (head_begin + row % heads) * shape.key_columns;
-    float* to = queries + row / kStripRows * kStripRows * shape.key_columns + row % kStripRows;
+  float* queries = pass.scratch + pass.plan.queries;
+  float* scales = pass.scratch + pass.plan.query_scales;
+  for (int64_t row = 0; row < pass.rows(); row++) {
+    const float* from = pass.slice.queries + (pass.row_begin + row / heads) * shape.query_stride +
+                        (pass.head_begin + row % heads) * shape.key_columns;
+    const int64_t base = row / kStripRows * kStripRows;
+    if (is_integer(shape.key_dtype)) {
+      auto* pairs = reinterpret_cast<int32_t*>(queries);
+      quantise_query(from, factor, shape.key_dtype, shape.key_columns,
+                     pairs + base * (shape.key_columns / 2) + row % kStripRows,
+                     scales + base * (shape.key_columns / 32) + row % kStripRows);
+      continue;
+    }
+    float* to = queries + base * shape.key_columns + row % kStripRows;
     for (int64_t c = 0; c < shape.key_columns; c++) to[c * kStripRows] = from[c] * factor;
   }
-  for (int64_t i = 0; i < strips * 16; i++) {
-    maximum[i] = -__builtin_inff();
-    total[i] = 0;
-  }
+}
 
-  TileRows next_keys;
-  TileRows next_values;
-  auto find = [&](int64_t tile) {
-    const int64_t tokens = last_position + 1 - tile;
-    next_keys = find_tile(keys, slice, shape.block_tokens, tile, tokens);
-    next_values = find_tile(values, slice, shape.block_tokens, tile, tokens);
-  };
-  find(0);
-  for (int64_t tile = 0; tile <= last_position; tile += kTileTokens) {
-    const TileRows tile_keys = next_keys;
-    const TileRows tile_values = next_values;
-    if (tile + kTileTokens <= last_position) find(tile + kTileTokens);
-    if (halves) {
-      transpose_half_keys(tile_keys, shape.key_columns, half_tile);
-      if (strips > 1) convert_half_keys(half_tile, shape.key_columns, key_tile);
+/// The keys and values of one tile as a pass uses them.
+struct LoadedTile {
+  TileRows keys, values, next_keys, next_values;
+  bool halves;  // f16 keys wait transposed, as they are
+  bool direct;  // values are converted where they are used
+};
+
+inline void load_tile(const Pass& pass, int64_t tile, const LoadedTile& loaded) {
+  const AttentionShape& shape = pass.shape;
+  float* scratch = pass.scratch;
+  float* key_tile = scratch + pass.plan.key_tile;
+  const bool many = pass.strips() > 1;
+  if (loaded.halves) {
+    auto* half_tile = reinterpret_cast<uint16_t*>(scratch + pass.plan.half_tile);
+    transpose_half_keys(loaded.keys, shape.key_columns, half_tile);
+    if (many) convert_half_keys(half_tile, shape.key_columns, key_tile);
+  } else if (is_integer(shape.key_dtype)) {
+    load_key_pair_tile(shape.key_dtype, loaded.keys, shape.key_columns, scratch + pass.plan.key_scales,
+                       reinterpret_cast<int32_t*>(key_tile));
+  } else {
+    load_key_tile(shape.key_dtype, loaded.keys, shape.key_columns, key_tile);
+  }
+  if (is_integer(shape.value_dtype)) {
+    gather_value_scales(shape.value_dtype, loaded.values, shape.value_columns,
+                        scratch + pass.plan.value_scales);
+  }
+  if (!loaded.direct) {
+    float* value_tile = scratch + pass.plan.value_tile;
+    const int64_t left = pass.last_position() + 1 - tile;  // seen by the last row
+    const int64_t seen = left < kTileTokens ? left : kTileTokens;
+    if (is_integer(shape.value_dtype)) {
+      with_value_pairs(shape.value_dtype, loaded.values, loaded.next_values, [&](const auto& source) {
+        auto* pairs = reinterpret_cast<int32_t*>(value_tile);
+        for (int64_t t = 0; t < 16; t++) {
+          for (int64_t c = 0; c < shape.value_columns; c += 16)
+            store(pairs + t * shape.value_columns + c, source.at(t, c));
+        }
+      });
     } else {
-      load_key_tile(shape.key_dtype, tile_keys, shape.key_columns, scales, key_tile);
+      with_stored_values(shape.value_dtype, loaded.values, loaded.next_values, [&](const auto& source) {
+        convert_values(source, seen, shape.value_columns, value_tile);
+      });
     }
-    if (!direct) {
-      const int64_t seen = last_position + 1 - tile;  // by the last row
-      with_stored_values(
-          shape.value_dtype, tile_values, next_values, shape.value_columns, scales, [&](const auto& source) {
-            convert_values(source, seen < kTileTokens ? seen : kTileTokens, shape.value_columns, value_tile);
-          });
-    }
-    if (strips > 1) {
-      ask_for_tile(next_keys, shape.key_columns / 16 * bytes_of_16(shape.key_dtype));
-      ask_for_tile(next_values, shape.value_columns / 16 * bytes_of_16(shape.value_dtype));
-    }
+  }
+  if (many) {
+    ask_for_tile(loaded.next_keys, shape.key_columns / 16 * bytes_of_16(shape.key_dtype));
+    ask_for_tile(loaded.next_values, shape.value_columns / 16 * bytes_of_16(shape.value_dtype));
+  }
+}
+
+/// scores[row][token] of the `count` rows of a strip.
+inline void score_tile(const Pass& pass, const LoadedTile& loaded, int64_t base, int64_t count,
+                       float* scores) {
+  const AttentionShape& shape = pass.shape;
+  const int64_t columns = shape.key_columns;
+  const float* queries = pass.scratch + pass.plan.queries;
+  const float* key_tile = pass.scratch + pass.plan.key_tile;
+  const bool once = pass.strips() == 1;
+  if (is_integer(shape.key_dtype)) {
+    const IntegerScores in = {reinterpret_cast<const int32_t*>(queries) + base * (columns / 2),
+                              pass.scratch + pass.plan.query_scales + base * (columns / 32),
+                              reinterpret_cast<const int32_t*>(key_tile),
+                              pass.scratch + pass.plan.key_scales,
+                              once ? loaded.next_keys.rows[0] : nullptr,
+                              4 * bytes_of_16(shape.key_dtype)};
+    return score_integer_rows(count, in, columns, scores);
+  }
+  queries += base * columns;
+  if (loaded.halves && once) {
+    const auto* half_tile = reinterpret_cast<const uint16_t*>(pass.scratch + pass.plan.half_tile);
+    score_rows(count, queries, HalfKeysOnce{half_tile, loaded.next_keys.rows[0]}, columns, scores);
+  } else if (once) {
+    const ConvertedKeysOnce source{{key_tile}, loaded.next_keys.rows[0], 2 * bytes_of_16(shape.key_dtype)};
+    score_rows(count, queries, source, columns, scores);
+  } else {
+    score_rows(count, queries, ConvertedKeys{key_tile}, columns, scores);
+  }
+}
+
+/// Adds the weighted values of `count` rows that all see `limit` tokens of the tile.
+inline void sum_tile(const Pass& pass, const LoadedTile& loaded, const float* weights, const float* tops,
+                     int64_t count, int64_t limit, const float* corrections, bool first_tile, float* sums) {
+  const AttentionShape& shape = pass.shape;
+  const float* value_tile = pass.scratch + pass.plan.value_tile;
+  if (is_integer(shape.value_dtype)) {
+    const int64_t columns = shape.value_columns;
+    const IntegerWeights integers = {reinterpret_cast<int32_t*>(pass.scratch + pass.plan.weights),
+                                     pass.scratch + pass.plan.steps, columns / 32};
+    quantise_weights(weights, tops, count, limit, pass.scratch + pass.plan.value_scales, integers);
+    const int64_t pairs = limit < 16 ? limit : 16;
+    const auto sum = [&](const auto& source) {
+      sum_integer_rows(count, integers, source, columns, pairs, corrections, first_tile, sums);
+    };
+    if (loaded.direct) return with_value_pairs(shape.value_dtype, loaded.values, loaded.next_values, sum);
+    return sum(ConvertedValuePairs{reinterpret_cast<const int32_t*>(value_tile), columns});
+  }
+  const auto sum = [&](const auto& source) {
+    sum_rows(count, weights, source, pass.sum_stride(), limit, corrections, first_tile, sums);
+  };
+  if (loaded.direct) return with_stored_values(shape.value_dtype, loaded.values, loaded.next_values, sum);
+  sum(ConvertedValues{value_tile, pass.sum_stride()});
+}
+
+/// Rows' softmax over the keys of one segment of kSegmentTokens tokens.
+inline void attend_segment(const Pass& pass, int64_t segment, const SoftmaxState& state) {
+  const AttentionShape& shape = pass.shape;
+  const int64_t heads = pass.heads(), rows = pass.rows(), strips = pass.strips();
+  const int64_t first_position = pass.first_position();
+  const int64_t last_position = pass.last_position();
+  const int64_t begin = segment * kSegmentTokens;
+  const int64_t end = begin + kSegmentTokens;
+  LoadedTile loaded;
+  loaded.halves = kTransposesHalves && shape.key_dtype == DType::f16 && shape.key_columns % 16 == 0;
+  loaded.direct = strips == 1 && shape.value_columns % 16 == 0;  // each value is used once
+  const auto find = [&](int64_t tile) {
+    const int64_t tokens = last_position + 1 - tile;
+    loaded.next_keys = find_tile(pass.keys, pass.slice, shape.block_tokens, tile, tokens);
+    loaded.next_values = find_tile(pass.values, pass.slice, shape.block_tokens, tile, tokens);
+  };
+  for (int64_t i = 0; i < strips * 16; i++) {
+    state.maximum[i] = -__builtin_inff();
+    state.total[i] = 0;
+  }
+  find(begin);
+  for (int64_t tile = begin; tile < end && tile <= last_position; tile += kTileTokens) {
+    loaded.keys = loaded.next_keys;
+    loaded.values = loaded.next_values;
+    if (tile + kTileTokens <= last_position) find(tile + kTileTokens);
+    load_tile(pass, tile, loaded);
     const int64_t first_row = tile > first_position ? (tile - first_position) * heads : 0;
     for (int64_t strip = first_row / kStripRows; strip < strips; strip++) {
       const int64_t base = strip * kStripRows;
       const int64_t count = rows - base < kStripRows ? rows - base : kStripRows;
       alignas(64) float scores[kStripRows * kTileTokens];
       alignas(64) float corrections[16];
+      alignas(64) float tops[16];
       int64_t limits[kStripRows];
       for (int64_t r = 0; r < count; r++) {
         const int64_t limit = first_position + (base + r) / heads + 1 - tile;
         limits[r] = limit < kTileTokens ? limit : kTileTokens;
       }
-      const float* strip_queries = queries + base * shape.key_columns;
-      if (halves && strips == 1) {
-        score_rows(count, strip_queries, HalfKeysOnce{half_tile, next_keys.rows[0]}, shape.key_columns,
-                   scores);
-      } else if (strips == 1) {
-        const ConvertedKeysOnce source{{key_tile}, next_keys.rows[0], 2 * bytes_of_16(shape.key_dtype)};
-        score_rows(count, strip_queries, source, shape.key_columns, scores);
-      } else {
-        score_rows(count, strip_queries, ConvertedKeys{key_tile}, shape.key_columns, scores);
-      }
-      weigh_strip(scores, count, limits, maximum + strip * 16, total + strip * 16, corrections);
-      auto sum_values = [&](const auto& source) {
-        for (int64_t r = 0; r < count;) {  // rows that see equally many tokens go together
-          int64_t end = r + 1;
-          while (end < count && limits[end] == limits[r]) end++;
-          if (limits[r] > 0) {
-            sum_rows(end - r, scores + r * kTileTokens, source, stride, limits[r], corrections + r, tile == 0,
-                     sums + (base + r) * stride);
-          }
-          r = end;
+      score_tile(pass, loaded, base, count, scores);
+      weigh_strip(scores, count, limits, state.maximum + strip * 16, state.total + strip * 16, corrections,
+                  is_integer(shape.value_dtype) ? tops : nullptr);
+      for (int64_t r = 0; r < count;) {  // rows that see equally many tokens go together
+        int64_t stop = r + 1;
+        while (stop < count && limits[stop] == limits[r]) stop++;
+        if (limits[r] > 0) {
+          sum_tile(pass, loaded, scores + r * kTileTokens, tops + r, stop - r, limits[r], corrections + r,
+                   tile == begin, state.sums + (base + r) * pass.sum_stride());
         }
-      };
-      if (direct) {
-        with_stored_values(shape.value_dtype, tile_values, next_values, shape.value_columns, scales,
-                           sum_values);
-      } else {
-        sum_values(ConvertedValues{value_tile, stride});
+        r = stop;
       }
     }
   }
+}
 
-  for (int64_t row = 0; row < rows; row++) {
-    const F32x16 inverse = broadcast(1.0F / total[row / kStripRows * 16 + row % kStripRows]);
-    float* to = slice.output + (row_begin + row / heads) * shape.output_stride +
-                (head_begin + row % heads) * shape.value_columns;
+/// The sums of two states, with the factors of merge_totals.
+inline void merge_sums(float* sums, const float* more, float factor, float more_factor, int64_t columns) {
+  const F32x16 a = broadcast(factor);
+  const F32x16 b = broadcast(more_factor);
+  for_each_vector(columns, [&](int64_t at, int n) {
+    store_up_to(sums + at, fma(load_up_to(sums + at, n), a, load_up_to(more + at, n) * b), n);
+  });
+}
+
+/// Adds the state of the segment that begins at position `begin`, for the rows that see it.
+inline void merge_segment(const Pass& pass, int64_t begin, const SoftmaxState& state,
+                          const SoftmaxState& more) {
+  const int64_t first_row =
+      begin > pass.first_position() ? (begin - pass.first_position()) * pass.heads() : 0;
+  for (int64_t row = first_row; row < pass.rows(); row++) {
+    const int64_t at = row / kStripRows * 16 + row % kStripRows;
+    const MergeFactors factors =
+        merge_totals(state.maximum[at], state.total[at], more.maximum[at], more.total[at]);
+    merge_sums(state.sums + row * pass.sum_stride(), more.sums + row * pass.sum_stride(), factors.first,
+               factors.second, pass.sum_stride());
+  }
+}
+
+inline void write_outputs(const Pass& pass, const SoftmaxState& state) {
+  const AttentionShape& shape = pass.shape;
+  for (int64_t row = 0; row < pass.rows(); row++) {
+    const F32x16 inverse = broadcast(1.0F / state.total[row / kStripRows * 16 + row % kStripRows]);
+    float* to = pass.slice.output + (pass.row_begin + row / pass.heads()) * shape.output_stride +
+                (pass.head_begin + row % pass.heads()) * shape.value_columns;
     for_each_vector(shape.value_columns, [&](int64_t at, int n) {
-      store_up_to(to + at, load(sums + row * stride + at) * inverse, n);
+      store_up_to(to + at, load(state.sums + row * pass.sum_stride() + at) * inverse, n);
     });
   }
 }
 
-inline void attention_body(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
-                           int64_t row_end, int64_t head_begin, int64_t head_end, std::byte* scratch) {
+/// Calls body(pass) for pieces of [row_begin, row_end) × [head_begin, head_end) of one key/value head each.
+template <typename Body>
+inline void for_each_pass(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
+                          int64_t row_end, int64_t head_begin, int64_t head_end, std::byte* scratch,
+                          const Body& body) {
   const int64_t group = shape.heads / shape.key_value_heads;
   const AttentionScratch plan = plan_attention_scratch(shape);
   for (int64_t head = head_begin; head < head_end;) {
@@ -523,12 +395,68 @@ inline void attention_body(const AttentionShape& shape, const AttentionSlice& sl
                           shape.value_token_bytes};
     const int64_t positions = kPassRows / (end - head) > 0 ? kPassRows / (end - head) : 1;
     for (int64_t row = row_begin; row < row_end; row += positions) {
-      const int64_t row_stop = row + positions < row_end ? row + positions : row_end;
-      attention_pass(shape, slice, keys, values, row, row_stop, head, end, plan,
-                     reinterpret_cast<float*>(scratch));
+      const int64_t stop = row + positions < row_end ? row + positions : row_end;
+      body(Pass{shape, slice, keys, values, row, stop, head, end, plan, reinterpret_cast<float*>(scratch)});
     }
     head = end;
   }
+}
+
+inline void attention_body(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
+                           int64_t row_end, int64_t head_begin, int64_t head_end, std::byte* scratch) {
+  refuse_other_types(shape);
+  for_each_pass(shape, slice, row_begin, row_end, head_begin, head_end, scratch, [](const Pass& pass) {
+    pack_queries(pass);
+    const SoftmaxState state = pass.state(false);
+    const SoftmaxState more = pass.state(true);
+    attend_segment(pass, 0, state);
+    for (int64_t segment = 1; segment * kSegmentTokens <= pass.last_position(); segment++) {
+      attend_segment(pass, segment, more);
+      merge_segment(pass, segment * kSegmentTokens, state, more);
+    }
+    write_outputs(pass, state);
+  });
+}
+
+inline void attention_segment_body(const AttentionShape& shape, const AttentionSlice& slice,
+                                   int64_t row_begin, int64_t row_end, int64_t head_begin, int64_t head_end,
+                                   int64_t segment, int64_t segments, float* partial, std::byte* scratch) {
+  refuse_other_types(shape);
+  const int64_t floats = attention_partial_floats(shape);
+  for_each_pass(shape, slice, row_begin, row_end, head_begin, head_end, scratch, [&](const Pass& pass) {
+    pack_queries(pass);
+    const SoftmaxState state = pass.state(false);
+    attend_segment(pass, segment, state);
+    const int64_t begin = segment * kSegmentTokens;
+    for (int64_t row = 0; row < pass.rows(); row++) {
+      const int64_t position = pass.row_begin + row / pass.heads();
+      if (slice.first_position + position < begin) continue;
+      const int64_t head = pass.head_begin + row % pass.heads();
+      float* to = partial + ((position * shape.heads + head) * segments + segment) * floats;
+      const int64_t at = row / kStripRows * 16 + row % kStripRows;
+      to[0] = state.maximum[at];
+      to[1] = state.total[at];
+      __builtin_memcpy(to + 2, state.sums + row * pass.sum_stride(),
+                       static_cast<size_t>(pass.sum_stride()) * sizeof(float));
+    }
+  });
+}
+
+inline void merge_attention_body(const AttentionShape& shape, const AttentionSlice& slice, int64_t row,
+                                 int64_t head, int64_t segments, float* partial) {
+  const int64_t floats = attention_partial_floats(shape);
+  const int64_t columns = (shape.value_columns + 15) / 16 * 16;
+  float* state = partial + (row * shape.heads + head) * segments * floats;
+  const int64_t seen = (slice.first_position + row) / kSegmentTokens + 1;
+  for (int64_t segment = 1; segment < seen; segment++) {
+    const float* more = state + segment * floats;
+    const MergeFactors factors = merge_totals(state[0], state[1], more[0], more[1]);
+    merge_sums(state + 2, more + 2, factors.first, factors.second, columns);
+  }
+  const F32x16 inverse = broadcast(1.0F / state[1]);
+  float* to = slice.output + row * shape.output_stride + head * shape.value_columns;
+  for_each_vector(shape.value_columns,
+                  [&](int64_t at, int n) { store_up_to(to + at, load(state + 2 + at) * inverse, n); });
 }
 
 }  // namespace

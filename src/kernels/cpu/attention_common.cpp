@@ -20,19 +20,37 @@ AttentionScratch plan_attention_scratch(const AttentionShape& shape) {
     return begin;
   };
   plan.queries = take(rows * key_columns);
+  plan.query_scales = take(rows * key_columns / 32);
   plan.sums = take(rows * value_columns);
   plan.maximum = take(rows * 16);
   plan.total = take(rows * 16);
+  plan.more_sums = take(rows * value_columns);
+  plan.more_maximum = take(rows * 16);
+  plan.more_total = take(rows * 16);
   plan.key_tile = take(key_columns * kTileTokens);
   plan.half_tile = take(key_columns * kTileTokens / 2);
   plan.value_tile = take(value_columns * kTileTokens);
-  plan.scales = take(std::max(key_columns, value_columns) + kTileTokens);
+  plan.key_scales = take(key_columns);
+  plan.value_scales = take(value_columns);
+  plan.weights = take(kStripMost * value_columns / 2);
+  plan.steps = take(kStripMost * value_columns / 32);
   plan.floats = end;
   return plan;
 }
 
 size_t attention_scratch_bytes(const AttentionShape& shape, int64_t /*rows*/) {
   return static_cast<size_t>(plan_attention_scratch(shape).floats) * sizeof(float);
+}
+
+int64_t attention_partial_floats(const AttentionShape& shape) {
+  return 2 + (shape.value_columns + 15) / 16 * 16;
+}
+
+void refuse_other_types(const AttentionShape& shape) {
+  for (const DType dtype : {shape.key_dtype, shape.value_dtype}) {
+    if (dtype != DType::f32 && dtype != DType::f16 && dtype != DType::q8_0 && dtype != DType::q4_0)
+      refuse_cache_type(dtype);
+  }
 }
 
 void refuse_cache_type(DType dtype) {

@@ -11,6 +11,11 @@ void matmul_transposed(const WeightMatrix& w, int64_t row_begin, int64_t row_cou
                        int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch);
 void attention(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin, int64_t row_end,
                int64_t head_begin, int64_t head_end, std::byte* scratch);
+void attention_segment(const AttentionShape& shape, const AttentionSlice& slice, int64_t row_begin,
+                       int64_t row_end, int64_t head_begin, int64_t head_end, int64_t segment,
+                       int64_t segments, float* partial, std::byte* scratch);
+void merge_attention(const AttentionShape& shape, const AttentionSlice& slice, int64_t row, int64_t head,
+                     int64_t segments, float* partial);
 void rms_norm(const float* x, const float* weight, int64_t columns, float epsilon, float* out);
 void swiglu(const float* gate, const float* up, int64_t count, float* out);
 void add(float* x, const float* y, int64_t count);

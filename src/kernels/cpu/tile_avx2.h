@@ -50,8 +50,14 @@ inline void transpose(F32x16 (&rows)[16]) {
 constexpr bool kTransposesHalves = false;  // shuffles have a port of their own beside the two of arithmetic
 inline void transpose_halves(const std::byte* const* /*rows*/, int64_t /*offset*/, uint16_t* /*out*/) {}
 
-constexpr bool kTransposesQ8 = false;
-inline void transpose_q8_0(const std::byte* const* /*blocks*/, const float* /*scales*/, float* /*out*/) {}
+inline I32x16 load_pairs(const int8_t* p) {
+  const auto* bytes = reinterpret_cast<const __m128i*>(p);
+  return {_mm256_cvtepi8_epi16(_mm_loadu_si128(bytes)), _mm256_cvtepi8_epi16(_mm_loadu_si128(bytes + 1))};
+}
+inline I32x16 add_pairs(I32x16 sum, I32x16 a, I32x16 b) {
+  return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)),
+          _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
+}
 
 inline void prefetch(const std::byte* p) {
   _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);

@@ -77,25 +77,13 @@ inline void transpose_halves(const std::byte* const* rows, int64_t offset, uint1
   }
 }
 
-constexpr bool kTransposesQ8 = true;
-
-/// 32 columns of a tile of q8_0: `blocks[t]` is the block of token t; out[column][token], scaled. Pairs of
-/// bytes are moved as halves.
-inline void transpose_q8_0(const std::byte* const* blocks, const float* scales, float* out) {
-  alignas(64) uint16_t pairs[16 * 32];
-  transpose_halves(blocks, 2, pairs);
-  const __m512 scale[2] = {_mm512_loadu_ps(scales), _mm512_loadu_ps(scales + 16)};
-  for (int i = 0; i < 16; i++) {
-    for (int v = 0; v < 2; v++) {
-      const auto* source = reinterpret_cast<const __m256i*>(pairs + 32 * i + 16 * v);
-      const __m512i pair = _mm512_cvtepi16_epi32(_mm256_load_si256(source));
-      const __m512i even = _mm512_srai_epi32(_mm512_slli_epi32(pair, 24), 24);
-      const __m512i odd = _mm512_srai_epi32(pair, 8);
-      float* to = out + 64 * i + 16 * v;
-      _mm512_storeu_ps(to, _mm512_mul_ps(_mm512_cvtepi32_ps(even), scale[v]));
-      _mm512_storeu_ps(to + 32, _mm512_mul_ps(_mm512_cvtepi32_ps(odd), scale[v]));
-    }
-  }
+inline I32x16 load_pairs(const int8_t* p) {
+  return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+/// Written out: see avx512/matmul.cpp.
+inline I32x16 add_pairs(I32x16 sum, I32x16 a, I32x16 b) {
+  asm("vpdpwssd %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+  return sum;
 }
 
 inline void prefetch(const std::byte* p) {

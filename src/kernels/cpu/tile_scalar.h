@@ -31,10 +31,26 @@ inline void transpose(F32x16 (&rows)[16]) {
 constexpr bool kTransposesHalves = false;
 inline void transpose_halves(const std::byte* const* /*rows*/, int64_t /*offset*/, uint16_t* /*out*/) {}
 
-/// Whether transpose_q8_0() exists: 32 columns of a tile of 32 tokens; blocks[t] is the q8_0 block of token
-/// t, scales[t] its scale; out[column][token], scaled.
-constexpr bool kTransposesQ8 = false;
-inline void transpose_q8_0(const std::byte* const* /*blocks*/, const float* /*scales*/, float* /*out*/) {}
+/// 32 bytes as 16-bit integers, two to a lane.
+inline I32x16 load_pairs(const int8_t* p) {
+  I32x16 r;
+  for (int i = 0; i < 16; i++)
+    r.v[i] = static_cast<int32_t>((static_cast<uint32_t>(p[2 * i]) & 0xffffU) |
+                                  static_cast<uint32_t>(p[2 * i + 1]) << 16U);
+  return r;
+}
+/// sum + the two products of the 16-bit integers in each lane.
+inline I32x16 add_pairs(const I32x16& sum, const I32x16& a, const I32x16& b) {
+  I32x16 r;
+  for (int i = 0; i < 16; i++) {
+    const auto low = [](int32_t v) { return int32_t{static_cast<int16_t>(v & 0xffff)}; };
+    const auto high = [](int32_t v) {
+      return int32_t{static_cast<int16_t>(static_cast<uint32_t>(v) >> 16U)};
+    };
+    r.v[i] = sum.v[i] + low(a.v[i]) * low(b.v[i]) + high(a.v[i]) * high(b.v[i]);
+  }
+  return r;
+}
 
 inline void prefetch(const std::byte* /*p*/) {}
 
