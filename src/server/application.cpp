@@ -7,6 +7,8 @@
 #include "server/model_routes.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
+#include "server/openai_embeddings.h"
+#include "server/openai_responses.h"
 #include "server/site_pages.h"
 #include "server/site_service.h"
 
@@ -60,6 +62,8 @@ Application::Application(ModelHost& models, ApplicationOptions options)
   add_model_routes(router_, context_);
   add_chat_routes(router_, context_);
   add_completion_routes(router_, context_);
+  add_response_routes(router_, context_);
+  add_embedding_routes(router_, context_);
   add_anthropic_routes(router_, context_);
   add_site_pages(router_, site_assets());
 }

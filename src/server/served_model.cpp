@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <future>
 #include <utility>
 
 #include "base/error.h"
+#include "server/embedding.h"
 
 namespace r1::server {
 namespace {
@@ -149,6 +151,51 @@ RequestId ServedModel::submit(Request request) {
   return *id;
 }
 
+std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
+  const auto* decoder = dynamic_cast<const Decoder*>(model_.get());
+  if (decoder == nullptr) throw_error(ErrorKind::unsupported, "{}: no embeddings with this model", name_);
+  struct Work {
+    std::unique_ptr<EmbeddingPass> pass;
+    std::promise<std::vector<float>> done;
+  };
+  const auto work = std::make_shared<Work>();
+  work->pass = std::make_unique<EmbeddingPass>(*decoder, context_, tokens, settings_.engine.key_dtype,
+                                               settings_.engine.value_dtype);
+  std::future<std::vector<float>> result = work->done.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    errands_.push_back([work] {
+      try {
+        if (!work->pass->step()) return false;
+        work->done.set_value(work->pass->result());
+      } catch (...) {
+        work->done.set_exception(std::current_exception());
+      }
+      return true;
+    });
+    ++events_;
+  }
+  wake_.notify_all();
+  std::vector<float> vector = result.get();
+  const std::lock_guard lock(mutex_);
+  last_use_ = std::chrono::steady_clock::now();
+  return vector;
+}
+
+/// A piece of the first errand, if there is one.
+bool ServedModel::run_errand() {
+  std::function<bool()> errand;
+  {
+    const std::lock_guard lock(mutex_);
+    if (errands_.empty()) return false;
+    errand = errands_.front();
+  }
+  if (!errand()) return true;
+  const std::lock_guard lock(mutex_);
+  errands_.pop_front();
+  return true;
+}
+
 void ServedModel::cancel(RequestId id) {
   engine_->cancel(id);
   {
@@ -196,10 +243,11 @@ void ServedModel::run(const std::stop_token& stop) {
       const std::lock_guard lock(mutex_);
       seen = events_;
     }
-    bool worked = true;
+    bool worked = run_errand();
     try {
-      worked = engine_->step();
+      worked = engine_->step() || worked;
     } catch (const std::exception& error) {
+      worked = true;
       fail_all(error.what());
     }
     if (worked) continue;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -83,12 +84,17 @@ class ServedModel {
   RequestId submit(Request request);
   void cancel(RequestId id);
   void answer_now(RequestId id);
+  /// The mean of the tokens' last hidden states, scaled to length 1 (server/embedding.h). Computed between
+  /// the engine's steps; waits. At least one token, at most context_length(). Error(unsupported): not with
+  /// this model.
+  std::vector<float> embed(const std::vector<int32_t>& tokens);
   EngineStatistics statistics() const { return engine_->statistics(); }
   int64_t active_requests() const;
   std::chrono::steady_clock::time_point last_use() const;
 
  private:
   void run(const std::stop_token& stop);
+  bool run_errand();
   void fail_all(const std::string& message);
 
   std::string name_;
@@ -111,9 +117,10 @@ class ServedModel {
   Context context_;
   std::unique_ptr<Engine> engine_;
 
-  mutable std::mutex mutex_;  // guards the next four
+  mutable std::mutex mutex_;  // guards the rest but the thread
   std::condition_variable_any wake_;
-  uint64_t events_ = 0;  // submissions and cancellations, for the thread to notice
+  std::deque<std::function<bool()>> errands_;  // each a piece of work; true: it was the last of them
+  uint64_t events_ = 0;                        // submissions and cancellations, for the thread to notice
   std::unordered_set<RequestId> alive_;
   std::string failure_;  // the engine threw: what the requests that it takes down are told
   std::chrono::steady_clock::time_point last_use_;

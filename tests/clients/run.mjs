@@ -7,7 +7,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 
 const [program, model] = process.argv.slice(2);
-const server = spawn(program, ["serve", model, "--port", "0", "--served-model-name", "tiny", "--api-key", "secret",
+const server = spawn(program, ["serve", model, "--port", "0", "--served-model-name", "tiny", "--api-key", "secret", "--no-site",
   "-c", "2048"], { stdio: ["ignore", "pipe", "inherit"] });
 const base = await new Promise((resolve, reject) => {
   let text = "";
@@ -165,6 +165,54 @@ tests["completions continue texts"] = async () => {
   assert.equal(answer.choices[0].logprobs.tokens.length, 4);
   const refused = await failure(openai.completions.create({ model: "tiny", prompt: "a", suffix: "b" }));
   assert.equal(refused.param, "suffix");
+};
+
+tests["responses, whole and streamed"] = async () => {
+  const request = { model: "tiny", input: "hi", max_output_tokens: 24, seed: 1 };
+  const whole = await openai.responses.create(request);
+  assert.equal(whole.object, "response");
+  assert.equal(whole.status, "incomplete");
+  assert.equal(whole.incomplete_details.reason, "max_output_tokens");
+  assert.equal(whole.usage.output_tokens, 24);
+  assert.ok(whole.output.every((item) => ["reasoning", "message"].includes(item.type)));
+  const kinds = new Set();
+  const stream = openai.responses.stream(request).on("event", (event) => kinds.add(event.type));
+  const final = await stream.finalResponse();
+  const texts = (response) => response.output.map((item) => item.content.map((part) => part.text));
+  assert.deepEqual(texts(final), texts(whole));
+  assert.equal(final.output_text, whole.output_text);
+  for (const kind of ["response.created", "response.output_item.added", "response.content_part.done", "response.incomplete"])
+    assert.ok(kinds.has(kind), kind);
+};
+
+tests["responses: functions, schemas, errors"] = async () => {
+  const { name, parameters } = weather.function;
+  const tools = [{ type: "function", name, parameters, strict: true }];
+  const request = { model: "tiny", input: "hi", seed: 1, max_output_tokens: 400, thinking_budget: 8, tools, tool_choice: "required" };
+  const called = await openai.responses.create(request);
+  const call = called.output.find((item) => item.type === "function_call");
+  assert.ok(JSON.parse(call.arguments).days >= 1);
+  const streamed = (await openai.responses.stream(request).finalResponse()).output.find((item) => item.type === "function_call");
+  assert.equal(streamed.arguments, call.arguments);
+  const next = await openai.responses.create({ model: "tiny", max_output_tokens: 16, tools, input: [{ role: "user", content: "hi" },
+    ...called.output, { type: "function_call_output", call_id: call.call_id, output: "rain" }] });
+  assert.equal(next.object, "response");
+  const schema = corpus[0];
+  const bound = await openai.responses.create({ model: "tiny", input: "hi", seed: 1, max_output_tokens: 400, reasoning: { effort: "none" },
+    text: { format: { type: "json_schema", name: "x", schema, strict: true } } });
+  assert.deepEqual(Object.keys(JSON.parse(bound.output_text)), schema.required);
+  assert.equal((await failure(openai.responses.create({ model: "tiny", input: "x", previous_response_id: "resp_1" }))).param, "previous_response_id");
+};
+
+tests["embeddings"] = async () => {
+  const both = await openai.embeddings.create({ model: "tiny", input: ["one text", "another text"] }); // asks for base64
+  assert.equal(both.data.length, 2);
+  const [first, second] = both.data.map((one) => one.embedding);
+  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  assert.ok(Math.abs(dot(first, first) - 1) < 1e-5 && dot(first, second) < 0.9999);
+  const plain = await openai.embeddings.create({ model: "tiny", input: "one text", encoding_format: "float" });
+  assert.ok(Math.abs(dot(first, plain.data[0].embedding) - 1) < 1e-5);
+  assert.ok(both.usage.prompt_tokens > 2);
 };
 
 const ask = { model: "tiny", max_tokens: 24, messages };
