@@ -4,11 +4,13 @@
 //   prefill/<set>/<type>/<context>   512 rows after `context` tokens, 12 heads on 2 key/value heads of 128
 //                                    columns (the 1.5B model)
 //   decode/<set>/<type>/<context>    one row of the same; the caches of several layers, larger than L3 in
-//   all,
-//                                    in turn, as in a model
-//   latent/<set>/<type>/<context>    one row of MLA: 128 heads on one row of 576 columns, values its first
-//   512
-// //   read                             plain reading, for comparison
+//                                    all, in turn, as in a model
+//   latent/<set>/<type>/<context>    one row of MLA: 128 heads on one row of 576 columns, of which the first
+//                                    512 are its values
+//   sequence/<set>/<type>/<context>/<threads>
+//                                    the row of `decode` as a model does it: nn's paged_attention on so many
+//                                    threads, by the clock
+//   read                             plain reading, for comparison
 // For example: attention_bench --benchmark_filter='decode/avx512'
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
@@ -23,6 +25,7 @@
 
 #include "base/random.h"
 #include "kernels/kernels.h"
+#include "nn/attention.h"
 
 namespace r1::kernels {
 namespace {
@@ -47,6 +50,7 @@ struct Setting {
   int64_t heads, key_value_heads, key_columns, value_columns;
   bool shared_rows;
   int64_t context, rows;
+  int threads = 0;  // not 0: through paged_attention
 };
 
 void run(benchmark::State& state, const Setting& setting, DType dtype, InstructionSet set) {
@@ -96,11 +100,17 @@ void run(benchmark::State& state, const Setting& setting, DType dtype, Instructi
                                 .rows = setting.rows,
                                 .first_position = setting.context,
                                 .blocks = places.data()};
+  ThreadPool pool(std::max(1, setting.threads));
+  Context inference(pool, table, Arithmetic::fast);
   size_t layer = 0;
   for (auto _ : state) {
     shape.keys = cache.get() + layer * layer_bytes;
     shape.values = setting.shared_rows ? shape.keys : shape.keys + key_bytes;
-    table.attention(shape, slice, 0, setting.rows, 0, setting.heads, scratch.get());
+    if (setting.threads > 0) {
+      paged_attention(inference, shape, {&slice, 1});
+    } else {
+      table.attention(shape, slice, 0, setting.rows, 0, setting.heads, scratch.get());
+    }
     benchmark::DoNotOptimize(output.data());
     layer = (layer + 1) % layers;
   }
@@ -138,6 +148,17 @@ void register_all() {
       };
       for (int64_t context : {0, 8192}) add("prefill", {12, 2, 128, 128, false, context, 512});
       for (int64_t context : {1023, 8191, 32767}) add("decode", {12, 2, 128, 128, false, context, 1});
+      for (int64_t context : {1023, 4095, 32767}) {
+        for (int threads : {1, 2, 8}) {
+          const Setting setting{12, 2, 128, 128, false, context, 1, threads};
+          const std::string label =
+              "sequence" + tail + std::to_string(context) + "/" + std::to_string(threads);
+          benchmark::RegisterBenchmark(
+              label.c_str(), [=, set = set](benchmark::State& state) { run(state, setting, dtype, set); })
+              ->Unit(benchmark::kMillisecond)
+              ->UseRealTime();
+        }
+      }
       add("latent", {128, 1, 576, 512, true, 1023, 1});
     }
   }
