@@ -135,6 +135,18 @@ TEST_F(SiteTest, OnlyItsOwnPageMayChangeAnything) {
   EXPECT_EQ(info["index"]["may_change"], true);
 }
 
+TEST_F(SiteTest, IsNotForOtherOriginsWhoeverMayCallTheApi) {
+  ApplicationOptions options;
+  options.allowed_origins = {"*"};
+  open(options);
+  const std::vector<HttpHeader> foreign = {{"Origin", "https://app.example"}};
+  EXPECT_EQ(server_->ask("GET", "/v1/models", "", foreign).status, 200);
+  const Answer refused = server_->ask("GET", "/api/site/conversations", "", foreign);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.header("access-control-allow-origin"), "");
+  EXPECT_EQ(server_->ask("OPTIONS", "/api/site/settings", "", foreign).status, 403);
+}
+
 TEST_F(SiteTest, AKeyOpensASession) {
   ApplicationOptions options;
   options.api_key = "secret";
