@@ -72,7 +72,10 @@ class Fixture {
   }
   ~Fixture() {
     stop = true;
-    for (std::thread& thread : threads) thread.join();
+    {
+      const std::lock_guard lock(mutex);  // a handler may still be putting its thread there
+      for (std::thread& thread : threads) thread.join();
+    }
     server->stop();
   }
   void handle(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
