@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 struct ServeOptions {
   std::vector<std::string> models;
   std::vector<std::string> names;
+  std::vector<std::string> adapters;  // "NAME=DIRECTORY"
   std::string host = "127.0.0.1";
   int port = 8080;
   std::string api_key;
@@ -63,6 +64,18 @@ std::string name_of(const std::string& model) {
   if (!fs::exists(model)) return model;
   fs::path path = fs::canonical(model);
   return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+}
+
+/// Of "NAME=DIRECTORY".
+server::AdapterLocation adapter_location(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw_error(ErrorKind::invalid_argument, "--lora: expected NAME=DIRECTORY, found '{}'", text);
+  server::AdapterLocation location{text.substr(0, equals), text.substr(equals + 1)};
+  if (!fs::is_regular_file(location.path / "adapter_config.json"))
+    throw_error(ErrorKind::invalid_argument, "--lora {}: no adapter_config.json in {}", location.name,
+                location.path.string());
+  return location;
 }
 
 /// Bytes that may be had without swapping; 0: not known.
@@ -131,6 +144,7 @@ void serve(const ServeOptions& options) {
     const std::string& model = options.models[index];
     models.add(index < options.names.size() ? options.names[index] : name_of(model), locate_model(model));
   }
+  for (const std::string& adapter : options.adapters) models.add_adapter(adapter_location(adapter));
   server::ApplicationOptions application_options;
   application_options.loopback = loopback;
   application_options.allowed_hosts = options.allowed_hosts;
@@ -204,6 +218,11 @@ void add_serve_command(CLI::App& app) {
                       "GGUF files, hub directories or pulled models; the first one is the default");
   command->add_option("--served-model-name,-a,--alias", options->names,
                       "names to serve them under, in order");
+  command->add_option(
+      "--lora,--lora-modules", options->adapters,
+      "NAME=DIRECTORY: a LoRA adapter (PEFT) of the first model, asked for as the model NAME");
+  command->add_flag_function(
+      "--enable-lora", [](int64_t) {}, "accepted: adapters are given with --lora");
   command->add_option("--host", options->host, "address to listen on; other than loopback only with a key");
   command->add_option("--port", options->port, "port; 0: any free one")->check(CLI::Range(0, 65535));
   command->add_option("--api-key", options->api_key, "key that requests must present");

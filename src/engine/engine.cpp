@@ -120,7 +120,7 @@ bool Engine::State::forward(const std::vector<PlannedSlice>& plan) {
     const int64_t drafts = std::ssize(sequence.draft);
     tokens.insert(tokens.end(), begin, begin + (slice.rows - drafts));
     tokens.insert(tokens.end(), sequence.draft.begin(), sequence.draft.end());
-    slices.push_back({slice.rows, sequence.computed, sequence.blocks, options.adapter});
+    slices.push_back({slice.rows, sequence.computed, sequence.blocks, sequence.request.adapter});
     first_output.push_back(std::ssize(output_rows));
     for (int64_t row = slice.outputs; row > 0; --row) {
       output_rows.push_back(static_cast<int32_t>(std::ssize(tokens) - row));
@@ -235,6 +235,7 @@ Engine::~Engine() = default;
 
 RequestId Engine::submit(Request request) {
   State& state = *state_;
+  if (request.adapter == nullptr) request.adapter = state.options.adapter;
   check_request(request, state.vocabulary, state.options.context_length);
   auto sequence = std::make_shared<Sequence>();
   sequence->prompt_tokens = std::ssize(request.prompt);

@@ -65,6 +65,7 @@ struct Request {
   int32_t speculation = 0;             // tokens drafted by prompt look-up a step, at most; 0: off
   bool loop_detection = false;         // end an answer that only repeats itself (engine/loop_detector.h)
   int32_t priority = 0;                // higher first; equal: first come
+  const Adapter* adapter = nullptr;    // nn/adapter.h; null: the engine's; not owned
   /// Called on the engine's thread for each new token, in order. Return false to stop here (a stop string was
   /// found: FinishReason::stop_callback). Must not throw.
   std::function<bool(const SampledToken&)> on_token{};
@@ -86,7 +87,7 @@ struct EngineOptions {
   int64_t batch_tokens = 512;  // tokens a forward pass takes at most, ≥ 2 (prefill chunk)
   int64_t sequences = 64;      // running at once at most
   bool prefix_reuse = true;
-  const Adapter* adapter = nullptr;  // of every request (nn/adapter.h); not owned
+  const Adapter* adapter = nullptr;  // of requests that bring none (nn/adapter.h); not owned
 };
 
 struct EngineStatistics {

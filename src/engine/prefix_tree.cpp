@@ -33,20 +33,20 @@ PrefixTree::Node* PrefixTree::find_best(const Node* parent, std::span<const int3
 }
 
 bool PrefixTree::evictable(const Node* node) const {
-  return node != &root_ && node->children.empty() && pool_->references(node->block) == 0;
+  return node->block >= 0 && node->children.empty() && pool_->references(node->block) == 0;
 }
 
 void PrefixTree::touch(Node* node) {
-  if (node == &root_) return;
+  if (node->block < 0) return;
   const bool listed = evictable(node);
   if (listed) evictable_.erase({node->last_use, node->block});
   node->last_use = ++clock_;
   if (listed) evictable_.insert({node->last_use, node->block});
 }
 
-PrefixTree::Match PrefixTree::match(std::span<const int32_t> tokens) {
+PrefixTree::Match PrefixTree::match(std::span<const int32_t> tokens, Node* root) {
   Match result;
-  result.tail = &root_;
+  result.tail = root;
   if (tokens.empty()) return result;
   std::span<const int32_t> rest = tokens.first(tokens.size() - 1);
   for (;;) {
@@ -65,10 +65,10 @@ PrefixTree::Match PrefixTree::match(std::span<const int32_t> tokens) {
   }
 }
 
-int64_t PrefixTree::match_length(std::span<const int32_t> tokens) const {
-  if (tokens.empty()) return 0;
+int64_t PrefixTree::match_length(std::span<const int32_t> tokens, const Node* root) const {
+  if (tokens.empty() || root == nullptr) return 0;
   std::span<const int32_t> rest = tokens.first(tokens.size() - 1);
-  const Node* node = &root_;
+  const Node* node = root;
   for (int64_t length = 0;; length += block_tokens_) {
     int64_t common = 0;
     const Node* child = find_best(node, rest, &common);
@@ -168,11 +168,12 @@ void PrefixTree::check_integrity() const {
   };
   size_t nodes = 0;
   size_t leaves = 0;
-  std::vector<const Node*> open{&root_};
+  std::vector<const Node*> open;
+  for (const auto& [adapter, root] : roots_) open.push_back(&root);
   while (!open.empty()) {
     const Node* node = open.back();
     open.pop_back();
-    if (node != &root_) {
+    if (node->block >= 0) {
       ++nodes;
       const int32_t block = node->block;
       require(node_of_block_[block] == node, "a block has two nodes", block);
@@ -180,7 +181,7 @@ void PrefixTree::check_integrity() const {
       require(!node->tokens.empty() && std::ssize(node->tokens) <= block_tokens_, "bad node length", block);
       require(node->children.empty() || std::ssize(node->tokens) == block_tokens_, "a tail has children",
               block);
-      require(pool_->references(block) == 0 || node->parent == &root_ ||
+      require(pool_->references(block) == 0 || node->parent->block < 0 ||
                   pool_->references(node->parent->block) > 0,
               "a block is in use and its parent is not", block);
       const bool listed = evictable_.contains({node->last_use, block});

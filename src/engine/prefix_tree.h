@@ -5,6 +5,7 @@
 //  - the keys and values of a node's tokens, in its block, are those of the token path from the root; they
 //  are
 //    never written again, so whoever shares the block reads the bits that it would have computed;
+//  - keys and values depend on the adapter that computed them: each adapter has a root of its own;
 //  - only full nodes have children. A node with fewer tokens (a tail) may share its block with the sequence
 //    that still appends to it: others copy the node's tokens out of it;
 //  - a sequence that holds a node's block holds the blocks of all its ancestors. So every cached block can be
@@ -13,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -42,9 +44,11 @@ class PrefixTree {
     int64_t partial_tokens = 0;
   };
   /// The longest match that leaves at least one of `tokens` over (it must be computed to have logits).
-  Match match(std::span<const int32_t> tokens);
-  /// Tokens that match() would find, without touching anything.
-  int64_t match_length(std::span<const int32_t> tokens) const;
+  Match match(std::span<const int32_t> tokens, Node* root);
+  Match match(std::span<const int32_t> tokens) { return match(tokens, root()); }
+  /// Tokens that match() would find, without touching anything. `root` null: none.
+  int64_t match_length(std::span<const int32_t> tokens, const Node* root) const;
+  int64_t match_length(std::span<const int32_t> tokens) const { return match_length(tokens, find_root()); }
 
   /// Adds a full block below `tail` and moves `tail` to it. When the tree knows these tokens already, its
   /// block is returned instead: the caller's is released, the tree's has a reference for the caller.
@@ -61,7 +65,12 @@ class PrefixTree {
   void retain(int32_t block);
   void release(int32_t block);
 
-  Node* root() { return &root_; }
+  /// The root for what an adapter computes (null: none), made when it is not there; it stays.
+  Node* root(const void* adapter = nullptr) { return &roots_[adapter]; }
+  const Node* find_root(const void* adapter = nullptr) const {
+    const auto found = roots_.find(adapter);
+    return found == roots_.end() ? nullptr : &found->second;
+  }
   /// Throws std::logic_error that names the broken invariant.
   void check_integrity() const;
 
@@ -74,7 +83,7 @@ class PrefixTree {
 
   KvPool* pool_;
   int64_t block_tokens_;
-  Node root_;
+  std::map<const void*, Node> roots_;
   std::vector<Node*> node_of_block_;
   std::set<std::pair<uint64_t, int32_t>> evictable_;  // (last_use, block) of unreferenced leaves
   uint64_t clock_ = 0;

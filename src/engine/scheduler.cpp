@@ -101,10 +101,11 @@ bool Scheduler::grow(Sequence& sequence, int64_t tokens) {
 }
 
 bool Scheduler::try_admit(Sequence& sequence) {
-  sequence.tail = tree_.root();
+  PrefixTree::Node* root = tree_.root(sequence.request.adapter);
+  sequence.tail = root;
   PrefixTree::Match match;
   if (options_.prefix_reuse) {
-    match = tree_.match(sequence.tokens);
+    match = tree_.match(sequence.tokens, root);
     sequence.tail = match.tail;
     sequence.blocks = std::move(match.blocks);
   }
@@ -149,7 +150,7 @@ bool Scheduler::shares_unfinished_prefix(const Sequence& sequence) const {
   if (!options_.prefix_reuse) return false;
   int64_t matched = -1;
   for (const SequencePointer& other : running_) {
-    if (uncomputed(*other) <= 1) continue;
+    if (uncomputed(*other) <= 1 || other->request.adapter != sequence.request.adapter) continue;
     const size_t limit = std::min(other->tokens.size(), sequence.tokens.size() - 1);
     const int64_t common =
         std::mismatch(other->tokens.begin(), other->tokens.begin() + static_cast<std::ptrdiff_t>(limit),
@@ -157,7 +158,7 @@ bool Scheduler::shares_unfinished_prefix(const Sequence& sequence) const {
             .first -
         other->tokens.begin();
     if (common < kTokens || other->computed >= common) continue;
-    if (matched < 0) matched = tree_.match_length(sequence.tokens);
+    if (matched < 0) matched = tree_.match_length(sequence.tokens, tree_.find_root(sequence.request.adapter));
     if (common >= matched + kTokens) return true;
   }
   return false;

@@ -120,7 +120,7 @@ void AnswerBoard::check_fits(const std::string& owner, const AnswerRequest& requ
   question.system_prompt = request.system_prompt;
   question.deep_think = request.deep_think;
   CompletionSpec spec;
-  spec.model = context_.models.acquire(request.model);
+  choose_model(context_.models, request.model, spec);
   ask_model(store_, owner, question, -1, spec);
   if (std::ssize(spec.prompt) >= spec.model->context_length())
     throw overflow(std::ssize(spec.prompt), spec.model->context_length());
@@ -200,7 +200,7 @@ void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
     if (known != models.end() && !known->loaded)
       answer->enter({{"name", "loading"}, {"done", 0}, {"total", known->file_bytes}});
     CompletionSpec spec;
-    spec.model = context_.models.acquire(node.model);
+    choose_model(context_.models, node.model, spec);
     read_sampling(node.request, spec);
     const int64_t wanted = spec.max_tokens, size = spec.model->context_length();
     const auto budget = value_or<int64_t>(node.request, "thinking_budget", -1);

@@ -296,7 +296,7 @@ void create_message(ServerContext& context, const HttpRequest& request,
   const Json body = parse_body(request.body);
   JsonFields fields(body);
   CompletionSpec spec;
-  spec.model = context.models.acquire(fields.text("model").value_or(""));
+  choose_model(context.models, fields.text("model").value_or(""), spec);
   ChatPromptRequest chat;
   ToolWish tools;
   read_prompt_fields(*spec.model, fields, chat, tools);
@@ -319,7 +319,7 @@ void create_message(ServerContext& context, const HttpRequest& request,
   spec.ticket = context.limiter.admit(request.key_name);
   apply_chat_prompt(build_chat_prompt(*spec.model, chat), chat.thinking, spec);
 
-  const std::string id = random_id("msg_"), model = spec.model->name();
+  const std::string id = random_id("msg_"), model = spec.model_name;
   ModelMetrics& metrics = context.metrics.of_model(model);
   std::shared_ptr<SseStream> sse;
   std::shared_ptr<CompletionObserver> observer;

@@ -170,7 +170,7 @@ class CompletionJob::Choice {
 CompletionJob::CompletionJob(CompletionSpec spec, std::shared_ptr<CompletionObserver> observer,
                              ModelMetrics& metrics)
     : spec_(std::move(spec)),
-      model_name_(spec_.model->name()),
+      model_name_(spec_.model_name),
       observer_(std::move(observer)),
       metrics_(metrics),
       begin_(Clock::now()) {
@@ -205,6 +205,7 @@ void CompletionJob::submit_choices() {
   request.speculation = spec_.model->lookup();
   request.loop_detection = spec_.loop_detection;
   request.priority = spec_.priority;
+  request.adapter = spec_.adapter;
   const std::shared_ptr<CompletionJob> self = shared_from_this();
   for (int64_t index = 0; index < spec_.choices; ++index) {
     Request one = request;

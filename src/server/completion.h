@@ -22,6 +22,8 @@ namespace r1::server {
 
 struct CompletionSpec {
   std::shared_ptr<ServedModel> model;
+  const Adapter* adapter = nullptr;  // of the model; null: none
+  std::string model_name;            // as it was asked for: the model's, or the adapter's
   std::vector<int32_t> prompt;
   int64_t choices = 1;  // choice i draws with seed + i
   SamplingOptions sampling{};

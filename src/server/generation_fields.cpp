@@ -41,6 +41,13 @@ void read_logit_bias(JsonFields& fields, CompletionSpec& spec) {
 
 }  // namespace
 
+void choose_model(ModelHost& models, const std::string& name, CompletionSpec& spec) {
+  ModelHost::Choice choice = models.choose(name);
+  spec.model = std::move(choice.model);
+  spec.adapter = choice.adapter;
+  spec.model_name = std::move(choice.name);
+}
+
 std::string to_text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -3,8 +3,13 @@
 
 #include "server/completion.h"
 #include "server/json_fields.h"
+#include "server/model_host.h"
 
 namespace r1::server {
+
+/// Sets the spec's model, loaded, and its adapter where the name is one's; "": the default model. Throws as
+/// ModelHost::choose.
+void choose_model(ModelHost& models, const std::string& name, CompletionSpec& spec);
 
 /// Reads n, seed, temperature, top_p, top_k, …, stop, logit_bias, max_tokens. `spec.model` must be set.
 void read_generation_fields(JsonFields& fields, CompletionSpec& spec);

@@ -42,11 +42,26 @@ ModelHost::~ModelHost() {
   }
 }
 
+/// Under mutex_.
+void ModelHost::check_name(const std::string& name) const {
+  for (const auto& entry : entries_) {
+    if (entry->name == name ||
+        std::ranges::find(entry->adapters, name, &AdapterLocation::name) != entry->adapters.end())
+      throw_error(ErrorKind::invalid_argument, "two models are called '{}'", name);
+  }
+}
+
+void ModelHost::add_adapter(AdapterLocation adapter) {
+  const std::lock_guard lock(mutex_);
+  check_name(adapter.name);
+  if (entries_.empty() || entries_.front()->path.empty())
+    throw_error(ErrorKind::invalid_argument, "adapter {}: there is no model for it", adapter.name);
+  entries_.front()->adapters.push_back(std::move(adapter));
+}
+
 void ModelHost::add(std::string name, std::filesystem::path path) {
   const std::lock_guard lock(mutex_);
-  for (const auto& entry : entries_) {
-    if (entry->name == name) throw_error(ErrorKind::invalid_argument, "two models are called '{}'", name);
-  }
+  check_name(name);
   entries_.push_back(std::make_unique<Entry>());
   Entry& entry = *entries_.back();
   entry.name = std::move(name);
@@ -87,35 +102,51 @@ void ModelHost::make_room() {
   }
 }
 
-std::shared_ptr<ServedModel> ModelHost::acquire(const std::string& name) {
+ModelHost::Choice ModelHost::choose(const std::string& name) {
+  Choice choice;
   Entry* wanted = nullptr;
   {
     const std::lock_guard lock(mutex_);
+    std::string names;
     for (const auto& entry : entries_) {
-      if (name.empty() || entry->name == name) {
+      const bool adapted =
+          std::ranges::find(entry->adapters, name, &AdapterLocation::name) != entry->adapters.end();
+      if (name.empty() || entry->name == name || adapted) {
         wanted = entry.get();
+        choice.name = adapted ? name : entry->name;
         break;
       }
+      names += (names.empty() ? "" : ", ") + entry->name;
+      for (const AdapterLocation& adapter : entry->adapters) names += ", " + adapter.name;
     }
     if (wanted == nullptr) {
-      std::string names;
-      for (const auto& entry : entries_) names += (names.empty() ? "" : ", ") + entry->name;
       throw ApiError(
           404, "model", "model_not_found",
           fmt::format("model: '{}' is not served here; there are: {}", name.substr(0, 200), names));
     }
-    if (wanted->model) return wanted->model;
   }
-  const std::lock_guard loading(wanted->loading);
+  choice.model = load(*wanted);
+  choice.adapter = choice.model->adapter(choice.name);
+  return choice;
+}
+
+std::shared_ptr<ServedModel> ModelHost::load(Entry& entry) {
+  const auto loaded = [&] {
+    const std::lock_guard lock(mutex_);
+    return entry.model;
+  };
+  if (auto model = loaded()) return model;
+  const std::lock_guard loading(entry.loading);
+  if (auto model = loaded()) return model;
   {
     const std::lock_guard lock(mutex_);
-    if (wanted->model) return wanted->model;
     make_room();
   }
-  if (options_.log) options_.log(fmt::format("loading {}", wanted->name));
-  std::shared_ptr<ServedModel> model = ServedModel::load(wanted->name, wanted->path, options_.settings);
+  if (options_.log) options_.log(fmt::format("loading {}", entry.name));
+  std::shared_ptr<ServedModel> model =
+      ServedModel::load(entry.name, entry.path, options_.settings, entry.adapters);
   const std::lock_guard lock(mutex_);
-  wanted->model = model;
+  entry.model = model;
   return model;
 }
 
@@ -131,7 +162,12 @@ std::vector<ModelHost::Description> ModelHost::list() const {
       description.chat_template = entry->model->vocabulary().chat_template;
       description.can_think = entry->model->can_think();
     }
-    result.push_back(std::move(description));
+    result.push_back(description);
+    for (const AdapterLocation& adapter : entry->adapters) {
+      result.push_back(description);
+      result.back().name = adapter.name;
+      result.back().base = entry->name;
+    }
   }
   return result;
 }

@@ -31,6 +31,7 @@ class ModelHost {
     std::string chat_template;   // empty: it has none
     bool can_think = false;
     uint64_t file_bytes = 0;  // 0: not from a file
+    std::string base;         // of an adapter: the model that it belongs to
   };
 
   explicit ModelHost(Options options) : options_(std::move(options)) {}
@@ -38,11 +39,20 @@ class ModelHost {
 
   /// The first one is the default. Throws Error(invalid_argument) for a name that is taken.
   void add(std::string name, std::filesystem::path path);
+  /// An adapter of the first model; its name is a model's name too. Before anything is loaded.
+  void add_adapter(AdapterLocation adapter);
   void add_loaded(std::shared_ptr<ServedModel> model);
 
   /// The model, loaded; "" is the default one. Waits while it is being loaded. Throws ApiError 404 for an
   /// unknown name, 503 when another model is busy and there is room for one only; Error when loading fails.
-  std::shared_ptr<ServedModel> acquire(const std::string& name);
+  std::shared_ptr<ServedModel> acquire(const std::string& name) { return choose(name).model; }
+  struct Choice {
+    std::shared_ptr<ServedModel> model;
+    const Adapter* adapter = nullptr;  // lives as long as the model
+    std::string name;                  // the model's, or the adapter's
+  };
+  /// The same, with the adapter where the name is one's.
+  Choice choose(const std::string& name);
 
   std::vector<Description> list() const;
   /// Those in memory.
@@ -54,10 +64,13 @@ class ModelHost {
   struct Entry {
     std::string name;
     std::filesystem::path path;
+    std::vector<AdapterLocation> adapters;
     std::mutex loading;
     std::shared_ptr<ServedModel> model;  // guarded by mutex_
     Description file;                    // what is known without loading it
   };
+  void check_name(const std::string& name) const;
+  std::shared_ptr<ServedModel> load(Entry& entry);
   void make_room();
 
   Options options_;

@@ -14,6 +14,7 @@ Json model_json(const ModelHost::Description& model) {
           {"object", "model"},
           {"created", model.created},
           {"owned_by", "r1"},
+          {"parent", model.base.empty() ? Json() : Json(model.base)},
           {"loaded", model.loaded},
           {"max_model_len", model.context_length > 0 ? Json(model.context_length) : Json()}};
 }

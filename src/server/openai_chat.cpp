@@ -178,8 +178,8 @@ void handle_chat(ServerContext& context, const HttpRequest& request,
   const Json body = parse_body(request.body);
   JsonFields fields(body);
   CompletionSpec spec;
-  spec.model = context.models.acquire(fields.text("model").value_or(""));
-  ChatAnswer answer{random_id("chatcmpl-"), spec.model->name()};
+  choose_model(context.models, fields.text("model").value_or(""), spec);
+  ChatAnswer answer{random_id("chatcmpl-"), spec.model_name};
 
   ChatPromptRequest chat;
   read_messages(fields, chat);

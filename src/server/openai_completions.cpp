@@ -227,7 +227,7 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
   const Json body = parse_body(request.body);
   JsonFields fields(body);
   CompletionSpec spec;
-  spec.model = context.models.acquire(fields.text("model").value_or(""));
+  choose_model(context.models, fields.text("model").value_or(""), spec);
   spec.split = false;
   spec.loop_detection = false;
   spec.max_tokens = 16;  // OpenAI's default for this path
@@ -248,7 +248,7 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
 
   auto answer = std::make_shared<CompletionAnswer>();
   answer->id = random_id("cmpl-");
-  answer->model_name = spec.model->name();
+  answer->model_name = spec.model_name;
   answer->stream = streaming.stream;
   answer->include_usage = streaming.include_usage;
   answer->log_probabilities = log_probabilities.has_value();

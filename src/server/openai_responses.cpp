@@ -174,7 +174,7 @@ void create_response(ServerContext& context, const HttpRequest& request,
   const ResponseRequest wanted = read_response_request(parse_body(request.body));
   JsonFields fields(wanted.chat);
   CompletionSpec spec;
-  spec.model = context.models.acquire(fields.text("model").value_or(""));
+  choose_model(context.models, fields.text("model").value_or(""), spec);
   ChatPromptRequest chat;
   read_messages(fields, chat);
   chat.thinking = read_thinking(fields, chat.template_variables);
@@ -202,7 +202,7 @@ void create_response(ServerContext& context, const HttpRequest& request,
                {"background", false},
                {"error", nullptr},
                {"incomplete_details", nullptr},
-               {"model", spec.model->name()},
+               {"model", spec.model_name},
                {"previous_response_id", nullptr},
                {"store", false},
                {"temperature", spec.sampling.temperature},
@@ -210,7 +210,7 @@ void create_response(ServerContext& context, const HttpRequest& request,
                {"truncation", "disabled"},
                {"usage", nullptr}};
   head.update(wanted.echo);
-  ModelMetrics& metrics = context.metrics.of_model(spec.model->name());
+  ModelMetrics& metrics = context.metrics.of_model(spec.model_name);
   std::shared_ptr<SseStream> stream;
   if (streaming.stream) stream = std::make_shared<SseStream>(sink, false);
   auto observer = std::make_shared<ResponseAnswer>(std::move(head), stream, sink);

@@ -38,10 +38,20 @@ EngineOptions engine_options(EngineOptions options, const Model& model) {
 }  // namespace
 
 std::shared_ptr<ServedModel> ServedModel::load(std::string name, const std::filesystem::path& path,
-                                               const ModelSettings& settings) {
+                                               const ModelSettings& settings,
+                                               const std::vector<AdapterLocation>& adapters) {
   const std::shared_ptr<const ModelFile> file = ModelFile::open(path);
   std::shared_ptr<const Model> model = load_model(file, settings.load);
-  return std::make_shared<ServedModel>(std::move(name), std::move(model), load_vocabulary(*file), settings);
+  auto served =
+      std::make_shared<ServedModel>(std::move(name), std::move(model), load_vocabulary(*file), settings);
+  for (const AdapterLocation& adapter : adapters)
+    served->adapters_[adapter.name] = LowRankAdapter::open(adapter.path, *file);
+  return served;
+}
+
+const Adapter* ServedModel::adapter(const std::string& name) const {
+  const auto found = adapters_.find(name);
+  return found == adapters_.end() ? nullptr : &found->second->adapter();
 }
 
 ServedModel::ServedModel(std::string name, std::shared_ptr<const Model> model, r1::Vocabulary vocabulary,

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,7 @@
 #include "model/vocabulary_loading.h"
 #include "text/chat_template.h"
 #include "text/stream_parser.h"
+#include "train/low_rank.h"
 
 namespace r1::server {
 
@@ -36,12 +38,19 @@ struct ModelSettings {
   int32_t lookup = 5;  // tokens drafted by prompt look-up; 0: off
 };
 
+/// A LoRA adapter in PEFT's form, and the name that it is asked for by.
+struct AdapterLocation {
+  std::string name;
+  std::filesystem::path path;
+};
+
 /// Const but for the engine; safe to use from many threads. The last owner joins the engine's thread.
 class ServedModel {
  public:
   /// Loads from a file or hub directory. Throws Error.
   static std::shared_ptr<ServedModel> load(std::string name, const std::filesystem::path& path,
-                                           const ModelSettings& settings);
+                                           const ModelSettings& settings,
+                                           const std::vector<AdapterLocation>& adapters = {});
   /// From parts (tests use models of their own).
   ServedModel(std::string name, std::shared_ptr<const Model> model, r1::Vocabulary vocabulary,
               const ModelSettings& settings);
@@ -54,6 +63,8 @@ class ServedModel {
   const Tokenizer& tokenizer() const { return vocabulary_.tokenizer; }
   const r1::Vocabulary& vocabulary() const { return vocabulary_; }
   int64_t context_length() const { return engine_->options().context_length; }
+  /// Null: there is none of that name.
+  const Adapter* adapter(const std::string& name) const;
   int32_t lookup() const { return settings_.lookup; }
 
   /// Null: the model has none.
@@ -102,6 +113,7 @@ class ServedModel {
   ModelSettings settings_;
   std::shared_ptr<const Model> model_;
   r1::Vocabulary vocabulary_;
+  std::map<std::string, std::unique_ptr<LowRankAdapter>> adapters_;
   std::optional<ChatTemplate> template_, tool_template_;
   bool can_think_ = false;
   int32_t open_think_ = -1, close_think_ = -1;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "nn/adapter.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace r1 {
@@ -103,6 +104,27 @@ TEST(EngineTest, ASecondTurnComputesOnlyWhatIsNew) {
   engine.run();
   EXPECT_EQ(second.summary->reused_tokens, 89);  // the first answer's last token was never computed
   EXPECT_EQ(engine.statistics().computed_tokens - before, 2);
+}
+
+TEST(EngineTest, AdaptersDoNotShareWhatTheyComputed) {
+  EngineFixture fixture;
+  Engine engine(fixture.model, fixture.context, fixture.options(16));
+  const Adapter one, two;
+  const auto reused = [&](const Adapter* adapter) {
+    Answer answer;
+    Request request{.prompt = counting(70)};
+    request.max_tokens = 1;
+    request.adapter = adapter;
+    submit(engine, request, answer);
+    engine.run();
+    engine.check_integrity();
+    return answer.summary->reused_tokens;
+  };
+  EXPECT_EQ(reused(nullptr), 0);
+  EXPECT_EQ(reused(&one), 0);
+  EXPECT_EQ(reused(&two), 0);
+  EXPECT_EQ(reused(&one), 69);
+  EXPECT_EQ(reused(nullptr), 69);
 }
 
 TEST(EngineTest, ThinkingIsClosedAtItsBudget) {
