@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "cli/commands.h"
-#include "cli/interrupt.h"
 #include "cli/model_location.h"
 #include "cli/progress_bar.h"
 #include "formats/model_file.h"
@@ -16,17 +15,7 @@ namespace r1::cli {
 namespace {
 
 void pull(const std::string& name, int connections) {
-  const HubReference reference = HubReference::parse(name);
-  DownloadOptions options;
-  options.connections = connections;
-  const InterruptGuard guard;
-  options.cancelled = [] { return InterruptGuard::interrupted(); };
-  ProgressBar bar(name, "B");
-  const CachedModel model =
-      default_model_cache().pull(reference, hub_options(), options,
-                                 [&](const PullProgress& p) { bar.update(p.bytes, p.total, p.file); });
-  bar.finish();
-  fmt::print("{}\n", model.path.string());
+  fmt::print("{}\n", pull_model(HubReference::parse(name), connections).path.string());
 }
 
 void list() {

@@ -131,6 +131,8 @@ void serve(const ServeOptions& options) {
           "give one with --api-key",
           options.host);
   }
+  std::vector<fs::path> paths;  // before the signals are blocked: a download can be stopped
+  for (const std::string& model : options.models) paths.push_back(locate_or_pull_model(model));
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -142,7 +144,7 @@ void serve(const ServeOptions& options) {
                             static_cast<size_t>(options.loaded_models), log});
   for (size_t index = 0; index < options.models.size(); ++index) {
     const std::string& model = options.models[index];
-    models.add(index < options.names.size() ? options.names[index] : name_of(model), locate_model(model));
+    models.add(index < options.names.size() ? options.names[index] : name_of(model), paths[index]);
   }
   for (const std::string& adapter : options.adapters) models.add_adapter(adapter_location(adapter));
   server::ApplicationOptions application_options;
@@ -214,8 +216,9 @@ void refuse_option(CLI::App& command, const std::string& name, const std::string
 void add_serve_command(CLI::App& app) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* command = app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs");
-  command->add_option("model,-m,--model", options->models,
-                      "GGUF files, hub directories or pulled models; the first one is the default");
+  command->add_option(
+      "model,-m,--model", options->models,
+      "GGUF files, hub directories or hub names (pulled when absent); the first one is the default");
   command->add_option("--served-model-name,-a,--alias", options->names,
                       "names to serve them under, in order");
   command->add_option(

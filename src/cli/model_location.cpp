@@ -3,6 +3,8 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "cli/interrupt.h"
+#include "cli/progress_bar.h"
 
 namespace r1::cli {
 namespace {
@@ -10,6 +12,16 @@ namespace {
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : "";
+}
+
+bool is_hub_name(const std::string& model) {
+  if (model.ends_with(".gguf") || model.starts_with("/") || model.starts_with(".")) return false;
+  try {
+    HubReference::parse(model);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -36,6 +48,28 @@ HubOptions hub_options() {
   }
   options.token = variable("HF_TOKEN");
   return options;
+}
+
+CachedModel pull_model(const HubReference& reference, int connections) {
+  DownloadOptions options;
+  options.connections = connections;
+  const InterruptGuard guard;
+  options.cancelled = [] { return InterruptGuard::interrupted(); };
+  ProgressBar bar(reference.to_string(), "B");
+  CachedModel model =
+      default_model_cache().pull(reference, hub_options(), options,
+                                 [&](const PullProgress& p) { bar.update(p.bytes, p.total, p.file); });
+  bar.finish();
+  return model;
+}
+
+std::filesystem::path locate_or_pull_model(const std::string& model) {
+  if (!std::filesystem::exists(model) && is_hub_name(model)) {
+    const HubReference reference = HubReference::parse(model);
+    const auto cached = default_model_cache().find(reference);
+    return cached ? cached->path : pull_model(reference, DownloadOptions().connections).path;
+  }
+  return locate_model(model);
 }
 
 std::filesystem::path locate_model(const std::string& model) {

@@ -18,4 +18,10 @@ HubOptions hub_options();
 /// Error(invalid_argument) that says what to do when it is neither.
 std::filesystem::path locate_model(const std::string& model);
 
+/// Downloads a model from the hub and shows how far it is; nothing is downloaded twice. Ctrl-C stops it.
+CachedModel pull_model(const HubReference& reference, int connections);
+
+/// The same as locate_model, but a hub name that is not here is pulled.
+std::filesystem::path locate_or_pull_model(const std::string& model);
+
 }  // namespace r1::cli

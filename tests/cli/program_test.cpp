@@ -67,6 +67,23 @@ const char* const kStory =
     "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. "
     "One day, she saw a big, red ball.";
 
+TEST_F(ProgramTest, KeysAreShownOnceAndOpenOtherAddresses) {
+  expect_refused(r1("serve x.gguf --host 0.0.0.0"), "r1 keys create");
+  const Outcome made = r1("keys create ada --concurrency 2 --tokens-per-minute 1000");
+  EXPECT_EQ(made.code, 0) << made.error;
+  EXPECT_THAT(made.out, ::testing::StartsWith("sk-r1-"));
+  EXPECT_EQ(made.out.size(), 55U) << "the key and a line end, for scripts";
+  expect_refused(r1("keys create ada"), "'ada' already");
+  expect_refused(r1("serve x.gguf --host 0.0.0.0"), "x.gguf: no such file");
+  const Outcome list = r1("keys list");
+  EXPECT_THAT(list.out, HasSubstr("ada"));
+  EXPECT_THAT(list.out, HasSubstr("1000"));
+  EXPECT_THAT(list.out, Not(HasSubstr(made.out.substr(0, 20))));
+  EXPECT_EQ(r1("keys revoke ada").code, 0);
+  expect_refused(r1("keys revoke ada"), "no key 'ada'");
+  expect_refused(r1("serve x.gguf --host 0.0.0.0"), "r1 keys create");
+}
+
 TEST_F(ProgramTest, ContinuesTheStoryAsTheReferenceDoes) {
   R1_REQUIRE_SHARED("models/stories260k-f32.gguf");
   const std::string model = shared_path("models/stories260k-f32.gguf");
