@@ -1,5 +1,8 @@
 // What a user does, and what a test waits for.
 
+/** A test that needs no scripted model: it runs against any server. */
+export const anyServer = (run) => ({ anyServer: true, run });
+
 export async function ask(page, text) {
   await page.locator('#composer').fill(text);
   await page.locator('#composer').press('Enter');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { askAndWait, until } from './actions.mjs';
+import { anyServer, askAndWait, until } from './actions.mjs';
 
 const csv = { name: 'numbers.csv', mimeType: 'text/csv', buffer: Buffer.from('a,b\n1,2\n'.repeat(50)) };
 const picker = (page) => page.locator('.composer input[type=file]');
 
 export const files = {
-  'a file shows its text and cost before it is sent, and stays with the question': async ({ page }) => {
+  'a file shows its text and cost before it is sent, and stays with the question': anyServer(async ({ page }) => {
     await picker(page).setInputFiles(csv);
     await page.locator('.composer .chip-cost', { hasText: /\d+ tokens/ }).waitFor();
     await page.getByRole('button', { name: 'Show the text taken from numbers.csv' }).click();
@@ -15,14 +15,14 @@ export const files = {
     await askAndWait(page, 'What do they say?');
     assert.equal(await page.locator('.composer .chip').count(), 0);
     await page.locator('.question .chip', { hasText: 'numbers.csv' }).waitFor();
-  },
+  }),
 
-  'a file can be taken away again': async ({ page }) => {
+  'a file can be taken away again': anyServer(async ({ page }) => {
     await picker(page).setInputFiles(csv);
     await page.getByRole('button', { name: 'Remove numbers.csv' }).click();
     assert.equal(await page.locator('.chip').count(), 0);
     assert.ok(await page.getByRole('button', { name: 'Send' }).isDisabled());
-  },
+  }),
 
   'a file that cannot be read says why': async ({ page }) => {
     await picker(page).setInputFiles({ name: 'scan.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF') });
@@ -30,7 +30,7 @@ export const files = {
     assert.equal(await page.locator('.chip').count(), 0);
   },
 
-  'files can be dropped': async ({ page }) => {
+  'files can be dropped': anyServer(async ({ page }) => {
     const transfer = await page.evaluateHandle(() => {
       const data = new DataTransfer();
       data.items.add(new File(['dropped text'], 'dropped.txt', { type: 'text/plain' }));
@@ -40,5 +40,5 @@ export const files = {
     await page.getByText('Drop files to attach them').waitFor();
     await page.dispatchEvent('.conversation', 'drop', { dataTransfer: transfer });
     await page.locator('.chip', { hasText: 'dropped.txt' }).waitFor();
-  },
+  }),
 };

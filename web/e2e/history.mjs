@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { askAndWait, importConversation, until } from './actions.mjs';
+import { anyServer, askAndWait, importConversation, until } from './actions.mjs';
 
 async function menuItem(page, title, item) {
   await page.locator('.entry', { hasText: title }).hover();
@@ -80,19 +80,19 @@ export const history = {
     await page.locator('.entry', { hasText: 'Keep this' }).waitFor();
   },
 
-  'one conversation is exported as Markdown': async ({ page }) => {
+  'one conversation is exported as Markdown': anyServer(async ({ page }) => {
     await askAndWait(page, 'For the file');
     const [download] = await Promise.all([page.waitForEvent('download'), menuItem(page, 'For the file', 'Export as Markdown')]);
     assert.equal(download.suggestedFilename(), 'For-the-file.md');
     assert.match(readFileSync(await download.path(), 'utf8'), /^# For the file/);
-  },
+  }),
 
-  'a conversation that is not there says so': async ({ page, mock }) => {
+  'a conversation that is not there says so': anyServer(async ({ page, mock }) => {
     await page.goto(`${mock.address}/c/no-such-conversation`);
     await page.getByText('does not exist').waitFor();
-  },
+  }),
 
-  'back and forward lead through conversations': async ({ page }) => {
+  'back and forward lead through conversations': anyServer(async ({ page }) => {
     await askAndWait(page, 'One');
     await page.getByRole('button', { name: 'New conversation' }).first().click();
     await askAndWait(page, 'Two');
@@ -103,5 +103,5 @@ export const history = {
     await page.goForward();
     await page.goForward();
     await page.locator('.question', { hasText: 'Two' }).waitFor();
-  },
+  }),
 };
