@@ -8,6 +8,8 @@
 
 namespace r1::kernels {
 
+struct WeightMatrix;
+
 /// C = A · B, or C += A · B, in float32. A(i, k) = a[i · a_row + k · a_depth], B(k, j) = b[k · b_depth +
 /// j · b_column], C(i, j) = c[i · c_row + j]; one stride of A and one of B is 1.
 ///
@@ -22,6 +24,11 @@ struct Product {
   int64_t c_row = 0;
   int64_t depth = 0;  // k
   bool accumulate = false;
+  /// B in any type instead of b, decoded as it is packed: row first_weight_row + k is B's row k, or (turned)
+  /// row first_weight_row + j is B's column j. Not turned, pieces begin at multiples of kStoredColumns.
+  const WeightMatrix* weights = nullptr;
+  int64_t first_weight_row = 0;
+  bool turned = false;
 };
 
 /// One row of a softmax over the vocabulary with its loss.
@@ -74,6 +81,7 @@ struct TrainingKernels {
 inline constexpr int64_t kProductDepth = 256;    // k packed at once: a multiple of 32
 inline constexpr int64_t kProductColumns = 512;  // columns of B packed at once
 inline constexpr int64_t kProductRows = 240;     // rows of A packed at once: a multiple of 16
+inline constexpr int64_t kStoredColumns = 256;   // of the largest block of any type
 inline constexpr size_t product_scratch_bytes() {
   return sizeof(float) * kProductDepth * (kProductColumns + kProductRows);
 }

@@ -83,24 +83,19 @@ void run_panel(Context& context, const LinearJob& job, int64_t begin, int64_t en
   }
 }
 
-bool takes_product(const LinearJob& job) {
-  const kernels::WeightMatrix& weight = job.layer->weight;
-  return weight.dtype == DType::f32 && weight.row_bytes == weight.inputs * sizeof(float) &&
-         job.input.rows >= kProductRows;
+bool takes_product(const Context& context, const LinearJob& job) {
+  return job.input.rows >= kProductRows && (job.float_only || !takes_quantised(context, job.layer->weight));
 }
 
 void run_as_product(Context& context, const LinearJob& job) {
-  const kernels::WeightMatrix& weight = job.layer->weight;
   const int64_t outputs = job.output_end - job.output_begin;
   kernels::Product product;
   product.a = job.input.values;
   product.a_row = job.input.stride;
-  product.b = reinterpret_cast<const float*>(weight.data) + job.output_begin * weight.inputs;
-  product.b_depth = 1;
-  product.b_column = weight.inputs;
+  set_weights(product, job.layer->weight, job.output_begin, true);
   product.c = job.output;
   product.c_row = job.output_stride;
-  product.depth = weight.inputs;
+  product.depth = job.layer->weight.inputs;
   run_product(context, product, job.input.rows, outputs);
   if (job.layer->bias == nullptr) return;
   context.parallel_for(job.input.rows, job.input.rows * outputs > kSmallLoop, [&](int64_t row, int) {
@@ -283,8 +278,9 @@ Activations gather_rows(Context& context, const Activations& input, std::span<co
 namespace {
 
 void run_plain_jobs(Context& context, std::span<const LinearJob> jobs) {
-  // Many rows of float32 weights: products over packed panels, with the same bits.
-  if (std::all_of(jobs.begin(), jobs.end(), takes_product)) {
+  // Many rows in float32: products over packed panels, with the same bits.
+  if (std::all_of(jobs.begin(), jobs.end(),
+                  [&](const LinearJob& job) { return takes_product(context, job); })) {
     for (const LinearJob& job : jobs) run_as_product(context, job);
     return;
   }

@@ -6,42 +6,18 @@
 #include "nn/tape.h"
 
 namespace r1 {
-namespace {
-
-constexpr int64_t kDecodedRows = 256;  // rows of a stored weight expanded at once: a multiple of 32
-
-}  // namespace
 
 void multiply_by_weights(Context& context, const kernels::WeightMatrix& weight, const float* x, int64_t rows,
                          int64_t stride, float* out, bool accumulate) {
   kernels::Product product;
   product.a = x;
   product.a_row = stride;
-  product.b_depth = weight.inputs;
+  set_weights(product, weight, 0, false);
   product.c = out;
   product.c_row = weight.inputs;
+  product.depth = weight.outputs;
   product.accumulate = accumulate;
-  if (weight.dtype == DType::f32 && weight.row_bytes == weight.inputs * sizeof(float)) {
-    product.b = reinterpret_cast<const float*>(weight.data);
-    product.depth = weight.outputs;
-    run_product(context, product, rows, weight.inputs);
-    return;
-  }
-  Arena::Scope scope(context.arena());
-  const int64_t at_once = std::min(kDecodedRows, weight.outputs);
-  float* decoded = context.arena().allocate<float>(at_once * weight.inputs);
-  product.b = decoded;
-  for (int64_t first = 0; first < weight.outputs; first += at_once) {
-    const int64_t count = std::min(at_once, weight.outputs - first);
-    context.parallel_for(count, true, [&](int64_t row, int) {
-      decode_weight_row(weight, first + row,
-                        {decoded + row * weight.inputs, static_cast<size_t>(weight.inputs)});
-    });
-    product.a = x + first;
-    product.depth = count;
-    run_product(context, product, rows, weight.inputs);
-    product.accumulate = true;
-  }
+  run_product(context, product, rows, weight.inputs);
 }
 
 void add_weight_gradient(Context& context, const float* output_gradient, int64_t outputs,

@@ -12,6 +12,19 @@ constexpr int64_t kSumColumns = 64;
 
 }  // namespace
 
+void set_weights(kernels::Product& product, const kernels::WeightMatrix& weights, int64_t first_row,
+                 bool turned) {
+  if (weights.dtype == DType::f32 && weights.row_bytes == weights.inputs * sizeof(float)) {
+    product.b = reinterpret_cast<const float*>(weights.data) + first_row * weights.inputs;
+    product.b_depth = turned ? 1 : weights.inputs;
+    product.b_column = turned ? weights.inputs : 1;
+    return;
+  }
+  product.weights = &weights;
+  product.first_weight_row = first_row;
+  product.turned = turned;
+}
+
 void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns) {
   if (rows == 0 || columns == 0) return;
   const bool worth = rows * columns * std::max<int64_t>(product.depth, 1) > kSmallProduct;
@@ -24,7 +37,9 @@ void run_product(Context& context, const kernels::Product& product, int64_t rows
       threads == 1 ? 1 : std::min<int64_t>(threads * kTasksPerThread, (length + least - 1) / least);
   if (threads > 1)
     pieces = std::max<int64_t>(pieces, std::min<int64_t>(threads, (length + kUnit - 1) / kUnit));
-  const int64_t step = ((length + pieces - 1) / pieces + kUnit - 1) / kUnit * kUnit;
+  const bool by_blocks = !by_rows && product.weights != nullptr && !product.turned;
+  const int64_t unit = by_blocks ? kernels::kStoredColumns : kUnit;
+  const int64_t step = ((length + pieces - 1) / pieces + unit - 1) / unit * unit;
   const int64_t tasks = (length + step - 1) / step;
   context.parallel_for(tasks, worth, [&](int64_t task, int thread) {
     const int64_t begin = task * step;

@@ -1,6 +1,7 @@
 // Products of float32 matrices over all threads.
 #pragma once
 
+#include "kernels/kernels.h"
 #include "kernels/training.h"
 #include "nn/context.h"
 
@@ -8,6 +9,11 @@ namespace r1 {
 
 /// All of C, [rows, columns]. The bits do not depend on the number of threads.
 void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns);
+
+/// B is this matrix from `first_row` on, in any type: its rows, or (turned) each row a column. `weights` must
+/// live as long as the product.
+void set_weights(kernels::Product& product, const kernels::WeightMatrix& weights, int64_t first_row,
+                 bool turned);
 
 /// sums[c] += Σ_r x[r · stride + c], rows added in blocks of fixed size: the same bits on any number of
 /// threads.

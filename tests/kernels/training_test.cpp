@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "kernels/kernels.h"
+#include "tensor/codec.h"
 
 namespace r1::kernels {
 namespace {
@@ -112,6 +113,53 @@ TEST(TrainingKernels, ProductHasTheBitsOfMatmulFloat) {
     const Product p{x.data(), kInputs, 1, w.data(), 1, kInputs, z.data(), kOutputs, kInputs, false};
     table->training->product(p, 0, kRows, 0, kOutputs, scratch.get());
     EXPECT_EQ(std::memcmp(y.data(), z.data(), y.size() * sizeof(float)), 0) << table->name;
+  }
+}
+
+TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
+  constexpr int64_t kRows = 70, kOutputs = 600, kInputs = 768;
+  const std::vector<float> x = random_values(kRows * kOutputs, 1);  // wide enough for both orientations
+  const std::vector<float> source = random_values(kOutputs * kInputs, 2);
+  const std::vector<float> other_x = random_values(kRows * kInputs, 3);
+  for (const DType dtype : {DType::bf16, DType::f16, DType::f32, DType::q8_0, DType::q4_0, DType::q6_k}) {
+    const size_t row_bytes = r1::row_bytes(dtype, kInputs);
+    std::vector<std::byte> bytes(kOutputs * row_bytes);
+    std::vector<float> decoded(source.size());
+    for (int64_t row = 0; row < kOutputs; row++) {
+      quantise_row(dtype, {source.data() + row * kInputs, kInputs}, bytes.data() + row * row_bytes);
+      dequantise_row(dtype, bytes.data() + row * row_bytes, {decoded.data() + row * kInputs, kInputs});
+    }
+    const WeightMatrix weight{bytes.data(), dtype, kOutputs, kInputs, row_bytes, nullptr};
+    Scratch scratch;
+    for (const KernelTable* table : supported_tables()) {
+      for (const int64_t first : {0, 37}) {
+        const int64_t used = kOutputs - first;
+        for (const bool turned : {false, true}) {
+          const int64_t columns = turned ? used : kInputs, depth = turned ? kInputs : used;
+          std::vector<float> expected(kRows * columns), y(kRows * columns);
+          Product p;
+          p.a = turned ? other_x.data() : x.data();
+          p.a_row = depth;
+          p.b = decoded.data() + first * kInputs;
+          p.b_depth = turned ? 1 : kInputs;
+          p.b_column = turned ? kInputs : 1;
+          p.c = expected.data();
+          p.c_row = columns;
+          p.depth = depth;
+          table->training->product(p, 0, kRows, 0, columns, scratch.get());
+          p.b = nullptr;
+          p.weights = &weight;
+          p.first_weight_row = first;
+          p.turned = turned;
+          p.c = y.data();
+          for (const auto [begin, end] :
+               {std::pair{int64_t{0}, kStoredColumns}, std::pair{kStoredColumns, columns}})
+            table->training->product(p, 0, kRows, begin, end, scratch.get());
+          EXPECT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
+              << table->name << ' ' << name(dtype) << " from row " << first << (turned ? ", turned" : "");
+        }
+      }
+    }
   }
 }
 

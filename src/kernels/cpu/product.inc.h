@@ -1,4 +1,5 @@
-// TrainingKernels::product for any instruction set. Included after lanes_*.h; the includer defines
+// TrainingKernels::product for any instruction set. Included after lanes_*.h and decode_row.inc.h; the
+// includer defines
 //   kTileRows     rows of C whose block sums stay in registers (a multiple of 4)
 //   kTileVectors  vectors of 16 columns of C beside them
 //
@@ -46,6 +47,48 @@ inline void pack_b(const Product& p, int64_t first_depth, int64_t depth, int64_t
         }
       }
     }
+  }
+}
+
+/// pack_b for Product::weights. 16 × 16 pieces of 16 decoded columns, or whole decoded rows, go to the
+/// strips.
+inline void pack_stored_b(const Product& p, int64_t first_depth, int64_t depth, int64_t first_column,
+                          int64_t columns, float* packed) {
+  static_assert(kProductDepth % kStoredColumns == 0 && kProductColumns % kStoredColumns == 0);
+  alignas(64) float decoded[16 * kProductDepth];
+  static_assert(16 * kProductDepth >= kProductColumns);
+  if (!p.turned) {
+    const int64_t strips_end = (columns + kTileColumns - 1) / kTileColumns * kTileColumns;
+    for (int64_t j = columns; j < strips_end; j++) decoded[j] = 0.0F;
+    for (int64_t k = 0; k < depth; k++) {
+      decode_row(*p.weights, p.first_weight_row + first_depth + k, first_column, columns, decoded);
+      for (int64_t j = 0; j < strips_end; j += 16)
+        store(packed + j / kTileColumns * kTileColumns * depth + k * kTileColumns + j % kTileColumns,
+              load(decoded + j));
+    }
+    return;
+  }
+  for (int64_t j = 0; j < columns; j += 16) {
+    float* const out = packed + j / kTileColumns * kTileColumns * depth + j % kTileColumns;
+    for (int64_t i = 0; i < 16; i++) {
+      float* const row = decoded + i * kProductDepth;
+      if (j + i < columns) {
+        decode_row(*p.weights, p.first_weight_row + first_column + j + i, first_depth, depth, row);
+      } else {
+        for (int64_t k = 0; k < depth; k++) row[k] = 0.0F;
+      }
+    }
+    for (int64_t k = 0; k < depth; k += 16) {
+      alignas(64) float turned[256];
+      transpose(decoded + k, kProductDepth, turned);  // the last may turn stale columns: they are not used
+      for (int64_t i = 0; i < 16 && k + i < depth; i++)
+        store(out + (k + i) * kTileColumns, load(turned + 16 * i));
+    }
+  }
+  // Whole strips are filled.
+  for (int64_t j = (columns + 15) / 16 * 16; j % kTileColumns != 0; j += 16) {
+    float* const out = packed + j / kTileColumns * kTileColumns * depth + j % kTileColumns;
+    for (int64_t k = 0; k < depth; k++) store(out + k * kTileColumns, broadcast(0.0F));
   }
 }
 
@@ -151,7 +194,7 @@ inline void product_body(const Product& p, int64_t row_begin, int64_t row_end, i
     for (int64_t first_depth = 0; first_depth < p.depth; first_depth += kProductDepth) {
       const int64_t depth = p.depth - first_depth < kProductDepth ? p.depth - first_depth : kProductDepth;
       const bool from_zero = first_depth == 0 && !p.accumulate;
-      pack_b(p, first_depth, depth, column, columns, packed_b);
+      (p.weights != nullptr ? pack_stored_b : pack_b)(p, first_depth, depth, column, columns, packed_b);
       for (int64_t row = row_begin; row < row_end; row += kProductRows) {
         const int64_t rows = row_end - row < kProductRows ? row_end - row : kProductRows;
         pack_a(p, row, rows, first_depth, depth, packed_a);

@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/functions.h"
 #include "kernels/cpu/lanes_avx512.h"
+#include "kernels/cpu/panel.h"
 // The shared bodies, compiled for this instruction set.
 #include "kernels/cpu/exp.inc.h"
 #include "kernels/cpu/vector.inc.h"
@@ -10,6 +11,10 @@
 
 namespace r1::kernels {
 namespace {
+#include "kernels/cpu/decode_blocks.inc.h"
+
+#include "kernels/cpu/decode_row.inc.h"
+
 constexpr int kTileRows = 12;
 constexpr int kTileVectors = 2;
 }  // namespace
