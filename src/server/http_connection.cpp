@@ -196,8 +196,9 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   }
 
   void write() {
-    if (closed_ || writing_ || !exchange_) return;
-    if (exchange_->overflowed()) return close();
+    if (closed_ || !exchange_) return;
+    if (exchange_->overflowed()) return close();  // also in the middle of a write that nobody takes
+    if (writing_) return;
     if (output_.empty()) exchange_->take(output_);
     if (output_.empty()) {
       if (exchange_->finished()) finish();

@@ -55,7 +55,10 @@ bool HttpExchange::send(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   if (aborted_ || overflowed_ || !begun_ || ended_) return false;
   append_piece(bytes);
-  if (outbox_.size() + in_flight_ > queue_bytes_) overflowed_ = true;
+  if (outbox_.size() + in_flight_ > queue_bytes_) {
+    overflowed_ = true;
+    woken_ = false;  // while a write hangs, earlier pieces have woken it in vain
+  }
   wake();
   return !overflowed_;
 }

@@ -79,15 +79,16 @@ class Fixture {
     server->stop();
   }
   void handle(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
-    if (request.path == "/stream" || request.path == "/flood" || request.path == "/silent") {
+    if (request.path == "/stream" || request.path == "/flood" || request.path == "/trickle" ||
+        request.path == "/silent") {
       sink->on_abort([this] { ++aborted; });
       sink->begin_stream(200, {{"Content-Type", "text/event-stream"}}, ": beat\n\n");
       const std::lock_guard lock(mutex);
       threads.emplace_back([this, sink, path = request.path] {
-        const std::string piece(path == "/flood" ? 100'000 : 10, 'x');
+        const std::string piece(path == "/stream" ? 10 : 100'000, 'x');
         while (!stop && path != "/silent") {
           if (!sink->send(piece)) return;
-          if (path == "/stream") std::this_thread::sleep_for(std::chrono::milliseconds(5));
+          if (path != "/flood") std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         while (!stop && path == "/silent") std::this_thread::sleep_for(std::chrono::milliseconds(5));
         sink->end_stream();
@@ -151,6 +152,16 @@ TEST(HttpServer, GivesUpAClientThatDoesNotRead) {
   Fixture fixture(options);
   Client client(fixture.server->port(), 4096);
   client.send("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_TRUE(fixture.wait_for_abort());
+}
+
+// The write hung already when the queue ran over: it was noticed only by the time limit of writes.
+TEST(HttpServer, GivesUpAClientWhoseWriteHangsBeforeTheQueueIsFull) {
+  HttpServerOptions options;
+  options.queue_bytes = 1 << 20;
+  Fixture fixture(options);
+  Client client(fixture.server->port(), 4096);
+  client.send("GET /trickle HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(fixture.wait_for_abort());
 }
 
