@@ -23,6 +23,8 @@ class MappedFile {
   /// Asks the system to have the pages of `range` (part of bytes()) in memory and in the page table, so
   /// that the first use does not pay the faults. A hint: failure is ignored.
   void populate(std::span<const std::byte> range) const;
+  /// Gives the pages within `range` (part of bytes()) back to the system: they are read anew when used.
+  void release(std::span<const std::byte> range) const;
 
  private:
   std::filesystem::path path_;

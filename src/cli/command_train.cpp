@@ -17,6 +17,7 @@
 #include "formats/json_file.h"
 #include "model/vocabulary_loading.h"
 #include "train/data/data_set.h"
+#include "train/frozen_base.h"
 #include "train/low_rank.h"
 #include "train/new_model.h"
 #include "train/report/training_log.h"
@@ -38,6 +39,7 @@ struct TrainCommand {
 struct Subject {
   ParameterStore store;
   std::shared_ptr<const ModelFile> base;  // null: a new model
+  std::unique_ptr<Nf4Base> nf4;           // base_type = nf4
   std::shared_ptr<const ModelFile> bound;
   std::unique_ptr<Model> model;
   nlohmann::json config;
@@ -103,7 +105,7 @@ void make_subject(const TrainingOptions& options, Subject& own) {
       std::move(tokenizer), read_chat_template(own.tokenizer_folder).value_or(""), std::move(ends));
 }
 
-void open_subject(const TrainingOptions& options, Subject& own) {
+void open_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own) {
   own.base = ModelFile::open(locate_model(options.model));
   own.tokenizer_folder = own.base->path();
   Vocabulary vocabulary = load_vocabulary(*own.base);
@@ -111,12 +113,23 @@ void open_subject(const TrainingOptions& options, Subject& own) {
                                                   vocabulary.end_of_generation);
   if (options.tuning == "lora") {
     own.bound = own.base;
+    if (options.base_type == "nf4") {
+      own.nf4 = std::make_unique<Nf4Base>(own.base, pool);
+      own.bound = own.nf4->file();
+    } else if (options.base_type != "stored") {
+      throw_error(ErrorKind::invalid_argument, "base_type: expected stored or nf4, found '{}'",
+                  options.base_type);
+    }
     own.adapter =
         options.adapter.empty()
-            ? LowRankAdapter::create(*own.base, {options.lora_rank, options.lora_alpha, options.rslora,
-                                                 options.lora_plus, options.lora_targets, options.seed})
-            : LowRankAdapter::open(options.adapter, *own.base, options.lora_plus);
+            ? LowRankAdapter::create(*own.bound, {options.lora_rank, options.lora_alpha, options.rslora,
+                                                  options.lora_plus, options.lora_targets, options.seed})
+            : LowRankAdapter::open(options.adapter, *own.bound, options.lora_plus);
     return;
+  }
+  if (options.base_type != "stored") {
+    throw_error(ErrorKind::invalid_argument, "base_type: '{}' goes with tuning = lora, found {}",
+                options.base_type, options.tuning);
   }
   if (own.base->hub() == nullptr) {
     throw_error(
@@ -140,11 +153,11 @@ void open_subject(const TrainingOptions& options, Subject& own) {
   own.bound = ModelFile::with_tensors(own.base, own.store.views());
 }
 
-void load_subject(const TrainingOptions& options, Subject& own) {
+void load_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own) {
   if (options.model.empty()) {
     make_subject(options, own);
   } else {
-    open_subject(options, own);
+    open_subject(options, pool, own);
   }
   own.model = load_model(own.bound);
   own.decoder();
@@ -263,7 +276,7 @@ void train(TrainCommand& command) {
   ThreadPool pool(options.threads);
   Context context(pool, select_kernels(command.runtime), Arithmetic::exact);
   Subject own;
-  load_subject(options, own);
+  load_subject(options, pool, own);
   if (command.stage == TrainingStage::reward) {
     if (own.adapter) {
       throw_error(ErrorKind::unsupported,

@@ -399,6 +399,16 @@ void GgufFile::populate(const TensorView& tensor) const {
   }
 }
 
+void GgufFile::release(const TensorView& tensor) const {
+  for (const MappedFile& mapping : mappings_) {
+    const auto bytes = mapping.bytes();
+    if (tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size()) {
+      mapping.release({tensor.data, tensor.bytes});
+      return;
+    }
+  }
+}
+
 void GgufFile::populate_all() const {
   for (const MappedFile& mapping : mappings_) mapping.populate(mapping.bytes());
 }

@@ -75,6 +75,7 @@ class GgufFile {
   const TensorView* find(std::string_view tensor_name) const;  // nullptr: absent
   /// Asks the system to load the tensor's pages now (a hint; nothing for a file parsed from memory).
   void populate(const TensorView& tensor) const;
+  void release(const TensorView& tensor) const;
   void populate_all() const;
 
   // --- metadata ---

@@ -95,6 +95,15 @@ void ModelFile::populate(const TensorView& tensor) const {
   }
 }
 
+void ModelFile::release(const TensorView& tensor) const {
+  if (!own_.empty()) return;
+  if (gguf_) {
+    gguf_->release(tensor);
+  } else {
+    hub_->weights.release(tensor);
+  }
+}
+
 void ModelFile::populate_all() const {
   if (base_) return;
   if (gguf_) {

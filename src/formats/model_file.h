@@ -46,6 +46,8 @@ class ModelFile {
   size_t total_bytes() const;
   /// Asks the system to load these pages now (a hint).
   void populate(const TensorView& tensor) const;
+  /// The tensor will not be used for long: its pages may go. Not for replaced tensors.
+  void release(const TensorView& tensor) const;
   void populate_all() const;
 
  private:

@@ -264,12 +264,22 @@ void SafetensorsFile::populate(const TensorView& tensor) const {
   }
 }
 
+void SafetensorsFile::release(const TensorView& tensor) const {
+  for (const MappedFile& mapping : mappings_) {
+    const auto bytes = mapping.bytes();
+    if (tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size()) {
+      mapping.release({tensor.data, tensor.bytes});
+      return;
+    }
+  }
+}
+
 void SafetensorsFile::populate_all() const {
   for (const MappedFile& mapping : mappings_) mapping.populate(mapping.bytes());
 }
 
 void SafetensorsWriter::declare_tensor(std::string_view name, DType dtype, std::span<const int64_t> shape) {
-  if (is_quantised(dtype) || header_written_) {
+  if (info(dtype).block_elements > 1 || header_written_) {
     throw_error(ErrorKind::invalid_argument, "{}: tensor '{}': {} cannot be declared", file_.path().string(),
                 name, info(dtype).name);
   }

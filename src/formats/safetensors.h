@@ -42,6 +42,7 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   size_t total_bytes() const { return total_bytes_; }
   void populate(const TensorView& tensor) const;
+  void release(const TensorView& tensor) const;
   void populate_all() const;
 
   /// Sets block_scales of the named tensor (hub_directory.h pairs FP8 tensors with their scales).

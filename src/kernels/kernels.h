@@ -25,7 +25,7 @@ struct WeightMatrix {
   int64_t outputs = 0;
   int64_t inputs = 0;
   size_t row_bytes = 0;                 // from one row to the next
-  const float* block_scales = nullptr;  // f8_e4m3 only: {ceil(outputs/128), ceil(inputs/128)}
+  const float* block_scales = nullptr;  // f8_e4m3 and nf4: see TensorView
 };
 
 /// Activations in int8, in groups of 32 columns: x[r][c] ≈ scales[r][c/32] · values[r][c].

@@ -359,10 +359,8 @@ void run_transposed_jobs(Context& context, std::span<const TransposedJob> jobs, 
 }
 
 void decode_weight_row(const kernels::WeightMatrix& weight, int64_t row, std::span<float> out) {
-  dequantise_row(weight.dtype, weight.data + static_cast<size_t>(row) * weight.row_bytes, out);
-  if (weight.block_scales == nullptr) return;
-  const float* scales = weight.block_scales + row / 128 * ((weight.inputs + 127) / 128);
-  for (size_t i = 0; i < out.size(); ++i) out[i] *= scales[i / 128];
+  dequantise_matrix_row(weight.dtype, weight.data + static_cast<size_t>(row) * weight.row_bytes,
+                        weight.block_scales, row, weight.inputs, 0, out);
 }
 
 }  // namespace r1

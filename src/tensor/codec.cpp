@@ -7,6 +7,7 @@
 #include "tensor/codec_blocks.h"
 #include "tensor/float_formats.h"
 #include "tensor/integer_blocks.h"
+#include "tensor/nf4.h"
 
 namespace r1 {
 namespace {
@@ -126,9 +127,26 @@ void dequantise_row(DType dtype, const std::byte* source, std::span<float> value
     case DType::i64:
       throw_error(ErrorKind::unsupported, "{} holds whole numbers, expected a float or quantised type",
                   name(dtype));
+    case DType::nf4:
+      throw_error(ErrorKind::unsupported,
+                  "NF4: a row alone cannot be decoded: its scales lie beside the matrix");
     default:
       dequantise_blocks(dtype, source, values);
   }
+}
+
+void dequantise_matrix_row(DType dtype, const std::byte* source, const float* scales, int64_t row,
+                           int64_t columns, int64_t begin, std::span<float> values) {
+  const DTypeInfo& type = info(dtype);
+  const std::byte* from = source + begin / type.block_elements * type.block_bytes;
+  if (dtype == DType::nf4) {
+    dequantise_nf4(from, row * (columns / kNf4Block) + begin / kNf4Block, scales, values);
+    return;
+  }
+  dequantise_row(dtype, from, values);
+  if (scales == nullptr) return;
+  const float* own = scales + row / 128 * ((columns + 127) / 128);
+  for (size_t c = 0; c < values.size(); ++c) values[c] *= own[(static_cast<size_t>(begin) + c) / 128];
 }
 
 }  // namespace r1

@@ -14,6 +14,12 @@ namespace r1 {
 /// does. Throws Error(unsupported) for a type that holds no floats (i8 … i64).
 void dequantise_row(DType dtype, const std::byte* source, std::span<float> values);
 
+/// Decodes values.size() elements of row `row` of a matrix of `columns`, from column `begin` on (both whole
+/// blocks), with the matrix's block scales where the type has them (TensorView::block_scales). `source`: the
+/// row's first byte.
+void dequantise_matrix_row(DType dtype, const std::byte* source, const float* scales, int64_t row,
+                           int64_t columns, int64_t begin, std::span<float> values);
+
 /// True when quantise_row can write the type.
 bool can_quantise(DType dtype);
 

@@ -39,6 +39,7 @@ constexpr std::array<DTypeInfo, kDTypeCount> kInfo = {{
     {DType::iq4_xs, "IQ4_XS", 256, 136, 23},
     {DType::tq1_0, "TQ1_0", 256, 54, 34},
     {DType::tq2_0, "TQ2_0", 256, 66, 35},
+    {DType::nf4, "NF4", 64, 33, -1},
 }};
 
 }  // namespace

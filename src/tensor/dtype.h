@@ -40,8 +40,9 @@ enum class DType : uint8_t {
   iq4_xs,
   tq1_0,
   tq2_0,
+  nf4,  // a form in memory, not one of files (tensor/nf4.h)
 };
-inline constexpr int kDTypeCount = static_cast<int>(DType::tq2_0) + 1;
+inline constexpr int kDTypeCount = static_cast<int>(DType::nf4) + 1;
 
 struct DTypeInfo {
   DType dtype;
@@ -55,8 +56,9 @@ const DTypeInfo& info(DType dtype);
 inline std::string_view name(DType dtype) {
   return info(dtype).name;
 }
+/// Blocks of whole numbers with scales. NF4's are places in a table, with scales of their own.
 inline bool is_quantised(DType dtype) {
-  return info(dtype).block_elements > 1;
+  return info(dtype).block_elements > 1 && dtype != DType::nf4;
 }
 
 /// Bytes of a row of `columns` elements; columns must be a multiple of the block (throws Error otherwise).

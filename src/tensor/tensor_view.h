@@ -20,8 +20,8 @@ struct TensorView {
   const std::byte* data = nullptr;  // not owned
   size_t bytes = 0;
 
-  /// Only for f8_e4m3: one float32 factor for each block of 128 × 128 weights, {ceil(outputs/128),
-  /// ceil(inputs/128)} row-major, not owned (DeepSeek-V3's `weight_scale_inv`).
+  /// Not owned. For f8_e4m3: one float32 factor for each block of 128 × 128 weights, {ceil(outputs/128),
+  /// ceil(inputs/128)} row-major (DeepSeek-V3's `weight_scale_inv`). For nf4: tensor/nf4.h's scales.
   const float* block_scales = nullptr;
 
   int64_t elements() const {

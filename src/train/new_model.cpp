@@ -142,7 +142,8 @@ void write_hub_directory(const fs::path& output, nlohmann::json config, const fs
     bytes.resize(row_bytes(dtypes[i], tensor.columns()));
     const size_t stored = row_bytes(tensor.dtype, tensor.columns());
     for (int64_t row = 0; row < tensor.rows(); ++row) {
-      dequantise_row(tensor.dtype, tensor.data + static_cast<size_t>(row) * stored, values);
+      dequantise_matrix_row(tensor.dtype, tensor.data + static_cast<size_t>(row) * stored,
+                            tensor.block_scales, row, tensor.columns(), 0, values);
       quantise_row(dtypes[i], values, bytes.data());
       writer.append(bytes);
     }

@@ -6,28 +6,36 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "kernels/training.h"
+#include "train/adam.h"
 
 namespace r1 {
-namespace {
 
-constexpr int64_t kPiece = 16384;  // values of one task
-
-struct Piece {
-  size_t parameter;
-  int64_t first, count;
-};
-
-std::vector<Piece> pieces_of(const ParameterStore& store) {
-  std::vector<Piece> pieces;
+std::vector<ParameterPiece> pieces_of(const ParameterStore& store) {
+  std::vector<ParameterPiece> pieces;
   for (size_t i = 0; i < store.all().size(); ++i) {
     const int64_t count = store.all()[i].count;
-    for (int64_t first = 0; first < count; first += kPiece) {
-      pieces.push_back({i, first, std::min(kPiece, count - first)});
+    for (int64_t first = 0; first < count; first += kPieceValues) {
+      pieces.push_back({i, first, std::min(kPieceValues, count - first)});
     }
   }
   return pieces;
 }
+
+kernels::AdamStep adam_step(const TrainingOptions& options, const Parameter& parameter, int64_t step,
+                            double learning_rate, double gradient_factor) {
+  kernels::AdamStep adam;
+  adam.learning_rate = static_cast<float>(learning_rate * parameter.rate_factor);
+  adam.beta1 = static_cast<float>(options.beta1);
+  adam.beta2 = static_cast<float>(options.beta2);
+  adam.epsilon = static_cast<float>(options.epsilon);
+  adam.decay = parameter.decays ? static_cast<float>(options.weight_decay) : 0.0F;
+  adam.correction1 = static_cast<float>(1 / (1 - std::pow(options.beta1, static_cast<double>(step))));
+  adam.correction2 = static_cast<float>(1 / (1 - std::pow(options.beta2, static_cast<double>(step))));
+  adam.gradient_factor = static_cast<float>(gradient_factor);
+  return adam;
+}
+
+namespace {
 
 class AdamW final : public Optimiser {
  public:
@@ -45,17 +53,9 @@ class AdamW final : public Optimiser {
   void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
     const auto count = static_cast<int64_t>(pieces_.size());
     context.parallel_for(count, true, [&](int64_t index, int) {
-      const Piece& piece = pieces_[index];
+      const ParameterPiece& piece = pieces_[index];
       const Parameter& own = store_.all()[piece.parameter];
-      kernels::AdamStep adam;
-      adam.learning_rate = static_cast<float>(learning_rate * own.rate_factor);
-      adam.beta1 = static_cast<float>(options_.beta1);
-      adam.beta2 = static_cast<float>(options_.beta2);
-      adam.epsilon = static_cast<float>(options_.epsilon);
-      adam.decay = own.decays ? static_cast<float>(options_.weight_decay) : 0.0F;
-      adam.correction1 = static_cast<float>(1 / (1 - std::pow(options_.beta1, static_cast<double>(step))));
-      adam.correction2 = static_cast<float>(1 / (1 - std::pow(options_.beta2, static_cast<double>(step))));
-      adam.gradient_factor = static_cast<float>(gradient_factor);
+      const kernels::AdamStep adam = adam_step(options_, own, step, learning_rate, gradient_factor);
       context.kernels().training->adam(adam, own.values + piece.first, own.gradient + piece.first,
                                        floats(means_[piece.parameter]) + piece.first,
                                        floats(squares_[piece.parameter]) + piece.first, piece.count);
@@ -78,7 +78,7 @@ class AdamW final : public Optimiser {
 
   TrainingOptions options_;
   ParameterStore& store_;
-  std::vector<Piece> pieces_;
+  std::vector<ParameterPiece> pieces_;
   std::vector<AlignedBytes> means_, squares_;
 };
 
@@ -86,7 +86,16 @@ class AdamW final : public Optimiser {
 
 std::unique_ptr<Optimiser> make_optimiser(const TrainingOptions& options, ParameterStore& store) {
   if (options.optimiser == "adamw") return std::make_unique<AdamW>(options, store);
-  throw_error(ErrorKind::invalid_argument, "optimiser: expected adamw, found '{}'", options.optimiser);
+  if (options.optimiser == "adamw-8bit") return make_adamw_8bit(options, store);
+  if (options.optimiser == "muon") return make_muon(options, store);
+  throw_error(ErrorKind::invalid_argument, "optimiser: expected adamw, adamw-8bit or muon, found '{}'",
+              options.optimiser);
+}
+
+size_t optimiser_bytes(const TrainingOptions& options, const ParameterStore& store) {
+  if (options.optimiser == "adamw-8bit") return adamw_8bit_bytes(store);
+  if (options.optimiser == "muon") return muon_bytes(store);
+  return 2 * static_cast<size_t>(store.elements()) * sizeof(float);
 }
 
 double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t steps) {
@@ -111,10 +120,10 @@ double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t step
 }
 
 double gradient_norm(Context& context, const ParameterStore& store) {
-  const std::vector<Piece> pieces = pieces_of(store);
+  const std::vector<ParameterPiece> pieces = pieces_of(store);
   std::vector<double> sums(pieces.size());
   context.parallel_for(static_cast<int64_t>(pieces.size()), true, [&](int64_t index, int) {
-    const Piece& piece = pieces[index];
+    const ParameterPiece& piece = pieces[index];
     const float* gradient = store.all()[piece.parameter].gradient + piece.first;
     sums[index] = context.kernels().training->dot(gradient, gradient, piece.count);
   });

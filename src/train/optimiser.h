@@ -32,6 +32,9 @@ class Optimiser {
 /// For the parameters of `store`, which must outlive it. Error(invalid_argument) for an unknown name.
 std::unique_ptr<Optimiser> make_optimiser(const TrainingOptions& options, ParameterStore& store);
 
+/// What it will take besides weights and gradients, the largest scratch included.
+size_t optimiser_bytes(const TrainingOptions& options, const ParameterStore& store);
+
 /// Learning rate of step `step` (1 … steps): linear warm-up, then the schedule down to final_rate of the
 /// largest at the last step. Error(invalid_argument) for an unknown schedule.
 double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t steps);

@@ -38,6 +38,7 @@ struct TrainingOptions {
 
   // What is trained of it
   std::string tuning = "full";
+  std::string base_type = "stored";
   int64_t lora_rank = 16;
   double lora_alpha = 32;
   std::vector<std::string> lora_targets;
@@ -61,6 +62,7 @@ struct TrainingOptions {
   double warmup_share = 0.03;
   std::string optimiser = "adamw";
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  double momentum = 0.95;
   double weight_decay = 0.1;
   double clip = 1;
   uint64_t seed = 1;
@@ -111,6 +113,7 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("initial_deviation", own.initial_deviation, "new model: standard deviation of random weights");
   visitor("name", own.name, "what the trained model is called");
   visitor("tuning", own.tuning, "what is trained: full, lora, freeze (the last trained_layers)");
+  visitor("base_type", own.base_type, "LoRA: how the frozen matrices of the blocks are held: stored, nf4");
   visitor("lora_rank", own.lora_rank, "LoRA: rank");
   visitor("lora_alpha", own.lora_alpha, "LoRA: alpha; the term is scaled by alpha / rank");
   visitor("lora_targets", own.lora_targets, "LoRA: modules, as q_proj,v_proj; none: all linear layers");
@@ -130,11 +133,12 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("warmup_steps", own.warmup_steps,
           "steps over which the rate rises from 0; 0: as warmup_share says");
   visitor("warmup_share", own.warmup_share, "the same as a share of all steps");
-  visitor("optimiser", own.optimiser, "adamw");
+  visitor("optimiser", own.optimiser, "adamw, adamw-8bit (moments in 8 bits), muon");
   visitor("beta1", own.beta1, "AdamW: decay of the mean");
   visitor("beta2", own.beta2, "AdamW: decay of the mean square");
   visitor("epsilon", own.epsilon, "AdamW: added to the root");
-  visitor("weight_decay", own.weight_decay, "AdamW: decay of matrices");
+  visitor("momentum", own.momentum, "Muon: momentum of matrices");
+  visitor("weight_decay", own.weight_decay, "decay of matrices");
   visitor("clip", own.clip, "largest norm of all gradients; 0: not clipped");
   visitor("seed", own.seed, "seed of everything that is random");
   visitor("output", own.output, "directory for the model, checkpoints and logs");

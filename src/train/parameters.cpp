@@ -32,11 +32,8 @@ Parameter& ParameterStore::add_copy(const TensorView& tensor) {
   const int64_t columns = tensor.columns();
   const size_t bytes = row_bytes(tensor.dtype, columns);
   for (int64_t row = 0; row < tensor.rows(); ++row) {
-    const std::span<float> out{own.values + row * columns, static_cast<size_t>(columns)};
-    dequantise_row(tensor.dtype, tensor.data + static_cast<size_t>(row) * bytes, out);
-    if (tensor.block_scales == nullptr) continue;
-    const float* scales = tensor.block_scales + row / 128 * ((columns + 127) / 128);
-    for (int64_t i = 0; i < columns; ++i) out[i] *= scales[i / 128];
+    dequantise_matrix_row(tensor.dtype, tensor.data + static_cast<size_t>(row) * bytes, tensor.block_scales,
+                          row, columns, 0, {own.values + row * columns, static_cast<size_t>(columns)});
   }
   return own;
 }

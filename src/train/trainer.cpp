@@ -61,7 +61,7 @@ uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batch
   add_text(options.optimiser);
   add_text(options.schedule);
   for (const double value : {options.learning_rate, options.final_rate, options.beta1, options.beta2,
-                             options.weight_decay, options.clip}) {
+                             options.weight_decay, options.clip, options.momentum}) {
     add_text(fmt::format("{}", value));
   }
   for (const Parameter& own : store.all()) {
@@ -80,7 +80,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
   const size_t trained = static_cast<size_t>(store.elements()) * sizeof(float);
   plan.weights = info.weight_bytes;
   plan.gradients = trained;
-  plan.optimiser = 2 * trained;
+  plan.optimiser = optimiser_bytes(options, store);
   // What one layer keeps of a row: two norms with copies, queries, keys, values, attention, gate, up,
   // product; and as much again for gradients.
   const KvLayerShape kv = model.kv_layers()[0];

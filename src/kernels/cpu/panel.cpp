@@ -83,13 +83,8 @@ PanelRows panel_rows(const WeightMatrix& w, int64_t first_output, int64_t output
 }
 
 void decode_stored_row(const WeightMatrix& w, int64_t output, int64_t begin, int64_t count, float* out) {
-  const DTypeInfo& type = info(w.dtype);
-  const std::byte* const row = w.data + static_cast<size_t>(output) * w.row_bytes;
-  dequantise_row(w.dtype, row + begin / type.block_elements * type.block_bytes,
-                 {out, static_cast<size_t>(count)});
-  if (w.dtype != DType::f8_e4m3 || w.block_scales == nullptr) return;
-  const float* const scales = w.block_scales + output / 128 * ((w.inputs + 127) / 128);
-  for (int64_t c = 0; c < count; c++) out[c] *= scales[(begin + c) / 128];
+  dequantise_matrix_row(w.dtype, w.data + static_cast<size_t>(output) * w.row_bytes, w.block_scales, output,
+                        w.inputs, begin, {out, static_cast<size_t>(count)});
 }
 
 size_t transposed_scratch_bytes() {

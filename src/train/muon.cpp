@@ -1,0 +1,164 @@
+// Muon: the momentum of a matrix is brought near the closest orthogonal matrix before it is applied.
+//   m = μ m + (1 - μ) g;   u = μ m + (1 - μ) g (Nesterov);   X = u / |u|
+//   five times X = a X + (b A + c A²) X with A = X Xᵀ (Newton and Schulz);   W -= rate · 0.2 √max(rows,
+//   columns) · X
+// Source: Jordan et al., Muon (2024), with its constants; the factor 0.2 √max, which gives updates the size
+// of AdamW's, is Liu et al.'s (Muon is Scalable for LLM Training, 2025). Embedding, output and whatever is no
+// matrix get AdamW.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "nn/product.h"
+#include "train/adam.h"
+
+namespace r1 {
+namespace {
+
+constexpr int kIterations = 5;
+constexpr float kA = 3.4445F, kB = -4.7750F, kC = 2.0315F;
+
+bool takes_muon(const Parameter& parameter) {
+  return parameter.shape.size() == 2 && parameter.shape[0] > 1 && parameter.shape[1] > 1 &&
+         parameter.name != "model.embed_tokens.weight" && parameter.name != "lm_head.weight";
+}
+
+class Muon final : public Optimiser {
+ public:
+  Muon(const TrainingOptions& options, ParameterStore& store)
+      : options_(options), store_(store), pieces_(pieces_of(store)) {
+    for (const Parameter& own : store.all()) {
+      for (std::vector<AlignedBytes>* memory : {&means_, &squares_}) {
+        if (memory == &squares_ && takes_muon(own)) {
+          memory->emplace_back();
+          continue;
+        }
+        memory->push_back(allocate_aligned(bytes_of(own)));
+        std::memset(memory->back().get(), 0, bytes_of(own));
+      }
+    }
+  }
+
+  void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
+    context.parallel_for(static_cast<int64_t>(pieces_.size()), true, [&](int64_t index, int) {
+      const ParameterPiece& piece = pieces_[index];
+      const Parameter& own = store_.all()[piece.parameter];
+      if (takes_muon(own)) return;
+      context.kernels().training->adam(adam_step(options_, own, step, learning_rate, gradient_factor),
+                                       own.values + piece.first, own.gradient + piece.first,
+                                       floats(means_[piece.parameter]) + piece.first,
+                                       floats(squares_[piece.parameter]) + piece.first, piece.count);
+    });
+    for (size_t i = 0; i < store_.all().size(); ++i) {
+      const Parameter& own = store_.all()[i];
+      if (takes_muon(own)) step_matrix(context, own, floats(means_[i]), learning_rate, gradient_factor);
+    }
+  }
+
+  std::vector<StateArray> state() override {
+    std::vector<StateArray> arrays;
+    for (size_t i = 0; i < store_.all().size(); ++i) {
+      const Parameter& own = store_.all()[i];
+      const bool muon = takes_muon(own);
+      arrays.push_back({(muon ? "muon.mean/" : "adam.mean/") + own.name, {means_[i].get(), bytes_of(own)}});
+      if (!muon) arrays.push_back({"adam.square/" + own.name, {squares_[i].get(), bytes_of(own)}});
+    }
+    return arrays;
+  }
+
+  static size_t bytes_of(const Parameter& parameter) {
+    return static_cast<size_t>(parameter.count) * sizeof(float);
+  }
+
+ private:
+  static float* floats(const AlignedBytes& memory) { return reinterpret_cast<float*>(memory.get()); }
+
+  void step_matrix(Context& context, const Parameter& own, float* momentum, double learning_rate,
+                   double gradient_factor) {
+    Arena::Scope scope(context.arena());
+    const int64_t rows = own.shape[0], columns = own.shape[1];
+    float* x = context.arena().allocate<float>(own.count);
+    const auto kept = static_cast<float>(options_.momentum);
+    const auto factor = static_cast<float>(gradient_factor);
+    for_pieces(context, own.count, [&](int64_t i) {
+      const float gradient = factor * own.gradient[i];
+      momentum[i] = kept * momentum[i] + (1 - kept) * gradient;
+      x[i] = kept * momentum[i] + (1 - kept) * gradient;
+    });
+    double squares = 0;
+    for (int64_t row = 0; row < rows; ++row) {
+      squares += context.kernels().training->dot(x + row * columns, x + row * columns, columns);
+    }
+    const auto inverse = static_cast<float>(1 / (std::sqrt(squares) + 1e-7));
+    for_pieces(context, own.count, [&](int64_t i) { x[i] *= inverse; });
+    const float* update = orthogonalise(context, x, rows, columns);
+    const double rate = learning_rate * own.rate_factor;
+    const auto change =
+        static_cast<float>(rate * 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns))));
+    const auto left = static_cast<float>(own.decays ? 1 - rate * options_.weight_decay : 1);
+    for_pieces(context, own.count,
+               [&](int64_t i) { own.values[i] = left * own.values[i] - change * update[i]; });
+  }
+
+  // x [rows, columns] is overwritten; the result is in x or in memory of the arena.
+  static const float* orthogonalise(Context& context, float* x, int64_t rows, int64_t columns) {
+    const bool wide = rows <= columns;
+    const int64_t side = std::min(rows, columns), length = std::max(rows, columns);
+    float* other = context.arena().allocate<float>(rows * columns);
+    float* square = context.arena().allocate<float>(side * side);
+    float* factor = context.arena().allocate<float>(side * side);
+    for (int i = 0; i < kIterations; ++i) {
+      // X Xᵀ, or Xᵀ X where that is smaller: then the factor stands on the right.
+      run_product(context,
+                  wide ? kernels::Product{x, columns, 1, x, 1, columns, square, side, length, false}
+                       : kernels::Product{x, 1, columns, x, columns, 1, square, side, length, false},
+                  side, side);
+      run_product(context, {square, side, 1, square, side, 1, factor, side, side, false}, side, side);
+      for_pieces(context, side * side, [&](int64_t k) { factor[k] = kB * square[k] + kC * factor[k]; });
+      for_pieces(context, rows * columns, [&](int64_t k) { other[k] = kA * x[k]; });
+      run_product(context,
+                  wide ? kernels::Product{factor, side, 1, x, columns, 1, other, columns, side, true}
+                       : kernels::Product{x, columns, 1, factor, side, 1, other, columns, side, true},
+                  rows, columns);
+      std::swap(x, other);
+    }
+    return x;
+  }
+
+  template <typename Body>
+  static void for_pieces(Context& context, int64_t count, const Body& body) {
+    const int64_t tasks = (count + kPieceValues - 1) / kPieceValues;
+    context.parallel_for(tasks, tasks > 1, [&](int64_t task, int) {
+      const int64_t end = std::min(count, (task + 1) * kPieceValues);
+      for (int64_t i = task * kPieceValues; i < end; ++i) body(i);
+    });
+  }
+
+  TrainingOptions options_;
+  ParameterStore& store_;
+  std::vector<ParameterPiece> pieces_;
+  std::vector<AlignedBytes> means_, squares_;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimiser> make_muon(const TrainingOptions& options, ParameterStore& store) {
+  if (!(options.momentum >= 0 && options.momentum < 1)) {
+    throw_error(ErrorKind::invalid_argument, "momentum: expected 0 to below 1, found {}", options.momentum);
+  }
+  return std::make_unique<Muon>(options, store);
+}
+
+size_t muon_bytes(const ParameterStore& store) {
+  size_t bytes = 0, scratch = 0;
+  for (const Parameter& own : store.all()) {
+    bytes += (takes_muon(own) ? 1 : 2) * Muon::bytes_of(own);
+    if (!takes_muon(own)) continue;
+    const auto side = static_cast<size_t>(std::min(own.shape[0], own.shape[1]));
+    scratch = std::max(scratch, 2 * Muon::bytes_of(own) + 2 * side * side * sizeof(float));
+  }
+  return bytes + scratch;
+}
+
+}  // namespace r1

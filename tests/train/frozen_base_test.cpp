@@ -1,0 +1,140 @@
+// Bases that stay quantised: an adapter's gradients over stored weights of any type are, bit for bit, those
+// over the same weights decoded.
+#include "train/frozen_base.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "tensor/nf4.h"
+#include "tests/shared_folder.h"
+#include "train/low_rank.h"
+#include "train/trainer.h"
+
+namespace r1 {
+namespace {
+
+struct Base {
+  const char* path;
+  bool nf4 = false;
+  std::vector<std::string> targets;
+};
+
+void PrintTo(const Base& own, std::ostream* out) {
+  *out << own.path << (own.nf4 ? " as NF4" : "");
+}
+
+TrainingBatch batch_of_two() {
+  TrainingBatch out;
+  for (const int64_t rows : {70, 9}) {
+    out.sequences.push_back({out.rows(), rows, 0, false, true});
+    for (int64_t i = 0; i < rows; ++i) {
+      out.tokens.push_back(static_cast<int32_t>(random_bits(1, out.tokens.size()) % 512));
+      out.targets.push_back(static_cast<int32_t>(random_bits(2, out.targets.size()) % 512));
+    }
+  }
+  return out;
+}
+
+class FrozenBaseTest : public testing::TestWithParam<Base> {
+ protected:
+  /// The gradients of a fixed adapter with the weights of `file`.
+  std::vector<float> gradients(const std::shared_ptr<const ModelFile>& file) {
+    const auto model = load_model(file);
+    const auto& decoder = dynamic_cast<const Decoder&>(*model);
+    const auto adapter = LowRankAdapter::create(*file, {.rank = 3, .targets = GetParam().targets});
+    for (Parameter& own : adapter->parameters().all()) {
+      if (!own.name.ends_with("lora_B.weight")) continue;
+      for (int64_t i = 0; i < own.count; ++i) own.values[i] = static_cast<float>(0.01 * random_uniform(4, i));
+    }
+    TrainingCache cache(decoder);
+    const TrainingBatch batch = batch_of_two();
+    TrainingPass pass(context_, decoder, adapter->parameters().gradients(), cache, batch, Keep::layer_inputs,
+                      &adapter->adapter());
+    pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
+    std::vector<float> all;
+    for (const Parameter& own : adapter->parameters().all())
+      all.insert(all.end(), own.gradient, own.gradient + own.count);
+    return all;
+  }
+
+  ThreadPool pool_{2};
+  Context context_{pool_, kernels::select_kernels(), Arithmetic::exact};
+};
+
+TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
+  const std::string path = std::string("fixtures/") + GetParam().path;
+  R1_REQUIRE_SHARED(path);
+  auto stored = ModelFile::open(shared_path(path));
+  std::optional<Nf4Base> nf4;
+  if (GetParam().nf4) {
+    nf4.emplace(stored, pool_);
+    stored = nf4->file();
+  }
+  ParameterStore decoded;
+  for (const TensorView& tensor : stored->tensors()) decoded.add_copy(tensor);
+  const std::vector<float> own = gradients(stored);
+  const std::vector<float> expected = gradients(ModelFile::with_tensors(stored, decoded.views()));
+  ASSERT_EQ(own.size(), expected.size());
+  EXPECT_EQ(std::memcmp(own.data(), expected.data(), own.size() * sizeof(float)), 0);
+  double sum = 0;
+  for (const float value : own) sum += value * value;
+  EXPECT_GT(sum, 0);
+}
+
+const std::vector<std::string> kNotRotated{"v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+INSTANTIATE_TEST_SUITE_P(Bases, FrozenBaseTest,
+                         testing::Values(Base{"qwen2-tiny", true, {}}, Base{"llama3-tiny", true, {}},
+                                         Base{"qwen2-tiny", false, {}},
+                                         Base{"qwen2-tiny/model-Q4_K.gguf", false, {}},
+                                         Base{"qwen2-tiny/model-Q6_K.gguf", false, {}},
+                                         Base{"qwen2-tiny/model-Q8_0.gguf", false, {}},
+                                         Base{"llama3-tiny/model-Q4_K.gguf", false, kNotRotated},
+                                         Base{"deepseek-v3-tiny/model-f32.gguf", false, {}},
+                                         Base{"deepseek-v3-tiny-fp8", false, {}}));
+
+TEST(Nf4Base, TakesFourBitsAWeightAndThePlanSaysSo) {
+  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
+  ThreadPool pool(2);
+  const auto base = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const Nf4Base nf4(base, pool);
+  size_t bytes = 0, elements = 0, others = 0;
+  for (const TensorView& tensor : nf4.file()->tensors()) {
+    if (tensor.dtype == DType::nf4) {
+      bytes += tensor.bytes;
+      elements += static_cast<size_t>(tensor.elements());
+    } else {
+      others += tensor.bytes;
+    }
+  }
+  // 33 bytes for 64 weights; scales of super-blocks and a mean for each of 14 matrices.
+  EXPECT_GE(bytes, elements / 64 * 33 + 14 * 8);
+  EXPECT_LE(bytes, elements / 64 * 33 + 14 * 16 + elements / 4096);
+  const auto model = load_model(nf4.file());
+  EXPECT_EQ(model->info().weight_bytes, bytes + others);
+  ParameterStore store;
+  const MemoryPlan plan = plan_memory({}, dynamic_cast<const Decoder&>(*model), store, 0);
+  EXPECT_EQ(plan.weights, bytes + others);
+}
+
+TEST(Nf4Base, RowsOfNoWholeBlocksAreRefusedByName) {
+  R1_REQUIRE_SHARED("fixtures/deepseek-v3-tiny");
+  ThreadPool pool(1);
+  try {
+    Nf4Base(ModelFile::open(shared_path("fixtures/deepseek-v3-tiny")), pool);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("multiple of 64, found 48"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Nf4Base, AGgufFileIsRefused) {
+  R1_REQUIRE_SHARED("fixtures/qwen2-tiny/model-Q4_K.gguf");
+  ThreadPool pool(1);
+  EXPECT_THROW(Nf4Base(ModelFile::open(shared_path("fixtures/qwen2-tiny/model-Q4_K.gguf")), pool), Error);
+}
+
+}  // namespace
+}  // namespace r1
