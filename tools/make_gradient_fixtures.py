@@ -243,4 +243,5 @@ def main():
     arguments.out.write_text(json.dumps(result, separators=(",", ":")) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

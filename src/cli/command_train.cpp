@@ -120,11 +120,24 @@ void open_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own
       throw_error(ErrorKind::invalid_argument, "base_type: expected stored or nf4, found '{}'",
                   options.base_type);
     }
-    own.adapter =
-        options.adapter.empty()
-            ? LowRankAdapter::create(*own.bound, {options.lora_rank, options.lora_alpha, options.rslora,
-                                                  options.lora_plus, options.lora_targets, options.seed})
-            : LowRankAdapter::open(options.adapter, *own.bound, options.lora_plus);
+    LowRankOptions lora;
+    lora.rank = options.lora_rank;
+    lora.alpha = options.lora_alpha;
+    lora.rank_stabilised = options.rslora;
+    lora.plus_ratio = options.lora_plus;
+    lora.dropout = options.lora_dropout;
+    lora.dora = options.dora;
+    lora.pissa = options.pissa;
+    lora.targets = options.lora_targets;
+    lora.seed = options.seed;
+    own.adapter = options.adapter.empty()
+                      ? LowRankAdapter::create(*own.bound, lora)
+                      : LowRankAdapter::open(options.adapter, *own.bound, options.lora_plus);
+    if (!options.adapter.empty() && (options.pissa || options.dora != own.adapter->options().dora)) {
+      throw_error(ErrorKind::invalid_argument,
+                  "{}: pissa and dora say how a new adapter begins: this one has use_dora = {}",
+                  options.adapter, own.adapter->options().dora);
+    }
     return;
   }
   if (options.base_type != "stored") {
@@ -278,11 +291,12 @@ void train(TrainCommand& command) {
   Subject own;
   load_subject(options, pool, own);
   if (command.stage == TrainingStage::reward) {
+    const int64_t hidden = own.model->info().hidden;
     if (own.adapter) {
-      throw_error(ErrorKind::unsupported,
-                  "tuning: lora is not supported for reward models; known: full, freeze");
+      own.adapter->score(hidden);
+    } else if (own.score() == nullptr) {
+      own.store.add("score.weight", {1, hidden});
     }
-    if (own.score() == nullptr) own.store.add("score.weight", {1, own.model->info().hidden});
   }
   const MemoryPlan plan = plan_memory(options, own.decoder(), own.trained(), available_memory());
   print_plan(plan, own);
@@ -359,6 +373,7 @@ void train(TrainCommand& command) {
     }
   }
   if (command.stage == TrainingStage::reward) parts.score = own.score();
+  if (own.adapter) parts.weights_changed = [&](Context& used) { own.adapter->refresh(used); };
   Trainer trainer(context, own.decoder(), own.trained(), options, *batches, evaluation.get(), plan.keep,
                   hooks, parts);
   if (options.resume) {

@@ -95,6 +95,8 @@ class Decoder : public Model {
   /// The normed rows whose logits are wanted.
   Activations end(Context& context, DecoderPass& pass) const;
   const DecoderWeights& weights() const { return weights_; }
+  /// Floats that a layer's ops keep of one row while a tape records, of the widest layer: for memory plans.
+  virtual int64_t row_floats() const = 0;
 
  protected:
   explicit Decoder(std::shared_ptr<const ModelFile> file) : binder_(std::move(file)) {}

@@ -58,6 +58,20 @@ class DeepseekV3 final : public Decoder {
     return std::vector<KvLayerShape>(attention_.size(), {1, dimensions_.cached(), 0});
   }
 
+  int64_t row_floats() const override {
+    const LatentDimensions& d = dimensions_;
+    int64_t widest = 0;
+    for (const FeedForward& own : feed_forward_) {
+      // Gate, up and their product; of each chosen expert its input and result as well.
+      widest = std::max(widest, own.is_dense
+                                    ? 3 * own.dense.gate.outputs()
+                                    : rule_.chosen * (3 * own.experts.gate[0].outputs() + 2 * info_.hidden) +
+                                          3 * own.shared.gate.outputs() + rule_.experts);
+    }
+    return 6 * info_.hidden + 3 * d.query_latent + 2 * d.cached() +
+           d.heads * (d.query() + d.cached() + d.latent + d.value) + widest;
+  }
+
  protected:
   WantedForms attention_forms(const Context& context, int64_t layer) const override {
     return attention_[layer].forms(context);

@@ -44,6 +44,14 @@ std::vector<KvLayerShape> DenseDecoder::kv_layers() const {
                                    {first.key_value_heads, first.head_columns, first.head_columns});
 }
 
+int64_t DenseDecoder::row_floats() const {
+  const GroupedQueryAttention& attention = attention_[0];
+  // Two norms with a copy of their input, both blocks' results; queries and attention's result, keys, values;
+  // gate, up and their product.
+  return 6 * info_.hidden + 2 * attention.query.outputs() + 2 * attention.key.outputs() +
+         3 * feed_forward_[0].gate.outputs();
+}
+
 WantedForms DenseDecoder::attention_forms(const Context& context, int64_t layer) const {
   return attention_[layer].forms(context);
 }

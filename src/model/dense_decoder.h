@@ -13,6 +13,7 @@ namespace r1 {
 class DenseDecoder : public Decoder {
  public:
   std::vector<KvLayerShape> kv_layers() const override;
+  int64_t row_floats() const override;
 
  protected:
   struct Traits {

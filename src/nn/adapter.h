@@ -1,36 +1,59 @@
 // Low-rank adapters (Hu et al., LoRA, 2021): an additional term of linear layers, chosen for runs of rows, so
 // that requests with different adapters share a batch. Training and serving run the same code.
 //   y = W x + scale · B (A x)      dB = scale · dYᵀ (X Aᵀ)   dA = scale · (dY B)ᵀ X   dX += scale · (dY B) A
-// B · A is never formed.
+// B · A is never formed. With a magnitude (Liu et al., DoRA, 2024), the bias left out of it:
+//   y = g ∘ (W x + scale · B (A x)),  g = magnitude / |rows of W + scale · B A|, the norms without gradient
+// (their section 4.3). In training A may see x with elements zeroed, the others divided by 1 - rate
+// (dropout).
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <unordered_map>
+#include <vector>
 
 #include "nn/linear.h"
 
 namespace r1 {
 
-/// Memory of the adapter's owner. A trained term is found by Tape through the addresses a and b.
+/// Memory of the adapter's owner. A trained term is found by Tape through the addresses a, b and magnitude.
 struct LowRankTerm {
   const float* a = nullptr;  // [rank, inputs]
   const float* b = nullptr;  // [outputs, rank]
   int64_t rank = 0;
   float scale = 0;
+  const float* magnitude = nullptr;  // [outputs], or none
+  const float* norms = nullptr;      // [outputs], where there is a magnitude
+  uint64_t number = 0;               // tells the terms of an adapter apart: dropout's
 };
+
+/// Which inputs of A are zeroed: a function of stream, term, row and column alone, so that a layer that runs
+/// again sees the same. rate 0: none.
+struct Dropout {
+  double rate = 0;  // a multiple of 2^-16 is what is meant
+  uint64_t stream = 0;
+};
+/// out[i] = 1 / (1 - rate) where element first + i of the term's input is kept, else 0.
+void dropout_factors(const Dropout& dropout, uint64_t term, int64_t first, int64_t count, float* out);
 
 /// The terms of one adapter, by the weights that they add to. Const while batches run.
 class Adapter {
  public:
-  void add(const kernels::WeightMatrix& weight, const LowRankTerm& term) { terms_[weight.data] = term; }
-  const LowRankTerm* find(const kernels::WeightMatrix& weight) const {
+  /// Terms of one weight add up; one with a magnitude must be the only one.
+  void add(const kernels::WeightMatrix& weight, const LowRankTerm& term) {
+    terms_[weight.data].push_back(term);
+  }
+  std::span<const LowRankTerm> find(const kernels::WeightMatrix& weight) const {
     const auto found = terms_.find(weight.data);
-    return found == terms_.end() ? nullptr : &found->second;
+    return found == terms_.end() ? std::span<const LowRankTerm>() : found->second;
   }
 
+  const Dropout& dropout() const { return dropout_; }
+  void set_dropout(const Dropout& dropout) { dropout_ = dropout; }
+
  private:
-  std::unordered_map<const std::byte*, LowRankTerm> terms_;
+  std::unordered_map<const std::byte*, std::vector<LowRankTerm>> terms_;
+  Dropout dropout_;
 };
 
 /// Neighbouring rows of a batch with one adapter (null: none).

@@ -11,7 +11,9 @@
 #include "formats/json_file.h"
 #include "formats/output_file.h"
 #include "formats/safetensors.h"
+#include "nn/product.h"
 #include "tensor/codec.h"
+#include "train/truncated_svd.h"
 
 namespace r1 {
 namespace {
@@ -19,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "base_model.model.";
+const std::string kScore = "score.weight";  // as in Qwen2ForSequenceClassification
 
 // Linear layers of a block: the last parts of their hub names, and GGUF's names.
 const std::map<std::string, std::string>& gguf_modules() {
@@ -91,22 +94,109 @@ double LowRankAdapter::scale() const {
 
 void LowRankAdapter::add_module(const ModelFile& file, const TensorView& tensor, const std::string& name) {
   refuse_permuted(file, name);
-  Module own{name, tensor.name, tensor.shape[0], tensor.shape[1], 0, 0};
+  Module own;
+  own.name = name;
+  own.tensor = tensor.name;
+  own.outputs = tensor.shape[0];
+  own.inputs = tensor.shape[1];
+  own.base = tensor;
   own.a = parameters_.all().size();
   parameters_.add(name + ".lora_A.weight", {options_.rank, own.inputs});
   own.b = parameters_.all().size();
   parameters_.add(name + ".lora_B.weight", {own.outputs, options_.rank}).rate_factor = options_.plus_ratio;
+  if (options_.dora) {
+    own.magnitude = parameters_.all().size();
+    parameters_.add(name + ".lora_magnitude_vector", {own.outputs});
+    own.norms.resize(static_cast<size_t>(own.outputs));
+  }
   modules_.push_back(std::move(own));
 }
 
-void LowRankAdapter::bind(const ModelFile& file) {
-  for (const Module& own : modules_) {
-    const TensorView* tensor = file.find(own.tensor);
+void LowRankAdapter::bind() {
+  const auto factor = static_cast<float>(scale());
+  for (size_t i = 0; i < modules_.size(); ++i) {
+    const Module& own = modules_[i];
     kernels::WeightMatrix weight;
-    weight.data = tensor->data;
-    adapter_.add(weight, {parameters_.all()[own.a].values, parameters_.all()[own.b].values, options_.rank,
-                          static_cast<float>(scale())});
+    weight.data = own.base.data;
+    LowRankTerm term{parameters_.all()[own.a].values, parameters_.all()[own.b].values, options_.rank, factor};
+    term.number = i;
+    if (options_.dora) {
+      term.magnitude = parameters_.all()[own.magnitude].values;
+      term.norms = own.norms.data();
+    }
+    adapter_.add(weight, term);
+    if (own.first_a.empty()) continue;
+    LowRankTerm first{own.first_a.data(), own.first_b.data(), options_.rank, -factor};
+    first.number = i;  // the same dropout, so that both cancel out at the beginning
+    adapter_.add(weight, first);
   }
+}
+
+std::vector<float> LowRankAdapter::decoded(const Module& module) const {
+  std::vector<float> values(static_cast<size_t>(module.outputs * module.inputs));
+  const size_t bytes = row_bytes(module.base.dtype, module.inputs);
+  for (int64_t row = 0; row < module.outputs; ++row) {
+    dequantise_matrix_row(module.base.dtype, module.base.data + static_cast<size_t>(row) * bytes,
+                          module.base.block_scales, row, module.inputs, 0,
+                          {values.data() + row * module.inputs, static_cast<size_t>(module.inputs)});
+  }
+  return values;
+}
+
+void LowRankAdapter::refresh(Context& context) {
+  if (!options_.dora) return;
+  constexpr int64_t kRows = 128;  // expanded at once
+  for (Module& own : modules_) {
+    const float* a = parameters_.all()[own.a].values;
+    const float* b = parameters_.all()[own.b].values;
+    const size_t bytes = row_bytes(own.base.dtype, own.inputs);
+    Arena::Scope scope(context.arena());
+    float* rows = context.arena().allocate<float>(kRows * own.inputs);
+    float* scaled = context.arena().allocate<float>(kRows * options_.rank);
+    for (int64_t first = 0; first < own.outputs; first += kRows) {
+      const int64_t count = std::min(kRows, own.outputs - first);
+      context.parallel_for(count, true, [&](int64_t i, int) {
+        const int64_t row = first + i;
+        dequantise_matrix_row(own.base.dtype, own.base.data + static_cast<size_t>(row) * bytes,
+                              own.base.block_scales, row, own.inputs, 0,
+                              {rows + i * own.inputs, static_cast<size_t>(own.inputs)});
+      });
+      std::copy_n(b + first * options_.rank, count * options_.rank, scaled);
+      context.kernels().training->scale(scaled, static_cast<float>(scale()), count * options_.rank);
+      run_product(context,
+                  {scaled, options_.rank, 1, a, own.inputs, 1, rows, own.inputs, options_.rank, true}, count,
+                  own.inputs);
+      context.parallel_for(count, true, [&](int64_t i, int) {
+        const float* row = rows + i * own.inputs;
+        // A row of zeros has no direction; its output is zero whatever it is divided by.
+        const float norm = std::sqrt(context.kernels().training->dot(row, row, own.inputs));
+        own.norms[first + i] = norm > 0 ? norm : 1.0F;
+      });
+    }
+  }
+}
+
+void LowRankAdapter::begin_as_principal_part(Context& context, Module& module) {
+  const int64_t rank = options_.rank;
+  const TruncatedSvd svd = truncated_svd(context, decoded(module).data(), module.outputs, module.inputs, rank,
+                                         mix_bits(options_.seed));
+  float* a = parameters_.all()[module.a].values;
+  float* b = parameters_.all()[module.b].values;
+  for (int64_t k = 0; k < rank; ++k) {
+    const auto root = static_cast<float>(std::sqrt(svd.values[k] / scale()));
+    for (int64_t i = 0; i < module.inputs; ++i)
+      a[k * module.inputs + i] = root * svd.right[k * module.inputs + i];
+    for (int64_t o = 0; o < module.outputs; ++o) b[o * rank + k] = root * svd.left[k * module.outputs + o];
+  }
+  module.first_a.assign(a, a + rank * module.inputs);
+  module.first_b.assign(b, b + module.outputs * rank);
+}
+
+Parameter& LowRankAdapter::score(int64_t hidden) {
+  for (Parameter& own : parameters_.all()) {
+    if (own.name == kScore) return own;
+  }
+  return parameters_.add(kScore, {1, hidden});
 }
 
 std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, const LowRankOptions& options) {
@@ -114,6 +204,14 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, co
     throw_error(ErrorKind::invalid_argument,
                 "LoRA: expected a rank of at least 1 and a positive alpha, found {} and {}", options.rank,
                 options.alpha);
+  }
+  if (!(options.dropout >= 0 && options.dropout < 1)) {
+    throw_error(ErrorKind::invalid_argument, "LoRA: dropout: expected 0 to below 1, found {}",
+                options.dropout);
+  }
+  if (options.dora && (options.pissa || options.dropout > 0)) {
+    throw_error(ErrorKind::unsupported, "LoRA: DoRA together with {} is not supported",
+                options.pissa ? "PiSSA" : "dropout");
   }
   std::unique_ptr<LowRankAdapter> own(new LowRankAdapter);
   own->options_ = options;
@@ -128,6 +226,10 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, co
                                                              last) != options.targets.end();
     if (!wanted) continue;
     missing.erase(last);
+    if (options.pissa && options.rank > std::min(tensor.shape[0], tensor.shape[1])) {
+      throw_error(ErrorKind::invalid_argument, "PiSSA: {}: expected a rank of at most {}, found {}", module,
+                  std::min(tensor.shape[0], tensor.shape[1]), options.rank);
+    }
     own->add_module(file, tensor, module);
   }
   if (!missing.empty() || own->modules_.empty()) {
@@ -143,7 +245,19 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, co
       a.values[i] = static_cast<float>(bound * (2 * random_uniform(stream, static_cast<uint64_t>(i)) - 1));
     }
   }
-  own->bind(file);
+  if (options.pissa || options.dora) {
+    ThreadPool pool;
+    Context context(pool, kernels::select_kernels(), Arithmetic::exact);
+    for (Module& module : own->modules_) {
+      if (options.pissa) own->begin_as_principal_part(context, module);
+    }
+    own->refresh(context);
+    for (Module& module : own->modules_) {  // B is zero: the norms are those of W
+      if (options.dora)
+        std::copy(module.norms.begin(), module.norms.end(), own->parameters_.all()[module.magnitude].values);
+    }
+  }
+  own->bind();
   return own;
 }
 
@@ -159,17 +273,27 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
   };
   // What would change the arithmetic, and is not done here.
   const std::map<std::string, nlohmann::json> harmless = {
-      {"bias", "none"},          {"use_dora", false},
-      {"fan_in_fan_out", false}, {"modules_to_save", {}},
-      {"rank_pattern", {}},      {"alpha_pattern", {}},
-      {"lora_bias", false},      {"trainable_token_indices", {}},
-      {"layer_replication", {}}};
+      {"bias", "none"},     {"fan_in_fan_out", false},       {"rank_pattern", {}},     {"alpha_pattern", {}},
+      {"lora_bias", false}, {"trainable_token_indices", {}}, {"layer_replication", {}}};
   for (const auto& [key, value] : harmless) {
     const auto found = config.find(key);
     if (found == config.end() || found->is_null() || *found == value) continue;
     if (found->is_structured() && found->empty()) continue;
     throw_error(ErrorKind::unsupported, "{}: {}: {} is not supported", config_path.string(), key,
                 short_json(*found));
+  }
+  const nlohmann::json kept = config.value("modules_to_save", nlohmann::json());
+  if (!kept.is_null() && !kept.empty() && kept != nlohmann::json({"score"})) {
+    throw_error(ErrorKind::unsupported, "{}: modules_to_save: {} is not supported; known: [\"score\"]",
+                config_path.string(), short_json(kept));
+  }
+  // PiSSA, OLoRA and the like change the base, which has to be saved with them unless they were converted.
+  const nlohmann::json begun = config.value("init_lora_weights", nlohmann::json(true));
+  if (begun.is_string() && begun != "gaussian" && begun != "eva") {
+    throw_error(ErrorKind::unsupported,
+                "{}: init_lora_weights: {} belongs to a changed base: save it converted to "
+                "LoRA (PEFT's path_initial_model_for_weight_conversion)",
+                config_path.string(), short_json(begun));
   }
   std::unique_ptr<LowRankAdapter> own(new LowRankAdapter);
   try {
@@ -180,6 +304,8 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
     own->options_.rank = require("r").get<int64_t>();
     own->options_.alpha = require("lora_alpha").get<double>();
     own->options_.rank_stabilised = config.value("use_rslora", false);
+    own->options_.dora = config.value("use_dora", false);
+    own->options_.dropout = config.value("lora_dropout", 0.0);
   } catch (const nlohmann::json::exception& error) {
     throw_error(ErrorKind::bad_file, "{}: {}", config_path.string(), error.what());
   }
@@ -211,12 +337,26 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
                     found == nullptr ? "none" : fmt::format("{{{}}}", fmt::join(found->shape, ", ")));
       }
     }
+    const TensorView* magnitude = weights.find(key + ".lora_magnitude_vector");
+    if (own->options_.dora && (magnitude == nullptr || magnitude->elements() != tensor.shape[0])) {
+      throw_error(ErrorKind::bad_file, "{}: {}.lora_magnitude_vector: expected {} values, found {}",
+                  weights_path.string(), key, tensor.shape[0],
+                  magnitude == nullptr ? 0 : magnitude->elements());
+    }
     own->add_module(file, tensor, module);
+    if (own->options_.dora) {
+      copy_values(*magnitude, own->parameters_.all()[own->modules_.back().magnitude]);
+      left.erase(magnitude->name);
+    }
     copy_values(*a, own->parameters_.all()[own->modules_.back().a]);
     copy_values(*b, own->parameters_.all()[own->modules_.back().b]);
     left.erase(a->name);
     left.erase(b->name);
     targets.insert(last_part(module));
+  }
+  if (const TensorView* score = weights.find(std::string(kPrefix) + kScore)) {
+    copy_values(*score, own->score(score->columns()));
+    left.erase(score->name);
   }
   if (!left.empty()) {
     throw_error(ErrorKind::unsupported,
@@ -225,37 +365,71 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
   }
   if (own->modules_.empty()) throw_error(ErrorKind::bad_file, "{}: no tensors", weights_path.string());
   own->options_.targets.assign(targets.begin(), targets.end());
-  own->bind(file);
+  own->bind();
+  if (own->options_.dora) {
+    ThreadPool pool;
+    Context context(pool, kernels::select_kernels(), Arithmetic::exact);
+    own->refresh(context);
+  }
   return own;
 }
 
 void LowRankAdapter::write(const fs::path& directory, const std::string& base_name) const {
   fs::create_directories(directory);
+  // With PiSSA as an adapter of twice the rank: [A; A as it began], [B, -(B as it began)].
+  const bool twice = options_.pissa;
+  const int64_t rank = twice ? 2 * options_.rank : options_.rank;
+  double alpha = options_.alpha;
+  if (twice) alpha *= options_.rank_stabilised ? std::sqrt(2.0) : 2.0;
   SafetensorsWriter writer(directory / "adapter_model.safetensors");
   writer.set_metadata("format", "pt");
+  bool has_score = false;
   for (const Parameter& own : parameters_.all()) {
-    writer.declare_tensor(std::string(kPrefix) + own.name, DType::f32, own.shape);
+    std::vector<int64_t> shape = own.shape;
+    if (twice && own.name.ends_with(".lora_A.weight")) shape[0] = rank;
+    if (twice && own.name.ends_with(".lora_B.weight")) shape[1] = rank;
+    has_score = has_score || own.name == kScore;
+    writer.declare_tensor(std::string(kPrefix) + own.name, DType::f32, shape);
   }
   for (const Parameter& own : parameters_.all()) {
-    writer.append(std::as_bytes(std::span<const float>(own.values, static_cast<size_t>(own.count))));
+    const std::span<const float> values(own.values, static_cast<size_t>(own.count));
+    const auto module = std::find_if(modules_.begin(), modules_.end(), [&](const Module& one) {
+      return own.name == one.name + ".lora_A.weight" || own.name == one.name + ".lora_B.weight";
+    });
+    if (!twice || module == modules_.end()) {
+      writer.append(std::as_bytes(values));
+    } else if (own.name.ends_with(".lora_A.weight")) {
+      writer.append(std::as_bytes(values));
+      writer.append(std::as_bytes(std::span<const float>(module->first_a)));
+    } else {
+      std::vector<float> row(static_cast<size_t>(rank));
+      for (int64_t o = 0; o < module->outputs; ++o) {
+        for (int64_t k = 0; k < options_.rank; ++k) {
+          row[k] = own.values[o * options_.rank + k];
+          row[options_.rank + k] = -module->first_b[o * options_.rank + k];
+        }
+        writer.append(std::as_bytes(std::span<const float>(row)));
+      }
+    }
   }
   writer.finish();
   std::set<std::string> targets;
   for (const Module& module : modules_) targets.insert(last_part(module.name));
-  const nlohmann::json config = {{"peft_type", "LORA"},
-                                 {"task_type", "CAUSAL_LM"},
-                                 {"base_model_name_or_path", base_name},
-                                 {"r", options_.rank},
-                                 {"lora_alpha", options_.alpha},
-                                 {"lora_dropout", 0.0},
-                                 {"target_modules", targets},
-                                 {"use_rslora", options_.rank_stabilised},
-                                 {"use_dora", false},
-                                 {"bias", "none"},
-                                 {"fan_in_fan_out", false},
-                                 {"modules_to_save", nullptr},
-                                 {"init_lora_weights", true},
-                                 {"inference_mode", true}};
+  nlohmann::json config = {{"peft_type", "LORA"},
+                           {"task_type", has_score ? "SEQ_CLS" : "CAUSAL_LM"},
+                           {"base_model_name_or_path", base_name},
+                           {"r", rank},
+                           {"lora_alpha", alpha},
+                           {"lora_dropout", options_.dropout},
+                           {"target_modules", targets},
+                           {"use_rslora", options_.rank_stabilised},
+                           {"use_dora", options_.dora},
+                           {"bias", "none"},
+                           {"fan_in_fan_out", false},
+                           {"modules_to_save", nullptr},
+                           {"init_lora_weights", true},
+                           {"inference_mode", true}};
+  if (has_score) config["modules_to_save"] = {"score"};
   OutputFile file(directory / "adapter_config.json");
   file.write(config.dump(2) + "\n");
   file.finish();
@@ -271,14 +445,24 @@ std::vector<TensorView> LowRankAdapter::merged(const ModelFile& file, ParameterS
     const float* a = parameters_.all()[module->a].values;
     const float* b = parameters_.all()[module->b].values;
     std::vector<double> row(static_cast<size_t>(module->inputs));
-    for (int64_t o = 0; o < module->outputs; ++o) {
-      std::fill(row.begin(), row.end(), 0.0);
+    auto add_outer = [&](double sign, int64_t o, const float* own_a, const float* own_b) {
       for (int64_t k = 0; k < options_.rank; ++k) {
-        const double factor = scale() * b[o * options_.rank + k];
-        for (int64_t i = 0; i < module->inputs; ++i) row[i] += factor * a[k * module->inputs + i];
+        const double factor = sign * scale() * own_b[o * options_.rank + k];
+        for (int64_t i = 0; i < module->inputs; ++i) row[i] += factor * own_a[k * module->inputs + i];
       }
+    };
+    for (int64_t o = 0; o < module->outputs; ++o) {
       float* out = sum.values + o * module->inputs;
-      for (int64_t i = 0; i < module->inputs; ++i) out[i] = static_cast<float>(out[i] + row[i]);
+      std::copy_n(out, module->inputs, row.begin());
+      add_outer(1, o, a, b);
+      if (options_.pissa) add_outer(-1, o, module->first_a.data(), module->first_b.data());
+      double factor = 1;
+      if (options_.dora) {
+        double squares = 0;
+        for (const double value : row) squares += value * value;
+        factor = squares > 0 ? parameters_.all()[module->magnitude].values[o] / std::sqrt(squares) : 1;
+      }
+      for (int64_t i = 0; i < module->inputs; ++i) out[i] = static_cast<float>(factor * row[i]);
     }
     tensor.dtype = DType::f32;
     tensor.data = reinterpret_cast<const std::byte*>(sum.values);

@@ -1,7 +1,13 @@
 // LoRA adapters: made for training, read from and written as PEFT directories (adapter_config.json,
 // adapter_model.safetensors), merged into weights.
 // Source of the format: PEFT's documentation of checkpoints; keys base_model.model.MODULE.lora_A.weight
-// [rank, inputs] and lora_B.weight [outputs, rank]; W + (alpha / rank) · B A, with rsLoRA alpha / sqrt(rank).
+// [rank, inputs], lora_B.weight [outputs, rank] and, with DoRA, lora_magnitude_vector [outputs];
+// W + (alpha / rank) · B A, with rsLoRA alpha / sqrt(rank). A reward model's head is
+// base_model.model.score.weight.
+//
+// PiSSA (Meng et al., 2024): A and B begin as the principal part of W, W = W' + scale · B A. The base stays
+// as it is: the first A and B are subtracted instead, and the file has both, as an ordinary adapter of twice
+// the rank (PEFT's conversion of PiSSA to LoRA).
 #pragma once
 
 #include <filesystem>
@@ -22,6 +28,9 @@ struct LowRankOptions {
   double alpha = 32;
   bool rank_stabilised = false;  // rsLoRA (Kalajdzievski, 2023)
   double plus_ratio = 1;         // LoRA+ (Hayou et al., 2024): B learns so many times faster
+  double dropout = 0;            // in training: share of A's inputs that is zeroed
+  bool dora = false;             // DoRA (Liu et al., 2024): trained magnitudes of the rows
+  bool pissa = false;
   std::vector<std::string>
       targets;  // last parts of module names: q_proj, …; empty: every linear layer of a block
   uint64_t seed = 1;
@@ -43,6 +52,11 @@ class LowRankAdapter {
 
   /// The terms for a model bound to that file; valid while this object lives.
   const Adapter& adapter() const { return adapter_; }
+  Adapter& adapter() { return adapter_; }
+  /// After A, B or W changed: computes what the terms know of them (DoRA's norms).
+  void refresh(Context& context);
+  /// A reward model's head {1, hidden}, trained and kept with the adapter; zero where it was not read.
+  Parameter& score(int64_t hidden);
   /// A and B of every module.
   ParameterStore& parameters() { return parameters_; }
   const LowRankOptions& options() const { return options_; }
@@ -55,11 +69,16 @@ class LowRankAdapter {
     std::string name;    // hub name without ".weight"
     std::string tensor;  // the base's tensor
     int64_t outputs = 0, inputs = 0;
-    size_t a = 0, b = 0;  // in parameters_
+    TensorView base;
+    size_t a = 0, b = 0, magnitude = 0;   // in parameters_; magnitude with DoRA
+    std::vector<float> norms;             // DoRA: of the rows of W + scale · B A
+    std::vector<float> first_a, first_b;  // PiSSA: as they began; subtracted
   };
   LowRankAdapter() = default;
   void add_module(const ModelFile& file, const TensorView& tensor, const std::string& name);
-  void bind(const ModelFile& file);
+  void bind();
+  void begin_as_principal_part(Context& context, Module& module);
+  std::vector<float> decoded(const Module& module) const;
   double scale() const;
 
   LowRankOptions options_;

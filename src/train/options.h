@@ -44,6 +44,9 @@ struct TrainingOptions {
   std::vector<std::string> lora_targets;
   double lora_plus = 1;
   bool rslora = false;
+  double lora_dropout = 0;
+  bool dora = false;
+  bool pissa = false;
   std::string adapter;
   int64_t trained_layers = 2;
 
@@ -119,6 +122,10 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("lora_targets", own.lora_targets, "LoRA: modules, as q_proj,v_proj; none: all linear layers");
   visitor("lora_plus", own.lora_plus, "LoRA+: learning rate of B over that of A");
   visitor("rslora", own.rslora, "LoRA: scale by alpha / sqrt(rank)");
+  visitor("lora_dropout", own.lora_dropout, "LoRA: share of the terms' inputs that is zeroed in training");
+  visitor("dora", own.dora,
+          "DoRA: the magnitudes of the weights' rows are trained apart from their directions");
+  visitor("pissa", own.pissa, "PiSSA: LoRA begins with the principal part of the weights");
   visitor("adapter", own.adapter, "LoRA: PEFT directory to go on from");
   visitor("trained_layers", own.trained_layers, "freeze: layers that are trained, counted from the last");
   visitor("beta", own.beta, "DPO, KTO: strength of the tie to the reference model");

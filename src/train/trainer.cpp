@@ -61,7 +61,7 @@ uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batch
   add_text(options.optimiser);
   add_text(options.schedule);
   for (const double value : {options.learning_rate, options.final_rate, options.beta1, options.beta2,
-                             options.weight_decay, options.clip, options.momentum}) {
+                             options.weight_decay, options.clip, options.momentum, options.lora_dropout}) {
     add_text(fmt::format("{}", value));
   }
   for (const Parameter& own : store.all()) {
@@ -81,11 +81,12 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
   plan.weights = info.weight_bytes;
   plan.gradients = trained;
   plan.optimiser = optimiser_bytes(options, store);
-  // What one layer keeps of a row: two norms with copies, queries, keys, values, attention, gate, up,
-  // product; and as much again for gradients.
   const KvLayerShape kv = model.kv_layers()[0];
-  const int64_t middle = options.model.empty() ? options.intermediate : 4 * info.hidden;
-  const int64_t row = 2 * (8 * info.hidden + 2 * kv.heads * (kv.key_columns + kv.value_columns) + 3 * middle);
+  int64_t kept = model.row_floats();
+  // What A sees of each layer's input, or the output before its magnitude: about as much again.
+  if (options.tuning == "lora" && (options.lora_dropout > 0 || options.dora)) kept += model.row_floats();
+  // And as much for gradients.
+  const int64_t row = 2 * kept + kv.heads * (kv.key_columns + kv.value_columns);
   const auto rows = static_cast<size_t>(options.batch_tokens);
   const auto layers = static_cast<size_t>(info.layers);
   const size_t one_layer = rows * static_cast<size_t>(row) * sizeof(float);
@@ -174,6 +175,13 @@ struct Trainer::State {
     return batch;
   }
 
+  /// Dropout for one forward and backward: a function of seed, step and place in the step.
+  void set_dropout(double rate, int64_t micro_batch) {
+    if (parts.adapter == nullptr) return;
+    const auto place = static_cast<uint64_t>(run.step * options.accumulation + micro_batch);
+    parts.adapter->set_dropout({rate, mix_bits(mix_bits(options.seed) ^ place)});
+  }
+
   /// The loss of one batch, a part of `units`; adds its gradients where wanted.
   LossSums run_batch(const TrainingBatch& batch, int64_t units, bool gradients) {
     const Keep kept = gradients ? keep : Keep::layer_inputs;
@@ -227,10 +235,13 @@ struct Trainer::State {
     store.clear_gradients(context);
     metrics.clear();
     double loss = 0;
-    for (const TrainingBatch& batch : batches_of_step) {
+    for (size_t i = 0; i < batches_of_step.size(); ++i) {
+      const TrainingBatch& batch = batches_of_step[i];
       run.tokens += batch.rows();
       if (loss_units(parts.stage, batch) == 0) continue;
+      set_dropout(options.lora_dropout, static_cast<int64_t>(i));
       const LossSums sums = run_batch(batch, units, true);
+      set_dropout(0, 0);
       loss += sums.loss;
       for (const auto& [name, value] : sums.metrics) metrics[name] += value;
     }
@@ -339,6 +350,7 @@ TrainingEnd Trainer::run() {
   Clock::time_point window_start = start;
   int64_t saved_step = -1;
   TrainingEnd end = TrainingEnd::finished;
+  if (own.parts.weights_changed) own.parts.weights_changed(own.context);
   while (run.step < own.steps) {
     const double loss = own.gather_gradients();
     const double norm = gradient_norm(own.context, own.store);
@@ -346,6 +358,7 @@ TrainingEnd Trainer::run() {
     const double rate = scheduled_rate(own.options, run.step + 1, own.steps);
     const double factor = own.options.clip > 0 && norm > own.options.clip ? own.options.clip / norm : 1;
     own.optimiser->step(own.context, run.step + 1, rate, factor);
+    if (own.parts.weights_changed) own.parts.weights_changed(own.context);
     ++run.step;
     run.seconds = seconds_before + seconds_since(start);
 

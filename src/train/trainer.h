@@ -70,9 +70,12 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
 /// What a run trains with besides the model. Not owned.
 struct TrainerParts {
   TrainingStage stage = TrainingStage::sft;
-  const Adapter* adapter = nullptr;    // what is trained where the model's weights are frozen
+  Adapter* adapter = nullptr;          // what is trained where the model's weights are frozen
   const Decoder* reference = nullptr;  // dpo, kto: log π_ref, always without adapter; may be the model itself
   Parameter* score = nullptr;          // reward: {1, hidden}, one of the store's
+  // Called before the first step and after each: weights have changed (LowRankAdapter::refresh). May be
+  // empty.
+  std::function<void(Context&)> weights_changed = {};
 };
 
 enum class TrainingEnd { finished, stopped, stopped_early };

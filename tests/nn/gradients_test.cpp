@@ -87,33 +87,61 @@ Case embed_case() {
   return own;
 }
 
-Case low_rank_case() {
+enum class LowRank { plain, dropout, magnitude };
+
+Case low_rank_case(LowRank kind) {
   constexpr int64_t kRows = 4, kOutputs = 23, kInputs = 19, kRank = 3;
-  static const float* kWeight = constants(kOutputs * kInputs, 50);
+  const float* weight = constants(kOutputs * kInputs, 50);
+  const float* bias = constants(kOutputs, 51);
+  float* norms = constants(kOutputs, 52);
+  for (int64_t o = 0; o < kOutputs; ++o) norms[o] = 2 + norms[o];
+  const bool has_magnitude = kind == LowRank::magnitude;
+  const Dropout dropout{kind == LowRank::dropout ? 0.4 : 0.0, 3};
   Case own;
-  own.name = "LowRankTerm";
+  own.name = has_magnitude      ? "LowRankTermWithMagnitude"
+             : dropout.rate > 0 ? "LowRankTermWithDropout"
+                                : "LowRankTerm";
   own.inputs = {{"x", kRows * kInputs}, {"a", kRank * kInputs, true}, {"b", kOutputs * kRank, true}};
-  own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
-    static Adapter adapter;
-    static Linear layer;
-    layer = {float_matrix(kWeight, kOutputs, kInputs), nullptr};
-    adapter = Adapter();
-    adapter.add(layer.weight, {in[1], in[2], kRank, 1.5F});
-    const AdapterRun run{kRows, &adapter};
+  if (has_magnitude) own.inputs.push_back({"magnitude", kOutputs, true});
+  struct Parts {
+    Adapter adapter;
+    Linear layer;
+  };
+  auto parts = std::make_shared<Parts>();
+  own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
+    *parts = {};
+    parts->layer = {float_matrix(weight, kOutputs, kInputs), bias};
+    LowRankTerm term{in[1], in[2], kRank, 1.5F};
+    term.number = 6;
+    if (has_magnitude) {
+      term.magnitude = in[3];
+      term.norms = norms;
+    }
+    parts->adapter.add(parts->layer.weight, term);
+    parts->adapter.set_dropout(dropout);
+    const AdapterRun run{kRows, &parts->adapter};
     const AdapterRows rows{{&run, 1}, {&run, 1}, kRows, kRows};
     float* y = context.arena().allocate<float>(kRows * kOutputs);
     context.set_adapters(&rows);
-    linear(context, layer, floats(in[0], kRows, kInputs), y);
+    linear(context, parts->layer, floats(in[0], kRows, kInputs), y);
     context.set_adapters(nullptr);
     return {{{y, kRows * kOutputs}}, {}};
   };
-  own.reference = [](const AllDoubles& in) {
-    const Doubles weight(kWeight, kWeight + kOutputs * kInputs);
-    Doubles y(kRows * kOutputs), lowered(kRows * kRank);
-    add_product(in[0].data(), weight.data(), kRows, kOutputs, kInputs, y.data());
-    add_product(in[0].data(), in[1].data(), kRows, kRank, kInputs, lowered.data());
+  own.reference = [=](const AllDoubles& in) {
+    const Doubles w(weight, weight + kOutputs * kInputs);
+    Doubles seen = in[0], y(kRows * kOutputs), lowered(kRows * kRank);
+    std::vector<float> factors(seen.size());
+    dropout_factors(dropout, 6, 0, kRows * kInputs, factors.data());
+    for (size_t i = 0; i < seen.size(); ++i) seen[i] *= factors[i];
+    add_product(in[0].data(), w.data(), kRows, kOutputs, kInputs, y.data());
+    add_product(seen.data(), in[1].data(), kRows, kRank, kInputs, lowered.data());
     for (double& value : lowered) value *= 1.5;
     add_product(lowered.data(), in[2].data(), kRows, kOutputs, kRank, y.data());
+    for (int64_t i = 0; i < kRows * kOutputs; ++i) {
+      const int64_t o = i % kOutputs;
+      if (has_magnitude) y[i] *= in[3][o] / norms[o];
+      y[i] += bias[o];
+    }
     return y;
   };
   return own;
@@ -341,7 +369,9 @@ std::vector<Case> all_cases() {
           stored_linear_case(DType::f16, 50),
           stored_linear_case(DType::q8_0, 64),
           stored_linear_case(DType::q4_k, 256),
-          low_rank_case(),
+          low_rank_case(LowRank::plain),
+          low_rank_case(LowRank::dropout),
+          low_rank_case(LowRank::magnitude),
           norm_case(false),
           norm_case(true),
           addition_case(),

@@ -199,7 +199,7 @@ TEST_P(LowRankTest, ComesBackFromItsFiles) {
     LowRankAdapter::open(folder_, *file);
     FAIL() << "accepted";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("use_dora"));
+    EXPECT_THAT(error.what(), HasSubstr("lora_magnitude_vector"));
   }
   changed = config;
   changed["r"] = 5;
