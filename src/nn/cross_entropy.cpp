@@ -8,7 +8,8 @@
 namespace r1 {
 namespace {
 
-constexpr int64_t kChunkRows = 256;
+constexpr int64_t kMostRows = 256, kFewestRows = 64;
+constexpr int64_t kChunkLogits = 20 << 20;
 
 // Calls body(rows, hidden, targets, logits, places) for chunks of the rows that have a target, gathered.
 template <typename Body>
@@ -17,13 +18,14 @@ void for_each_chunk(Context& context, const Linear& output, const float* hidden,
   Arena::Scope scope(context.arena());
   const int64_t columns = output.inputs();
   const auto rows = static_cast<int64_t>(targets.size());
-  float* gathered = context.arena().allocate<float>(kChunkRows * columns);
-  float* logits = context.arena().allocate<float>(kChunkRows * output.outputs());
-  int64_t places[kChunkRows];
+  const int64_t at_once = logit_chunk_rows(output.outputs());
+  float* gathered = context.arena().allocate<float>(at_once * columns);
+  float* logits = context.arena().allocate<float>(at_once * output.outputs());
+  int64_t places[kMostRows];
   int64_t next = 0;
   while (next < rows) {
     int64_t count = 0;
-    for (; next < rows && count < kChunkRows; ++next) {
+    for (; next < rows && count < at_once; ++next) {
       if (targets[next] >= 0) places[count++] = next;
     }
     if (count == 0) break;
@@ -39,6 +41,11 @@ void for_each_chunk(Context& context, const Linear& output, const float* hidden,
 }
 
 }  // namespace
+
+int64_t logit_chunk_rows(int64_t vocabulary) {
+  // A multiple of 32, the blocks in which products add rows: so the bits do not depend on it.
+  return std::clamp(kChunkLogits / std::max<int64_t>(vocabulary, 1) / 32 * 32, kFewestRows, kMostRows);
+}
 
 void token_log_probs(Context& context, const Linear& output, const float* hidden,
                      std::span<const int32_t> targets, float* log_probs) {
@@ -63,7 +70,7 @@ void token_log_probs_backward(Context& context, Tape& tape, const Linear& output
   float* hidden_gradient = tape.add_to_zeroed(context.arena(), hidden, rows * columns);
   float* weight_gradient = tape.weight_gradient(output.weight.data);
   Arena::Scope scope(context.arena());
-  float* chunk_gradient = context.arena().allocate<float>(kChunkRows * columns);
+  float* chunk_gradient = context.arena().allocate<float>(logit_chunk_rows(vocabulary) * columns);
   for_each_chunk(
       context, output, hidden, targets,
       [&](int64_t count, const float* gathered, float* logits, const int64_t* places) {

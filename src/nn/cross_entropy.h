@@ -1,4 +1,4 @@
-// Log-probabilities of given tokens, and their gradients, without ever holding all logits: 256 rows at a
+// Log-probabilities of given tokens, and their gradients, without ever holding all logits: some rows at a
 // time.
 #pragma once
 
@@ -10,6 +10,9 @@
 namespace r1 {
 
 class Tape;
+
+/// Rows of logits that are held at once: 256, with a large vocabulary fewer, so that they stay near 80 MiB.
+int64_t logit_chunk_rows(int64_t vocabulary);
 
 /// log_probs[r] = log softmax(output · hidden[r])[targets[r]]; rows with a target below 0 get 0.
 /// hidden: [rows, output.inputs].
