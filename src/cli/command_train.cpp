@@ -166,13 +166,21 @@ void open_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own
   own.bound = ModelFile::with_tensors(own.base, own.store.views());
 }
 
+// Pages of the file come in as they are used: rows of the embedding that no sample has, and weights that are
+// trained as copies, never do.
+ModelLoadOptions as_needed() {
+  ModelLoadOptions options;
+  options.populate = ModelLoadOptions::Populate::never;
+  return options;
+}
+
 void load_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own) {
   if (options.model.empty()) {
     make_subject(options, own);
   } else {
     open_subject(options, pool, own);
   }
-  own.model = load_model(own.bound);
+  own.model = load_model(own.bound, as_needed());
   own.decoder();
 }
 
@@ -368,7 +376,7 @@ void train(TrainCommand& command) {
       if (!own.base) {
         throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
       }
-      reference = load_model(own.base);
+      reference = load_model(own.base, as_needed());
       parts.reference = dynamic_cast<const Decoder*>(reference.get());
     }
   }

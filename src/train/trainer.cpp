@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "kernels/training.h"
+#include "nn/cross_entropy.h"
 #include "train/loss.h"
 
 namespace r1 {
@@ -91,7 +92,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
   const auto layers = static_cast<size_t>(info.layers);
   const size_t one_layer = rows * static_cast<size_t>(row) * sizeof(float);
   const size_t inputs = rows * layers * static_cast<size_t>(info.hidden) * sizeof(float);
-  plan.logits = 2 * 256 * static_cast<size_t>(info.vocabulary) * sizeof(float);
+  plan.logits = static_cast<size_t>(logit_chunk_rows(info.vocabulary) * info.vocabulary) * sizeof(float);
   auto with = [&](Keep keep) {
     plan.keep = keep;
     plan.activations = keep == Keep::everything ? one_layer * layers + one_layer : inputs + 2 * one_layer;
