@@ -53,11 +53,12 @@ void MappedFile::populate(std::span<const std::byte> range) const {
 }
 
 void MappedFile::release(std::span<const std::byte> range) const {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(range.data()) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(range.data()) + range.size()) / page * page;
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t before = (page - reinterpret_cast<uintptr_t>(range.data()) % page) % page;
+  if (before >= range.size()) return;
+  const size_t whole = (range.size() - before) / page * page;
   // Of a private mapping that is never written: nothing is lost.
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  ::madvise(const_cast<std::byte*>(range.data() + before), whole, MADV_DONTNEED);
 }
 
 }  // namespace r1

@@ -78,7 +78,7 @@ std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
   std::array<unsigned char, 24> bytes{};
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     throw_error(ErrorKind::io, "no random numbers to be had");
-  const std::string key = "sk-r1-" + hexadecimal(bytes.data(), bytes.size());
+  std::string key = "sk-r1-" + hexadecimal(bytes.data(), bytes.size());
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   Statement taken = database_.prepare("SELECT 1 FROM api_keys WHERE name = ?1");

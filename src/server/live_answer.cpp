@@ -93,7 +93,7 @@ bool LiveAnswer::starting() {
   return starting_;
 }
 
-void LiveAnswer::begin(std::shared_ptr<CompletionJob> job) {
+void LiveAnswer::begin(const std::shared_ptr<CompletionJob>& job) {
   {
     const std::lock_guard lock(mutex_);
     if (outcome_) return;  // a short one: it has ended

@@ -38,7 +38,7 @@ class LiveAnswer : public CompletionObserver, public std::enable_shared_from_thi
   void set_sources(std::vector<site::Source> sources, Json request);
   /// Its job is about to start: from here on it ends with the job. False: it was stopped.
   bool starting();
-  void begin(std::shared_ptr<CompletionJob> job);
+  void begin(const std::shared_ptr<CompletionJob>& job);
   void fail(const ApiError& error);
   bool is_over() const;
 

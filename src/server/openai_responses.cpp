@@ -70,7 +70,7 @@ class ResponseAnswer : public CompletionObserver {
  private:
   enum class Open { nothing, reasoning, message };
 
-  void send(const std::string& type, Json fields) {
+  void send(const std::string& type, const Json& fields) {
     if (!stream_) return;
     Json event = {{"type", type}, {"sequence_number", sequence_++}};
     event.update(fields);
@@ -81,7 +81,7 @@ class ResponseAnswer : public CompletionObserver {
   size_t index() { return response_["output"].size() - 1; }
   /// An event about the open item's text.
   Json place() { return {{"item_id", item()["id"]}, {"output_index", index()}, {"content_index", 0}}; }
-  Json with_place(Json fields) {
+  Json with_place(const Json& fields) {
     Json all = place();
     all.update(fields);
     return all;

@@ -152,7 +152,7 @@ TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
           p.first_weight_row = first;
           p.turned = turned;
           p.c = y.data();
-          for (const auto [begin, end] :
+          for (const auto& [begin, end] :
                {std::pair{int64_t{0}, kStoredColumns}, std::pair{kStoredColumns, columns}})
             table->training->product(p, 0, kRows, begin, end, scratch.get());
           EXPECT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
