@@ -25,16 +25,6 @@ constexpr int kTileVectors = 1;
 
 namespace r1::kernels::scalar {
 
-const TrainingKernels training = {
-    .product = product_body,
-    .rms_norm_backward = rms_norm_backward_body,
-    .swiglu_backward = swiglu_backward_body,
-    .exponentials = exponentials_body,
-    .softmax_backward = softmax_backward_body,
-    .log_sum_exp = log_sum_exp_body,
-    .dot = dot_body,
-    .scale = scale_body,
-    .adam = adam_body,
-};
+#include "kernels/cpu/training_table.inc.h"
 
 }  // namespace r1::kernels::scalar
