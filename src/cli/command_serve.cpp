@@ -156,7 +156,7 @@ void serve(const ServeOptions& options) {
   application_options.version = "0.1.0";
   server::Application application(models, application_options);
   if (!options.no_site) {
-    const fs::path folder = options.site_folder.empty() ? data_folder() : fs::path(options.site_folder);
+    const fs::path folder = data_folder(options.site_folder);
     server::SiteOptions site;
     site.conversations = folder / "conversations.db";
     site.index = folder / "index.db";
@@ -238,10 +238,8 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--ssl-certfile,--ssl-cert-file", options->certificate, "TLS: certificate chain, PEM");
   command->add_option("--ssl-keyfile,--ssl-key-file", options->private_key, "TLS: private key, PEM");
   command->add_flag("--no-site", options->no_site, "only the API: no conversations are kept");
-  command
-      ->add_option("--site-folder", options->site_folder,
-                   "where the chat site keeps conversations and index; if not given: as `r1 index`")
-      ->check(CLI::ExistingDirectory);
+  command->add_option("--site-folder", options->site_folder,
+                      "where the chat site keeps conversations and index; if not given: as `r1 index`");
   command->add_option("--searxng", options->searxng,
                       "address of a SearXNG service for the chat site's search");
   command
