@@ -231,7 +231,7 @@ void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
       const std::lock_guard lock(mutex_);
       jobs_.push_back(job);
     }
-    answer->begin(std::move(job));
+    answer->begin(job);
   } catch (const ApiError& error) {
     answer->fail(site_error(error));
   } catch (const Error& error) {

@@ -120,7 +120,7 @@ class ResponseAnswer : public CompletionObserver {
     if (!stream_) return;
     Json delta = {{"delta", text}};
     if (kind == Open::message) delta["logprobs"] = Json::array();
-    send(fmt::format("response.{}.delta", part_type()), with_place(std::move(delta)));
+    send(fmt::format("response.{}.delta", part_type()), with_place(delta));
   }
 
   void close(const char* status) {
@@ -128,7 +128,7 @@ class ResponseAnswer : public CompletionObserver {
     if (stream_) {
       Json done = {{"text", text_}};
       if (open_ == Open::message) done["logprobs"] = Json::array();
-      send(fmt::format("response.{}.done", part_type()), with_place(std::move(done)));
+      send(fmt::format("response.{}.done", part_type()), with_place(done));
       send("response.content_part.done", with_place({{"part", part(text_)}}));
     }
     item()["content"].push_back(part(text_));
@@ -150,10 +150,10 @@ class ResponseAnswer : public CompletionObserver {
     Json where = {{"item_id", item()["id"]}, {"output_index", index()}};
     Json delta = where, done = where;
     delta["delta"] = call.arguments;
-    send("response.function_call_arguments.delta", std::move(delta));
+    send("response.function_call_arguments.delta", delta);
     done["name"] = call.name;
     done["arguments"] = call.arguments;
-    send("response.function_call_arguments.done", std::move(done));
+    send("response.function_call_arguments.done", done);
     item()["arguments"] = call.arguments;
     item()["status"] = "completed";
     send("response.output_item.done", {{"output_index", index()}, {"item", item()}});
