@@ -1,9 +1,7 @@
-// r1 data score: how many held-out exercises a model solves, by kind and level.
+// r1 data score: how many held-out exercises a model solves, by kind, level and language.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -17,6 +15,7 @@
 #include "formats/model_file.h"
 #include "formats/output_file.h"
 #include "model/vocabulary_loading.h"
+#include "train/corpus/score.h"
 #include "train/corpus/trace_check.h"
 #include "train/data/records.h"
 #include "train/data/render.h"
@@ -32,7 +31,7 @@ struct ScoreOptions {
 };
 
 struct Exercise {
-  std::string kind;
+  std::string kind, language;
   int64_t level = 0;
   std::string expected;  // what the right answer has boxed
   std::vector<int32_t> prompt;
@@ -40,54 +39,21 @@ struct Exercise {
   Generation generation;
 };
 
-/// Wilson's interval for a share (Wilson 1927), 95 %.
-std::pair<double, double> wilson(int64_t right, int64_t total) {
-  constexpr double z = 1.959963984540054;
-  const auto n = static_cast<double>(total);
-  const double p = static_cast<double>(right) / n, d = 1 + z * z / n;
-  const double middle = (p + z * z / (2 * n)) / d;
-  const double half = z / d * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
-}
-
-struct Tally {
-  int64_t total = 0, right = 0, finished = 0, boxed = 0, tokens = 0;
-  int64_t equations_right = 0, equations_wrong = 0;
-
-  void add(const Tally& other) {
-    total += other.total, right += other.right, finished += other.finished, boxed += other.boxed;
-    tokens += other.tokens;
-    equations_right += other.equations_right, equations_wrong += other.equations_wrong;
-  }
-};
-
-Tally judge(const Exercise& exercise) {
-  Tally tally;
+/// What is judged of it. Once it is answered.
+corpus::ScoredAnswer scored(const Exercise& exercise) {
   const Generation& generation = exercise.generation;
-  tally.total = 1;
-  tally.finished = generation.summary.reason == FinishReason::stop_token ? 1 : 0;
-  tally.tokens = static_cast<int64_t>(generation.tokens.size());
-  const std::optional<std::string> answer = corpus::boxed_answer(generation.answer);
-  tally.boxed = answer ? 1 : 0;
-  tally.right = answer && corpus::same_answer(*answer, exercise.expected) ? 1 : 0;
-  const corpus::TraceCheck check = corpus::check_trace(generation.reasoning);
-  tally.equations_right = check.right;
-  tally.equations_wrong = check.wrong;
-  return tally;
+  return {exercise.kind,
+          exercise.level,
+          exercise.language,
+          exercise.expected,
+          generation.reasoning,
+          generation.answer,
+          generation.summary.reason == FinishReason::stop_token,
+          static_cast<int64_t>(generation.tokens.size())};
 }
 
-std::string row(const std::string& name, const std::string& level, const Tally& tally) {
-  const auto [low, high] = wilson(tally.right, tally.total);
-  const auto share = [&](int64_t part, int64_t whole) {
-    return whole == 0
-               ? std::string("     -")
-               : fmt::format("{:5.1f}%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
-  };
-  return fmt::format("{:<16}{:>5} {:>6} {:>9}  [{:5.1f}, {:5.1f}]  {:>8} {:>10} {:>8.1f}", name, level,
-                     tally.total, share(tally.right, tally.total), 100 * low, 100 * high,
-                     share(tally.finished, tally.total),
-                     share(tally.equations_right, tally.equations_right + tally.equations_wrong),
-                     static_cast<double>(tally.tokens) / static_cast<double>(tally.total));
+bool is_right(const Exercise& exercise) {
+  return corpus::judge(scored(exercise)).right == 1;
 }
 
 std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRenderer& renderer) {
@@ -103,6 +69,7 @@ std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRe
     exercise.expected = *expected;
     exercise.kind = record.fields.value("kind", "all");
     exercise.level = record.fields.value("level", int64_t{0});
+    exercise.language = record.fields.value("language", "");
     const TokenSequence sequence = renderer.render(sample, TrainedTurns::last).front().sequence;
     const auto first = std::find(sequence.trained.begin(), sequence.trained.end(), 1);
     exercise.prompt.assign(sequence.tokens.begin(),
@@ -154,7 +121,7 @@ void run_all(const ScoreOptions& options, const std::shared_ptr<const Model>& mo
     }
     submit_text(engine, vocabulary.tokenizer, std::move(text), [&](Generation generation) {
       exercise.generation = std::move(generation);
-      right += static_cast<uint64_t>(judge(exercise).right);
+      right += is_right(exercise) ? 1 : 0;
       ++done;
     });
   }
@@ -175,7 +142,7 @@ void write_results(const std::string& path, const std::vector<Exercise>& exercis
     nlohmann::ordered_json line = exercise.fields;
     line["model_think"] = exercise.generation.reasoning;
     line["model_answer"] = exercise.generation.answer;
-    line["right"] = judge(exercise).right == 1;
+    line["right"] = is_right(exercise);
     file.write(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
   file.finish();
@@ -190,26 +157,10 @@ void score(const ScoreOptions& options) {
   std::vector<Exercise> exercises = read_exercises(options, renderer);
   run_all(options, model, vocabulary, exercises);
 
-  std::map<std::pair<std::string, int64_t>, Tally> cells;
-  std::map<std::string, Tally> kinds;
-  std::map<int64_t, Tally> levels;
-  Tally all;
-  for (const Exercise& exercise : exercises) {
-    const Tally tally = judge(exercise);
-    cells[{exercise.kind, exercise.level}].add(tally);
-    kinds[exercise.kind].add(tally);
-    levels[exercise.level].add(tally);
-    all.add(tally);
-  }
-  fmt::print("{:<16}{:>5} {:>6} {:>9}  {:<14}  {:>8} {:>10} {:>8}\n", "kind", "level", "n", "right",
-             "95% interval", "finished", "equations", "tokens");
-  for (const auto& [cell, tally] : cells)
-    fmt::print("{}\n", row(cell.first, std::to_string(cell.second), tally));
-  if (kinds.size() > 1) {
-    for (const auto& [kind, tally] : kinds) fmt::print("{}\n", row(kind, "all", tally));
-    for (const auto& [level, tally] : levels) fmt::print("{}\n", row("all", std::to_string(level), tally));
-  }
-  fmt::print("{}\n", row("all", "all", all));
+  std::vector<corpus::ScoredAnswer> answers;
+  answers.reserve(exercises.size());
+  for (const Exercise& exercise : exercises) answers.push_back(scored(exercise));
+  fmt::print("{}", corpus::score_table(answers));
   if (!options.out.empty()) write_results(options.out, exercises);
 }
 
@@ -219,7 +170,7 @@ void add_data_score_command(CLI::App& data) {
   auto options = std::make_shared<ScoreOptions>();
   options->sampling.temperature = 0;
   CLI::App* command = data.add_subcommand(
-      "score", "How many exercises a model solves, by kind and level, with 95% intervals");
+      "score", "How many exercises a model solves, by kind, level and language, with 95% intervals");
   command->add_option("model", options->model, "file, hub directory or pulled model")->required();
   command->add_option("file", options->file, "exercises as r1 data make writes them")
       ->required()

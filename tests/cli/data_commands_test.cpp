@@ -72,7 +72,7 @@ TEST_F(DataCommandsTest, MakesATokenizerAndScoresAModelFromNothingButItself) {
   ASSERT_EQ(r1("debug synth tiny-qwen2 model.gguf --tokenizer tokenizer --type F32").code, 0);
   const Outcome score = r1("data score model.gguf test.jsonl -n 20 -o scored.jsonl");
   EXPECT_EQ(score.code, 0) << score.error;
-  EXPECT_THAT(score.out, HasSubstr("all               all     40"));
+  EXPECT_THAT(score.out, HasSubstr("all               all       en     40"));
   std::istringstream scored(read("scored.jsonl"));
   int count = 0;
   for (std::string line; std::getline(scored, line); ++count) {

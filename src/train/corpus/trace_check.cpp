@@ -165,8 +165,9 @@ std::optional<std::string> boxed_answer(std::string_view text) {
 bool same_answer(std::string_view a, std::string_view b) {
   if (a == b) return true;
   const std::optional<double> x = Calculator(a).run(), y = Calculator(b).run();
-  const auto is_number = [](std::string_view text) {
-    return text.find_first_not_of("0123456789.-") == std::string_view::npos;
+  const auto is_number = [](std::string_view text) {  // "45-3" is a calculation, not an answer
+    if (text.starts_with('-')) text.remove_prefix(1);
+    return text.find_first_not_of("0123456789.") == std::string_view::npos;
   };
   return x && y && is_number(a) && is_number(b) && is_equal(*x, *y);
 }
