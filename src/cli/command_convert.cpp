@@ -49,6 +49,8 @@ void add_convert_command(CLI::App& app) {
   command->add_option("output", options->output, "GGUF file to write")->required();
   command->add_option("--outtype", options->type,
                       "F32, F16, BF16 or Q8_0 for all matrices; as in the source if not given");
+  command->add_option("--name", options->convert.name,
+                      "what the model is called; if not given: as its folder");
   command->add_option("-t,--threads", options->convert.threads, "threads; 0: one for each core")
       ->check(CLI::Range(0, 1024));
   command->callback([options] { convert(*options); });

@@ -272,7 +272,7 @@ class Converter {
   void write_metadata(GgufWriter& writer) {
     write_model_metadata(writer, hub_.config, config_name_);
     const auto folder = std::filesystem::absolute(hub_.path / ".").parent_path().filename();
-    writer.set_string("general.name", folder.string());
+    writer.set_string("general.name", options_.name.empty() ? folder.string() : options_.name);
     // The type of most matrices names the file.
     DType main_type = DType::f32;
     for (const Part& part : parts_) {

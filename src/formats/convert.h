@@ -17,7 +17,8 @@ struct ConvertOptions {
   /// F32, F16, BF16 or Q8_0 for all matrices; nothing: as the source has them (FP8 becomes BF16). Norms,
   /// biases and the expert router are F32 always.
   std::optional<DType> type;
-  int threads = 0;  // 0: one for each core
+  int threads = 0;   // 0: one for each core
+  std::string name;  // what the model is called; empty: as its folder
 };
 
 struct ConvertProgress {

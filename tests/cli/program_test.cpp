@@ -205,8 +205,9 @@ TEST_F(ProgramTest, SynthesisesQuantisesShowsAndMeasures) {
 TEST_F(ProgramTest, ConvertsAHubDirectory) {
   R1_REQUIRE_SHARED("fixtures/llama3-tiny/config.json");
   const std::string directory = shared_path("fixtures/llama3-tiny");
-  const Outcome outcome = r1("convert " + directory + " " + path("m.gguf"));
+  const Outcome outcome = r1("convert " + directory + " " + path("m.gguf") + " --name 'a tiny one'");
   ASSERT_EQ(outcome.code, 0) << outcome.error;
+  EXPECT_THAT(r1("show " + path("m.gguf")).out, HasSubstr("a tiny one"));
   EXPECT_THAT(outcome.out, HasSubstr("vocabulary"));  // the fixture has none, and the user is told
   const std::string ids = " --ids 1,485,477,466 --exact --out ";
   ASSERT_EQ(r1("debug logits " + path("m.gguf") + ids + path("converted.npy")).code, 0);
