@@ -91,13 +91,23 @@ void quantise_nf4(int64_t rows, int64_t columns, const std::function<void(int64_
   }
 }
 
+void nf4_block_scales(const std::byte* blocks, int64_t first_block, const float* scales,
+                      std::span<float> scales_out) {
+  const DynamicCode& code = DynamicCode::of_signed();
+  for (size_t b = 0; b < scales_out.size(); ++b) {
+    const auto super_block = static_cast<size_t>(first_block + static_cast<int64_t>(b)) / kNf4SuperBlock;
+    const auto own = std::to_integer<uint8_t>(blocks[b * kNf4BlockBytes]);
+    scales_out[b] = code.value(own) * scales[1 + super_block] + scales[0];
+  }
+}
+
 void dequantise_nf4(const std::byte* blocks, int64_t first_block, const float* scales,
                     std::span<float> values) {
-  const DynamicCode& code = DynamicCode::of_signed();
   const int64_t count = static_cast<int64_t>(values.size()) / kNf4Block;
   for (int64_t b = 0; b < count; ++b) {
     const auto* block = reinterpret_cast<const uint8_t*>(blocks) + b * kNf4BlockBytes;
-    const float scale = code.value(block[0]) * scales[1 + (first_block + b) / kNf4SuperBlock] + scales[0];
+    float scale = 0;
+    nf4_block_scales(blocks + b * kNf4BlockBytes, first_block + b, scales, {&scale, 1});
     float table[16];
     for (int i = 0; i < 16; ++i) table[i] = kValues[i] * scale;
     float* out = values.data() + b * kNf4Block;

@@ -30,6 +30,11 @@ int64_t nf4_scale_count(int64_t rows, int64_t columns);
 void quantise_nf4(int64_t rows, int64_t columns, const std::function<void(int64_t, std::span<float>)>& read,
                   std::span<float> largest, std::byte* data, float* scales);
 
+/// The largest absolute values that scale the blocks from number `first_block` of the matrix on, one for each
+/// of scales_out.
+void nf4_block_scales(const std::byte* blocks, int64_t first_block, const float* scales,
+                      std::span<float> scales_out);
+
 /// Decodes values.size() weights, whole blocks; the first is the matrix's block number `first_block`.
 void dequantise_nf4(const std::byte* blocks, int64_t first_block, const float* scales,
                     std::span<float> values);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/random.h"
 #include "kernels/kernels.h"
 #include "tensor/codec.h"
+#include "tensor/nf4.h"
 
 namespace r1::kernels {
 namespace {
@@ -116,20 +118,45 @@ TEST(TrainingKernels, ProductHasTheBitsOfMatmulFloat) {
   }
 }
 
+/// A matrix in a type, and what the reference codecs decode it to.
+struct StoredMatrix {
+  StoredMatrix(DType dtype, const std::vector<float>& source, int64_t outputs, int64_t inputs)
+      : bytes(static_cast<size_t>(outputs) * r1::row_bytes(dtype, inputs)), decoded(source.size()) {
+    const size_t row_bytes = r1::row_bytes(dtype, inputs);
+    const auto row = [=](const float* values, int64_t r) { return values + r * inputs; };
+    const auto count = static_cast<size_t>(inputs);
+    if (dtype == DType::nf4) {
+      scales.resize(static_cast<size_t>(nf4_scale_count(outputs, inputs)));
+      std::vector<float> largest(source.size() / kNf4Block);
+      quantise_nf4(
+          outputs, inputs,
+          [&](int64_t r, std::span<float> out) { std::copy_n(row(source.data(), r), count, out.data()); },
+          largest, bytes.data(), scales.data());
+    } else {
+      for (int64_t r = 0; r < outputs; r++)
+        quantise_row(dtype, {row(source.data(), r), count}, bytes.data() + r * row_bytes);
+    }
+    weight = {bytes.data(), dtype, outputs, inputs, row_bytes, scales.empty() ? nullptr : scales.data()};
+    for (int64_t r = 0; r < outputs; r++) {
+      dequantise_matrix_row(dtype, bytes.data() + r * row_bytes, weight.block_scales, r, inputs, 0,
+                            {decoded.data() + r * inputs, count});
+    }
+  }
+  StoredMatrix(const StoredMatrix&) = delete;
+
+  std::vector<std::byte> bytes;
+  std::vector<float> scales, decoded;
+  WeightMatrix weight;
+};
+
 TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
   constexpr int64_t kRows = 70, kOutputs = 600, kInputs = 768;
   const std::vector<float> x = random_values(kRows * kOutputs, 1);  // wide enough for both orientations
   const std::vector<float> source = random_values(kOutputs * kInputs, 2);
   const std::vector<float> other_x = random_values(kRows * kInputs, 3);
-  for (const DType dtype : {DType::bf16, DType::f16, DType::f32, DType::q8_0, DType::q4_0, DType::q6_k}) {
-    const size_t row_bytes = r1::row_bytes(dtype, kInputs);
-    std::vector<std::byte> bytes(kOutputs * row_bytes);
-    std::vector<float> decoded(source.size());
-    for (int64_t row = 0; row < kOutputs; row++) {
-      quantise_row(dtype, {source.data() + row * kInputs, kInputs}, bytes.data() + row * row_bytes);
-      dequantise_row(dtype, bytes.data() + row * row_bytes, {decoded.data() + row * kInputs, kInputs});
-    }
-    const WeightMatrix weight{bytes.data(), dtype, kOutputs, kInputs, row_bytes, nullptr};
+  for (const DType dtype :
+       {DType::bf16, DType::f16, DType::f32, DType::q8_0, DType::q4_0, DType::q6_k, DType::nf4}) {
+    const StoredMatrix stored(dtype, source, kOutputs, kInputs);
     Scratch scratch;
     for (const KernelTable* table : supported_tables()) {
       for (const int64_t first : {0, 37}) {
@@ -140,7 +167,7 @@ TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
           Product p;
           p.a = turned ? other_x.data() : x.data();
           p.a_row = depth;
-          p.b = decoded.data() + first * kInputs;
+          p.b = stored.decoded.data() + first * kInputs;
           p.b_depth = turned ? 1 : kInputs;
           p.b_column = turned ? kInputs : 1;
           p.c = expected.data();
@@ -148,7 +175,7 @@ TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
           p.depth = depth;
           table->training->product(p, 0, kRows, 0, columns, scratch.get());
           p.b = nullptr;
-          p.weights = &weight;
+          p.weights = &stored.weight;
           p.first_weight_row = first;
           p.turned = turned;
           p.c = y.data();

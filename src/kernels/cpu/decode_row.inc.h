@@ -13,6 +13,23 @@ inline F32x16 load_f8(const uint8_t* p) {
   return as_float(as_int(value) | shift_left<24>(bits & broadcast(0x80)));
 }
 
+/// NF4 in whole blocks, as dequantise_nf4 does: the table times the block's scale, looked up.
+inline void decode_nf4(const WeightMatrix& w, int64_t output, int64_t begin, int64_t count, float* out) {
+  constexpr int64_t kScales = 16;  // of blocks that are worked out at a time
+  const F32x16 values = load(nf4_table());
+  const int64_t first = begin / kNf4Block;
+  const int64_t blocks = count / kNf4Block;
+  const auto* block = reinterpret_cast<const uint8_t*>(w.data) + static_cast<size_t>(output) * w.row_bytes +
+                      first * kNf4BlockBytes;
+  float scales[kScales];
+  for (int64_t b = 0; b < blocks; b++, block += kNf4BlockBytes, out += kNf4Block) {
+    if (b % kScales == 0)
+      nf4_row_scales(w, output, first + b, blocks - b < kScales ? blocks - b : kScales, scales);
+    const F32x16 table = values * broadcast(scales[b % kScales]);
+    for (int64_t c = 0; c < kNf4Block; c += 16) store(out + c, look_up_nibbles(table, block + 1 + c / 2));
+  }
+}
+
 /// Columns [begin, begin + count) of row `output`. begin is a multiple of 256; only their bytes are read.
 inline void decode_row(const WeightMatrix& w, int64_t output, int64_t begin, int64_t count, float* out) {
   const int64_t whole = count / 16 * 16;
@@ -37,6 +54,8 @@ inline void decode_row(const WeightMatrix& w, int64_t output, int64_t begin, int
     const float* const scales = w.block_scales + output / 128 * ((w.inputs + 127) / 128);
     for (int64_t c = 0; c < count; c += 16)
       store(out + c, load_f8(source + c) * broadcast(scales[(begin + c) / 128]));
+  } else if (w.dtype == DType::nf4) {
+    decode_nf4(w, output, begin, count, out);
   } else if (!decode_blocks(w.dtype, row, begin, count, out)) {
     decode_stored_row(w, output, begin, count, out);
   }

@@ -244,6 +244,19 @@ inline I32x16 look_up(const int8_t table[16], I32x16 bytes) {
   return {_mm256_shuffle_epi8(both, bytes.lo), _mm256_shuffle_epi8(both, bytes.hi)};
 }
 
+/// Lanes of the table that 16 nibbles name: of eight bytes, each byte's high bits first.
+inline F32x16 look_up_nibbles(F32x16 table, const uint8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  const __m128i pairs = _mm_unpacklo_epi8(_mm_srli_epi16(bytes, 4), bytes);
+  const auto pick = [&](__m128i eight) {
+    const __m256i index = _mm256_cvtepu8_epi32(eight);  // the permutations read its low three bits only
+    const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));  // sign: bit 3
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(table.lo, index),
+                            _mm256_permutevar8x32_ps(table.hi, index), upper);
+  };
+  return {pick(pairs), pick(_mm_unpackhi_epi64(pairs, pairs))};
+}
+
 /// The binary16 in the low half of each lane.
 inline F32x16 float_from_low_half(I32x16 a) {
   const __m256i low = _mm256_set1_epi32(0xffff);

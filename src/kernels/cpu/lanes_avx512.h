@@ -215,6 +215,14 @@ inline I32x16 look_up(const int8_t table[16], I32x16 bytes) {
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(once), bytes.v)};
 }
 
+/// Lanes of the table that 16 nibbles name: of eight bytes, each byte's high bits first.
+inline F32x16 look_up_nibbles(F32x16 table, const uint8_t* p) {
+  const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  const __m128i pairs = _mm_unpacklo_epi8(_mm_srli_epi16(bytes, 4), bytes);
+  // The permutation reads the low four bits of a lane only.
+  return {_mm512_permutexvar_ps(_mm512_cvtepu8_epi32(pairs), table.v)};
+}
+
 /// The binary16 in the low half of each lane.
 inline F32x16 float_from_low_half(I32x16 a) {
   return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(a.v))};

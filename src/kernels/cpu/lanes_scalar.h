@@ -182,5 +182,15 @@ inline void transpose(const float* source, int64_t stride, float* target) {
     for (int j = 0; j < 16; j++) target[j * 16 + i] = source[i * stride + j];
 }
 
+/// Lanes of the table that 16 nibbles name: of eight bytes, each byte's high bits first.
+inline F32x16 look_up_nibbles(const F32x16& table, const uint8_t* p) {
+  F32x16 r;
+  for (int i = 0; i < 8; i++) {
+    r.v[2 * i] = table.v[p[i] >> 4U];
+    r.v[2 * i + 1] = table.v[p[i] & 15U];
+  }
+  return r;
+}
+
 }  // namespace
 }  // namespace r1::kernels

@@ -87,6 +87,16 @@ void decode_stored_row(const WeightMatrix& w, int64_t output, int64_t begin, int
                         w.inputs, begin, {out, static_cast<size_t>(count)});
 }
 
+const float* nf4_table() {
+  return nf4_values().data();
+}
+
+void nf4_row_scales(const WeightMatrix& w, int64_t output, int64_t first, int64_t blocks, float* scales) {
+  const std::byte* data = w.data + static_cast<size_t>(output) * w.row_bytes + first * kNf4BlockBytes;
+  nf4_block_scales(data, output * (w.inputs / kNf4Block) + first, w.block_scales,
+                   {scales, static_cast<size_t>(blocks)});
+}
+
 size_t transposed_scratch_bytes() {
   return static_cast<size_t>(kTransposedFloats) * sizeof(float);
 }

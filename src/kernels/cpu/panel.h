@@ -16,6 +16,7 @@
 
 #include "kernels/kernels.h"
 #include "tensor/integer_blocks.h"
+#include "tensor/nf4.h"
 
 namespace r1::kernels {
 
@@ -69,6 +70,10 @@ PanelRows panel_rows(const WeightMatrix& w, int64_t first_output, int64_t output
 /// Decodes columns [begin, begin + count) of row `output` of any type. begin is a multiple of 256. Throws
 /// Error(unsupported) for types without floats.
 void decode_stored_row(const WeightMatrix& w, int64_t output, int64_t begin, int64_t count, float* out);
+
+/// NF4's 16 values, and the scales of `blocks` blocks of row `output` from block `first` on.
+const float* nf4_table();
+void nf4_row_scales(const WeightMatrix& w, int64_t output, int64_t first, int64_t blocks, float* scales);
 
 /// The decoded weights that matmul_transposed keeps in L1, in floats.
 inline constexpr int64_t kTransposedFloats = 32 * (256 + 16);
