@@ -8,25 +8,45 @@ namespace r1 {
 namespace {
 
 bool is_linear_of_a_block(const TensorView& tensor) {
-  return tensor.shape.size() == 2 && tensor.name.starts_with("model.layers.") &&
-         (tensor.name.ends_with("_proj.weight") || tensor.name.ends_with("_proj_with_mqa.weight"));
+  if (tensor.shape.size() < 2) return false;
+  const std::string_view name = tensor.name;
+  if (name.starts_with("blk.")) {
+    const size_t dot = name.find('.', 4);
+    const std::string_view part = dot == std::string_view::npos ? "" : name.substr(dot + 1);
+    return (part.starts_with("attn_") || part.starts_with("ffn_")) && part.ends_with(".weight") &&
+           part != "ffn_gate_inp.weight";
+  }
+  return name.starts_with("model.layers.") &&
+         (name.ends_with("_proj.weight") || name.ends_with("_proj_with_mqa.weight"));
+}
+
+void check(const ModelFile& base, const TensorView& tensor) {
+  const bool gguf = base.gguf() != nullptr;
+  if (gguf && tensor.shape.size() > 2) {
+    throw_error(ErrorKind::unsupported,
+                "{}: tensor '{}': base_type = nf4 takes experts from a hub directory only",
+                base.path().string(), tensor.name);
+  }
+  if (gguf && is_quantised(tensor.dtype)) {
+    throw_error(
+        ErrorKind::unsupported,
+        "{}: tensor '{}': base_type = nf4 takes F32, F16 or BF16, found {} (which is held as it is with "
+        "base_type = stored)",
+        base.path().string(), tensor.name, name(tensor.dtype));
+  }
+  if (tensor.columns() % kNf4Block != 0) {
+    throw_error(ErrorKind::unsupported, "{}: tensor '{}': NF4 takes rows of a multiple of {}, found {}",
+                base.path().string(), tensor.name, kNf4Block, tensor.columns());
+  }
 }
 
 }  // namespace
 
 Nf4Base::Nf4Base(const std::shared_ptr<const ModelFile>& base, ThreadPool& pool) {
-  if (base->hub() == nullptr) {
-    throw_error(ErrorKind::unsupported,
-                "{}: base_type = nf4 takes a hub directory; a GGUF file is held as it is stored",
-                base->path().string());
-  }
   std::vector<TensorView> views;
   for (const TensorView& tensor : base->tensors()) {
     if (!is_linear_of_a_block(tensor)) continue;
-    if (tensor.columns() % kNf4Block != 0) {
-      throw_error(ErrorKind::unsupported, "{}: tensor '{}': NF4 takes rows of a multiple of {}, found {}",
-                  base->path().string(), tensor.name, kNf4Block, tensor.columns());
-    }
+    check(*base, tensor);
     const int64_t scales = nf4_scale_count(tensor.rows(), tensor.columns());
     const size_t bytes = static_cast<size_t>(tensor.rows()) * row_bytes(DType::nf4, tensor.columns());
     const size_t begin = (bytes + sizeof(float) - 1) / sizeof(float) * sizeof(float);  // of the scales

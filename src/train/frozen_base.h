@@ -10,12 +10,13 @@
 
 namespace r1 {
 
-/// Holds the linear layers of a hub directory's blocks, experts included, as NF4 with double quantisation
-/// (tensor/nf4.h); embedding, output, norms, biases and routers stay as they are stored. The file's pages are
-/// given back as they are read.
+/// Holds the linear layers of a model's blocks as NF4 with double quantisation (tensor/nf4.h), experts
+/// included where the file is a hub directory; embedding, output, norms, biases and routers stay as they are
+/// stored. The file's pages are given back as they are read.
 class Nf4Base {
  public:
-  /// Error(unsupported) for a GGUF file (it is a base as it is) and for rows of no whole blocks of 64.
+  /// Error(unsupported) for quantised GGUF files (a base as they are), GGUF files with experts, and rows of
+  /// no whole blocks of 64.
   Nf4Base(const std::shared_ptr<const ModelFile>& base, ThreadPool& pool);
   Nf4Base(const Nf4Base&) = delete;
 

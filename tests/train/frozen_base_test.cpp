@@ -87,6 +87,7 @@ TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
 const std::vector<std::string> kNotRotated{"v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
 INSTANTIATE_TEST_SUITE_P(Bases, FrozenBaseTest,
                          testing::Values(Base{"qwen2-tiny", true, {}}, Base{"llama3-tiny", true, {}},
+                                         Base{"qwen2-tiny/model-f32.gguf", true, {}},
                                          Base{"qwen2-tiny", false, {}},
                                          Base{"qwen2-tiny/model-Q4_K.gguf", false, {}},
                                          Base{"qwen2-tiny/model-Q6_K.gguf", false, {}},
@@ -167,10 +168,31 @@ TEST(Nf4Base, RowsOfNoWholeBlocksAreRefusedByName) {
   }
 }
 
-TEST(Nf4Base, AGgufFileIsRefused) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny/model-Q4_K.gguf");
+TEST(Nf4Base, QuantisedAndExpertGgufFilesAreRefusedByTensor) {
   ThreadPool pool(1);
-  EXPECT_THROW(Nf4Base(ModelFile::open(shared_path("fixtures/qwen2-tiny/model-Q4_K.gguf")), pool), Error);
+  for (const auto& [file, found] : {std::pair{"fixtures/qwen2-tiny/model-Q4_K.gguf", "F32, F16 or BF16"},
+                                    std::pair{"fixtures/deepseek-v3-tiny/model-f32.gguf", "blk."}}) {
+    R1_REQUIRE_SHARED(file);
+    try {
+      Nf4Base(ModelFile::open(shared_path(file)), pool);
+      FAIL() << file << " accepted";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(found), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(Nf4Base, TheLinearLayersOfAGgufFileAreHeld) {
+  R1_REQUIRE_SHARED("fixtures/qwen2-tiny/model-f32.gguf");
+  ThreadPool pool(2);
+  const Nf4Base gguf(ModelFile::open(shared_path("fixtures/qwen2-tiny/model-f32.gguf")), pool);
+  int found = 0;
+  for (const TensorView& tensor : gguf.file()->tensors()) {
+    const bool linear = tensor.shape.size() == 2 && tensor.name.starts_with("blk.");
+    EXPECT_EQ(tensor.dtype == DType::nf4, linear) << tensor.name;
+    found += linear ? 1 : 0;
+  }
+  EXPECT_GT(found, 0);
 }
 
 }  // namespace
