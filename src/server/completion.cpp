@@ -245,11 +245,6 @@ void CompletionJob::answer_now() {
   for (const RequestId id : ids) spec_.model->answer_now(id);
 }
 
-bool CompletionJob::ended() const {
-  const std::lock_guard lock(mutex_);
-  return open_choices_ == 0;
-}
-
 bool CompletionJob::on_token(int64_t index, const SampledToken& token) {
   const std::lock_guard lock(mutex_);
   if (cancelled_) return false;
@@ -318,6 +313,7 @@ void CompletionJob::on_finish(int64_t index, const RequestSummary& summary) {
   if (--open_choices_ > 0) return;
   spec_.ticket.reset();
   observer_->on_end(usage_);
+  ended_.store(true, std::memory_order_release);  // last: who sees it may destroy what the observer refers to
 }
 
 bool CompletionCollector::on_delta(int64_t choice, CompletionDelta delta) {

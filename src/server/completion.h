@@ -3,6 +3,7 @@
 // CompletionObserver on top of this.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -98,7 +99,9 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   /// Any thread.
   void cancel();
   void answer_now();
-  bool ended() const;
+  /// All choices have ended and the observer has been told. Never waits: those who keep jobs ask under locks
+  /// of their own, which an observer may want in its on_end().
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
   const std::string& model_name() const { return model_name_; }
 
  private:
@@ -114,7 +117,8 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   ModelMetrics& metrics_;
   std::chrono::steady_clock::time_point begin_;
 
-  mutable std::mutex mutex_;  // guards all below
+  std::atomic<bool> ended_{false};
+  std::mutex mutex_;  // guards all below
   std::vector<std::unique_ptr<Choice>> choices_;
   std::vector<RequestId> ids_;
   int64_t open_choices_ = 0;
