@@ -228,21 +228,27 @@ void CompletionJob::submit_choices() {
 
 void CompletionJob::cancel() {
   std::vector<RequestId> ids;
+  std::shared_ptr<ServedModel> model;
   {
     const std::lock_guard lock(mutex_);
     cancelled_ = true;
     ids = ids_;
+    model = spec_.model;
   }
-  for (const RequestId id : ids) spec_.model->cancel(id);
+  if (!model) return;  // it has ended
+  for (const RequestId id : ids) model->cancel(id);
 }
 
 void CompletionJob::answer_now() {
   std::vector<RequestId> ids;
+  std::shared_ptr<ServedModel> model;
   {
     const std::lock_guard lock(mutex_);
     ids = ids_;
+    model = spec_.model;
   }
-  for (const RequestId id : ids) spec_.model->answer_now(id);
+  if (!model) return;
+  for (const RequestId id : ids) model->answer_now(id);
 }
 
 bool CompletionJob::on_token(int64_t index, const SampledToken& token) {
@@ -313,6 +319,10 @@ void CompletionJob::on_finish(int64_t index, const RequestSummary& summary) {
   if (--open_choices_ > 0) return;
   spec_.ticket.reset();
   observer_->on_end(usage_);
+  // Who keeps an ended job (for a client that comes back) does not keep its model from being unloaded.
+  choices_.clear();
+  observer_.reset();
+  spec_.model.reset();
   ended_.store(true, std::memory_order_release);  // last: who sees it may destroy what the observer refers to
 }
 
