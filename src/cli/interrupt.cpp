@@ -1,18 +1,20 @@
 #include "cli/interrupt.h"
 
 #include <unistd.h>
+#include <atomic>
 #include <csignal>
 
 namespace r1::cli {
 namespace {
 
-// A signal handler can reach nothing but a global.
-volatile std::sig_atomic_t interrupt_count = 0;
+// A signal handler can reach nothing but a global. Other threads look at it as well (a download's, the one
+// that cancels an answer), so it is an atomic, of a kind that a handler may use.
+std::atomic<int> interrupt_count = 0;
+static_assert(std::atomic<int>::is_always_lock_free);
 struct sigaction previous_action;
 
 void handle_interrupt(int) {
-  interrupt_count = interrupt_count + 1;
-  if (interrupt_count > 1) _exit(130);
+  if (interrupt_count.fetch_add(1) > 0) _exit(130);
 }
 
 }  // namespace
