@@ -79,7 +79,7 @@ struct TrainingKernels {
 
 /// Scratch for one thread's call of product, 64-byte aligned.
 inline constexpr int64_t kProductDepth = 256;    // k packed at once: a multiple of 32
-inline constexpr int64_t kProductColumns = 512;  // columns of B packed at once
+inline constexpr int64_t kProductColumns = 768;  // columns of B packed at once
 inline constexpr int64_t kProductRows = 240;     // rows of A packed at once: a multiple of 16
 inline constexpr int64_t kStoredColumns = 256;   // of the largest block of any type
 inline constexpr size_t product_scratch_bytes() {

@@ -211,7 +211,10 @@ void Decoder::run_layer(Context& context, int64_t layer, DecoderPass& pass, KvCa
   const Activations middle =
       add_rms_norm(context, pass.x, pass.addend, weights_.feed_forward_norm[layer], active.count, hidden,
                    weights_.epsilon, feed_forward_forms(context, layer));
+  Tape* tape = context.tape();
+  if (tape != nullptr && tape->rerun()) tape->set_unread(pass.addend);
   feed_forward(context, layer, middle, pass.addend);
+  if (tape != nullptr) tape->set_unread(nullptr);
   pass.pending = pass.addend;
 }
 

@@ -144,9 +144,11 @@ void add_term(Context& context, Term own) {
               {own.seen, input.stride, 1, term.a, 1, input.columns, lowered, term.rank, input.columns, false},
               input.rows, term.rank);
   context.kernels().training->scale(lowered, term.scale, input.rows * term.rank);
-  run_product(context,
-              {lowered, term.rank, 1, term.b, 1, term.rank, job.output, job.output_stride, term.rank, true},
-              input.rows, job.layer->outputs());
+  if (tape == nullptr || !is_unread(context, job)) {
+    run_product(context,
+                {lowered, term.rank, 1, term.b, 1, term.rank, job.output, job.output_stride, term.rank, true},
+                input.rows, job.layer->outputs());
+  }
   own.lowered = lowered;
   if (term.magnitude != nullptr) {
     float* direction =
@@ -172,6 +174,16 @@ void dropout_factors(const Dropout& dropout, uint64_t term, int64_t first, int64
     out[i] = (bits & 0xffff) < limit ? 0.0F : kept;
     bits >>= 16;
   }
+}
+
+bool is_unread(const Context& context, const LinearJob& job) {
+  if (!context.tape()->is_unread(job.output)) return false;
+  const AdapterRows* rows = context.adapters();
+  return rows == nullptr || std::ranges::none_of(rows->all, [&](const AdapterRun& run) {
+           const std::span<const LowRankTerm> terms =
+               run.adapter != nullptr ? run.adapter->find(job.layer->weight) : std::span<const LowRankTerm>();
+           return std::ranges::any_of(terms, [](const LowRankTerm& own) { return own.magnitude != nullptr; });
+         });
 }
 
 void add_low_rank_terms(Context& context, const AdapterRows& rows, const LinearJob& job) {

@@ -69,6 +69,10 @@ struct AdapterRows {
   int64_t all_rows = 0, wanted_rows = 0;
 };
 
+/// Whether the tape says that nobody reads the job's output, its adapters' backward included (a trained
+/// magnitude does).
+bool is_unread(const Context& context, const LinearJob& job);
+
 /// Adds the adapters' terms to a job's output. Records them where the context has a tape.
 void add_low_rank_terms(Context& context, const AdapterRows& rows, const LinearJob& job);
 

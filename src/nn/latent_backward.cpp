@@ -9,21 +9,6 @@
 #include "nn/tape.h"
 
 namespace r1 {
-namespace {
-
-// Rows [first, first + count) of a stored weight as floats. Memory from the arena.
-const float* decode_rows(Context& context, const kernels::WeightMatrix& weight, int64_t first,
-                         int64_t count) {
-  float* decoded = context.arena().allocate<float>(count * weight.inputs);
-  context.parallel_for(count, count * weight.inputs > 16384, [&](int64_t row, int) {
-    decode_weight_row(weight, first + row,
-                      {decoded + row * weight.inputs, static_cast<size_t>(weight.inputs)});
-  });
-  return decoded;
-}
-
-}  // namespace
-
 void latent_keys_backward(Context& context, Tape& tape, const LatentKeysRecord& record) {
   const float* gradient = tape.find(record.keys);
   if (gradient == nullptr) return;
@@ -49,19 +34,17 @@ void absorb_backward(Context& context, Tape& tape, const LatentRecord& record) {
   const int64_t outer_stride = heads.heads * heads.cached();
   float* target = tape.add_to(context.arena(), record.inner, record.rows * inner_stride).data;
   for (int64_t h = 0; h < heads.heads; ++h) {
-    Arena::Scope scope(context.arena());
     const kernels::WeightMatrix& weight = own.apart() ? own.keys[h].weight : own.together.weight;
     const int64_t first = own.apart() ? 0 : h * (heads.plain + heads.value);
-    const float* rows = decode_rows(context, weight, first, own.apart() ? heads.latent : heads.plain);
     const float* queries = record.inner + h * heads.query();
     const float* from = gradient + h * heads.cached();
-    kernels::Product product{
-        from,         outer_stride, 1,    rows, 1, heads.latent, target + h * heads.query(),
-        inner_stride, heads.latent, false};
-    if (own.apart()) {  // stored transposed
-      product.b_depth = heads.plain;
-      product.b_column = 1;
-    }
+    kernels::Product product;
+    product.a = from;
+    product.a_row = outer_stride;
+    set_weights(product, weight, first, !own.apart());  // apart: stored transposed
+    product.c = target + h * heads.query();
+    product.c_row = inner_stride;
+    product.depth = heads.latent;
     run_product(context, product, record.rows, heads.plain);
     float* weight_gradient = tape.weight_gradient(weight.data);
     if (weight_gradient == nullptr) continue;
@@ -95,15 +78,17 @@ void expand_backward(Context& context, Tape& tape, const LatentRecord& record) {
   const int64_t outer_stride = heads.heads * heads.value;
   float* target = tape.add_to(context.arena(), record.inner, record.rows * inner_stride).data;
   for (int64_t h = 0; h < heads.heads; ++h) {
-    Arena::Scope scope(context.arena());
     const kernels::WeightMatrix& weight = own.apart() ? own.values[h].weight : own.together.weight;
     const int64_t first = own.apart() ? 0 : h * (heads.plain + heads.value) + heads.plain;
-    const float* rows = decode_rows(context, weight, first, heads.value);
     const float* from = gradient + h * heads.value;
-    run_product(context,
-                {from, outer_stride, 1, rows, heads.latent, 1, target + h * heads.latent, inner_stride,
-                 heads.value, false},
-                record.rows, heads.latent);
+    kernels::Product product;
+    product.a = from;
+    product.a_row = outer_stride;
+    set_weights(product, weight, first, false);
+    product.c = target + h * heads.latent;
+    product.c_row = inner_stride;
+    product.depth = heads.value;
+    run_product(context, product, record.rows, heads.latent);
     float* weight_gradient = tape.weight_gradient(weight.data);
     if (weight_gradient == nullptr) continue;
     run_product(context,

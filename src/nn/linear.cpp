@@ -333,7 +333,8 @@ void run_linear_jobs(Context& context, std::span<const LinearJob> jobs) {
       tape->record([tape, job](Context& own) { linear_backward(own, *tape, job); });
     }
   }
-  run_plain_jobs(context, jobs);
+  const bool unread = jobs.size() == 1 && context.tape() != nullptr && is_unread(context, jobs[0]);
+  if (!unread) run_plain_jobs(context, jobs);
   if (const AdapterRows* adapters = context.adapters()) {
     for (const LinearJob& job : jobs) add_low_rank_terms(context, *adapters, job);
   }

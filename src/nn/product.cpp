@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kSmallProduct = 1 << 16;  // multiplications that are not worth a second thread
 constexpr int64_t kTasksPerThread = 3;
-constexpr int64_t kUnit = 48;  // rows of C in a piece: whole register tiles of every instruction set
+constexpr int64_t kUnit = 48;  // rows or columns of C in a piece: whole register tiles of every set
 constexpr int64_t kSumColumns = 64;
 
 }  // namespace
@@ -32,13 +32,14 @@ void run_product(Context& context, const kernels::Product& product, int64_t rows
   // Split the longer side: each piece packs its part of that side and all of the other.
   const bool by_rows = rows >= columns;
   const int64_t length = by_rows ? rows : columns;
-  const int64_t least = 4 * kUnit;
+  const int64_t whole = kernels::kProductColumns;  // what is packed at once
+  const int64_t least = length >= threads * whole ? whole : 4 * kUnit;
   int64_t pieces =
       threads == 1 ? 1 : std::min<int64_t>(threads * kTasksPerThread, (length + least - 1) / least);
   if (threads > 1)
     pieces = std::max<int64_t>(pieces, std::min<int64_t>(threads, (length + kUnit - 1) / kUnit));
   const bool by_blocks = !by_rows && product.weights != nullptr && !product.turned;
-  const int64_t unit = by_blocks ? kernels::kStoredColumns : kUnit;
+  const int64_t unit = !by_blocks ? kUnit : length >= threads * whole ? whole : kernels::kStoredColumns;
   const int64_t step = ((length + pieces - 1) / pieces + unit - 1) / unit * unit;
   const int64_t tasks = (length + step - 1) / step;
   context.parallel_for(tasks, worth, [&](int64_t task, int thread) {

@@ -48,6 +48,13 @@ class Tape {
   /// as not written any more. Does nothing for a part of a buffer: `count` floats must be all of it.
   void forget(const float* values, int64_t count);
 
+  /// A layer that runs again for its tape alone: nobody reads what its last op writes.
+  void set_rerun(bool rerun) { rerun_ = rerun; }
+  bool rerun() const { return rerun_; }
+  /// Linear layers that write there until this is taken back (null) only record: their output is not read.
+  void set_unread(const float* output) { unread_ = output; }
+  bool is_unread(const float* output) const { return unread_ != nullptr && unread_ == output; }
+
   float* weight_gradient(const void* weights) const {
     const auto found = weights_->find(weights);
     return found == weights_->end() ? nullptr : found->second;
@@ -62,6 +69,8 @@ class Tape {
   Buffer* buffer_of(const float* values, int64_t* offset);
 
   const WeightGradients* weights_;
+  bool rerun_ = false;
+  const float* unread_ = nullptr;
   std::vector<std::function<void(Context&)>> entries_;
   std::map<const float*, Buffer> buffers_;
 };

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "base/error.h"
-#include "base/mapped_file.h"
 #include "formats/json_file.h"
 #include "formats/output_file.h"
 #include "formats/safetensors.h"
@@ -56,10 +57,17 @@ void for_each_array(const ParameterStore& store, Optimiser& optimiser, const Bod
 }  // namespace
 
 std::string file_sha256(const fs::path& path) {
-  const MappedFile file(path);
+  // Read, not mapped: a checkpoint's pages would stand beside all that a run holds and be its peak of memory.
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw_error(ErrorKind::io, "{}: cannot open", path.string());
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
-  EVP_DigestUpdate(digest.get(), file.bytes().data(), file.bytes().size());
+  std::vector<char> buffer(size_t{1} << 20);
+  while (file) {
+    file.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    EVP_DigestUpdate(digest.get(), buffer.data(), static_cast<size_t>(file.gcount()));
+  }
+  if (!file.eof()) throw_error(ErrorKind::io, "{}: cannot read", path.string());
   unsigned char bytes[EVP_MAX_MD_SIZE];
   unsigned int count = 0;
   EVP_DigestFinal_ex(digest.get(), bytes, &count);

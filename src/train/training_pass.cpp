@@ -126,6 +126,7 @@ void TrainingPass::finish_backward() {
   for (int64_t layer = own.model.info().layers - 1; layer >= 0; --layer) {
     const Arena::Hold hold(own.context.arena());
     Tape tape(own.gradients);
+    tape.set_rerun(true);
     std::copy_n(own.inputs[layer], own.elements, own.pass.x);
     own.context.set_tape(&tape);
     try {

@@ -2,6 +2,8 @@
 // includer defines
 //   kTileRows     rows of C whose block sums stay in registers (a multiple of 4)
 //   kTileVectors  vectors of 16 columns of C beside them
+//   kHoldsTotals  whether the registers hold C beside the block sums; else C is loaded and stored for each
+//   block kNarrowRows   with kHoldsTotals: rows of one vector of C beside their block sums
 //
 // The usual three levels (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008): a
 // panel of B, kProductDepth × kProductColumns, is packed once and stays in L2; parts of A are packed to
@@ -14,23 +16,24 @@ constexpr int64_t kBlock = 32;  // k of one chain of the sum
 constexpr int64_t kTileColumns = 16 * kTileVectors;
 static_assert(kProductRows % kTileRows == 0 && kProductColumns % kTileColumns == 0);
 
-/// packed[k][kTileColumns] strips of B; columns past the end are zero.
+/// packed[k][kWidth] strips of B; columns past the end are zero.
+template <int64_t kWidth>
 inline void pack_b(const Product& p, int64_t first_depth, int64_t depth, int64_t first_column,
                    int64_t columns, float* packed) {
-  for (int64_t strip = 0; strip < columns; strip += kTileColumns) {
+  for (int64_t strip = 0; strip < columns; strip += kWidth) {
     float* const out = packed + strip * depth;
-    for (int64_t vector = 0; vector < kTileColumns; vector += 16) {
+    for (int64_t vector = 0; vector < kWidth; vector += 16) {
       const int64_t left = columns - strip - vector;
       const float* const source =
           p.b + first_depth * p.b_depth + (first_column + strip + vector) * p.b_column;
       float* const target = out + vector;
       if (left <= 0) {
-        for (int64_t k = 0; k < depth; k++) store(target + k * kTileColumns, broadcast(0.0F));
+        for (int64_t k = 0; k < depth; k++) store(target + k * kWidth, broadcast(0.0F));
       } else if (p.b_column == 1) {
         const int count = left < 16 ? static_cast<int>(left) : 16;
         for (int64_t k = 0; k < depth; k++) {
           const float* const row = source + k * p.b_depth;
-          store(target + k * kTileColumns, count == 16 ? load(row) : load_partial(row, count));
+          store(target + k * kWidth, count == 16 ? load(row) : load_partial(row, count));
         }
       } else {
         int64_t k = 0;
@@ -38,12 +41,12 @@ inline void pack_b(const Product& p, int64_t first_depth, int64_t depth, int64_t
           for (; k + 16 <= depth; k += 16) {
             alignas(64) float turned[256];
             transpose(source + k, p.b_column, turned);
-            for (int64_t i = 0; i < 16; i++) store(target + (k + i) * kTileColumns, load(turned + 16 * i));
+            for (int64_t i = 0; i < 16; i++) store(target + (k + i) * kWidth, load(turned + 16 * i));
           }
         }
         for (; k < depth; k++) {
           for (int64_t j = 0; j < 16; j++)
-            target[k * kTileColumns + j] = j < left ? source[k * p.b_depth + j * p.b_column] : 0.0F;
+            target[k * kWidth + j] = j < left ? source[k * p.b_depth + j * p.b_column] : 0.0F;
         }
       }
     }
@@ -56,7 +59,7 @@ inline void pack_stored_b(const Product& p, int64_t first_depth, int64_t depth, 
                           int64_t columns, float* packed) {
   static_assert(kProductDepth % kStoredColumns == 0 && kProductColumns % kStoredColumns == 0);
   alignas(64) float decoded[16 * kProductDepth];
-  static_assert(16 * kProductDepth >= kProductColumns);
+  static_assert(16 * kProductDepth >= kProductColumns + kTileColumns);
   if (!p.turned) {
     const int64_t strips_end = (columns + kTileColumns - 1) / kTileColumns * kTileColumns;
     for (int64_t j = columns; j < strips_end; j++) decoded[j] = 0.0F;
@@ -149,6 +152,15 @@ inline void pack_a(const Product& p, int64_t first_row, int64_t rows, int64_t fi
 /// kTileRows × kTileColumns of C, from packed strips, in blocks of kBlock.
 [[gnu::noinline]] void multiply_tile(const float* a, const float* b, int64_t depth, float* c, int64_t c_row,
                                      bool from_zero) {
+  F32x16 totals[kTileRows][kTileVectors];
+  if constexpr (kHoldsTotals) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileRows; i++) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; v++)
+        totals[i][v] = from_zero ? broadcast(0.0F) : load(c + i * c_row + 16 * v);
+    }
+  }
   for (int64_t begin = 0; begin < depth; begin += kBlock) {
     const int64_t end = begin + kBlock < depth ? begin + kBlock : depth;
     F32x16 sums[kTileRows][kTileVectors];
@@ -157,6 +169,7 @@ inline void pack_a(const Product& p, int64_t first_row, int64_t rows, int64_t fi
 #pragma GCC unroll 4
       for (int v = 0; v < kTileVectors; v++) sums[i][v] = broadcast(0.0F);
     }
+#pragma GCC unroll 4
     for (int64_t k = begin; k < end; k++) {
       F32x16 column[kTileVectors];
 #pragma GCC unroll 4
@@ -172,11 +185,90 @@ inline void pack_a(const Product& p, int64_t first_row, int64_t rows, int64_t fi
     for (int i = 0; i < kTileRows; i++) {
 #pragma GCC unroll 4
       for (int v = 0; v < kTileVectors; v++) {
-        float* const place = c + i * c_row + 16 * v;
-        store(place, (from_zero ? broadcast(0.0F) : load(place)) + sums[i][v]);
+        if constexpr (kHoldsTotals) {
+          totals[i][v] = totals[i][v] + sums[i][v];
+        } else {
+          float* const place = c + i * c_row + 16 * v;
+          store(place, (from_zero ? broadcast(0.0F) : load(place)) + sums[i][v]);
+        }
       }
     }
-    from_zero = false;
+    if constexpr (!kHoldsTotals) from_zero = false;
+  }
+  if constexpr (kHoldsTotals) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileRows; i++) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kTileVectors; v++) store(c + i * c_row + 16 * v, totals[i][v]);
+    }
+  }
+}
+
+/// The tile at c, of which only some rows and columns may exist.
+inline void multiply_at(const float* a, const float* b, int64_t depth, float* c, int64_t c_row,
+                        bool from_zero, int64_t rows, int64_t columns) {
+  if (rows >= kTileRows && columns >= kTileColumns) {
+    if (rows > kTileRows) {  // the tile below is next: nobody else foresees its rows
+      for (int64_t r = 0; r < kTileRows; r++) {
+        const float* const next = c + (kTileRows + r) * c_row;
+        for (int64_t s = 0; s < kTileColumns; s += 16) __builtin_prefetch(next + s, 1);
+      }
+    }
+    multiply_tile(a, b, depth, c, c_row, from_zero);
+    return;
+  }
+  const int64_t tile_rows = rows < kTileRows ? rows : kTileRows;
+  const int64_t tile_columns = columns < kTileColumns ? columns : kTileColumns;
+  alignas(64) float edge[kTileRows * kTileColumns];
+  for (int64_t r = 0; r < kTileRows; r++) {
+    for (int64_t s = 0; s < kTileColumns; s++) {
+      const bool inside = r < tile_rows && s < tile_columns && !from_zero;
+      edge[r * kTileColumns + s] = inside ? c[r * c_row + s] : 0.0F;
+    }
+  }
+  multiply_tile(a, b, depth, edge, kTileColumns, from_zero);
+  for (int64_t r = 0; r < tile_rows; r++)
+    __builtin_memcpy(c + r * c_row, edge + r * kTileColumns,
+                     static_cast<size_t>(tile_columns) * sizeof(float));
+}
+
+/// C of up to 16 columns (the inner side of low-rank terms): each row of A is met once, so A is not packed.
+inline void narrow_product(const Product& p, int64_t row_begin, int64_t row_end, int64_t column, int columns,
+                           float* packed) {
+  constexpr int64_t kDepth = 2048;  // k at once: the packed strip stays in L2
+  static_assert(kDepth * 16 <= kProductDepth * kProductColumns && kDepth % kBlock == 0);
+  for (int64_t first = 0; first < p.depth; first += kDepth) {
+    const int64_t depth = p.depth - first < kDepth ? p.depth - first : kDepth;
+    const bool from_zero = first == 0 && !p.accumulate;
+    pack_b<16>(p, first, depth, column, columns, packed);
+    for (int64_t row = row_begin; row < row_end; row += kNarrowRows) {
+      const float* rows[kNarrowRows];  // the last one again where there are fewer
+      F32x16 totals[kNarrowRows];
+#pragma GCC unroll 16
+      for (int i = 0; i < kNarrowRows; i++) {
+        const int64_t at = row + i < row_end ? row + i : row_end - 1;
+        rows[i] = p.a + at * p.a_row + first * p.a_depth;
+        totals[i] = from_zero ? broadcast(0.0F) : load_up_to(p.c + at * p.c_row + column, columns);
+      }
+      for (int64_t begin = 0; begin < depth; begin += kBlock) {
+        const int64_t end = begin + kBlock < depth ? begin + kBlock : depth;
+        F32x16 sums[kNarrowRows];
+#pragma GCC unroll 16
+        for (int i = 0; i < kNarrowRows; i++) sums[i] = broadcast(0.0F);
+        for (int64_t k = begin; k < end; k++) {
+          const F32x16 values = load(packed + k * 16);
+#pragma GCC unroll 16
+          for (int i = 0; i < kNarrowRows; i++)
+            sums[i] = fma(values, broadcast(rows[i][k * p.a_depth]), sums[i]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < kNarrowRows; i++) totals[i] = totals[i] + sums[i];
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < kNarrowRows; i++) {
+        if (row + i < row_end) store_up_to(p.c + (row + i) * p.c_row + column, totals[i], columns);
+      }
+    }
   }
 }
 
@@ -184,42 +276,37 @@ inline void product_body(const Product& p, int64_t row_begin, int64_t row_end, i
                          int64_t column_end, std::byte* scratch) {
   auto* const packed_b = reinterpret_cast<float*>(scratch);
   float* const packed_a = packed_b + kProductDepth * kProductColumns;
-  alignas(64) float edge[kTileRows * kTileColumns];
   if (p.depth == 0 && !p.accumulate) {
     for (int64_t i = row_begin; i < row_end; i++)
       for (int64_t j = column_begin; j < column_end; j++) p.c[i * p.c_row + j] = 0.0F;
+  }
+  if constexpr (kHoldsTotals) {
+    if (column_end - column_begin <= 16 && p.weights == nullptr) {
+      narrow_product(p, row_begin, row_end, column_begin, static_cast<int>(column_end - column_begin),
+                     packed_b);
+      return;
+    }
   }
   for (int64_t column = column_begin; column < column_end; column += kProductColumns) {
     const int64_t columns = column_end - column < kProductColumns ? column_end - column : kProductColumns;
     for (int64_t first_depth = 0; first_depth < p.depth; first_depth += kProductDepth) {
       const int64_t depth = p.depth - first_depth < kProductDepth ? p.depth - first_depth : kProductDepth;
       const bool from_zero = first_depth == 0 && !p.accumulate;
-      (p.weights != nullptr ? pack_stored_b : pack_b)(p, first_depth, depth, column, columns, packed_b);
+      (p.weights != nullptr ? pack_stored_b : pack_b<kTileColumns>)(p, first_depth, depth, column, columns,
+                                                                    packed_b);
       for (int64_t row = row_begin; row < row_end; row += kProductRows) {
         const int64_t rows = row_end - row < kProductRows ? row_end - row : kProductRows;
         pack_a(p, row, rows, first_depth, depth, packed_a);
-        for (int64_t j = 0; j < columns; j += kTileColumns) {
-          const float* const b = packed_b + j * depth;
-          for (int64_t i = 0; i < rows; i += kTileRows) {
-            const float* const a = packed_a + i * depth;
-            float* const c = p.c + (row + i) * p.c_row + column + j;
-            const int64_t tile_rows = rows - i < kTileRows ? rows - i : kTileRows;
-            const int64_t tile_columns = columns - j < kTileColumns ? columns - j : kTileColumns;
-            if (tile_rows == kTileRows && tile_columns == kTileColumns) {
-              multiply_tile(a, b, depth, c, p.c_row, from_zero);
-              continue;
-            }
-            for (int64_t r = 0; r < kTileRows; r++) {
-              for (int64_t s = 0; s < kTileColumns; s++) {
-                const bool inside = r < tile_rows && s < tile_columns && !from_zero;
-                edge[r * kTileColumns + s] = inside ? c[r * p.c_row + s] : 0.0F;
-              }
-            }
-            multiply_tile(a, b, depth, edge, kTileColumns, from_zero);
-            for (int64_t r = 0; r < tile_rows; r++)
-              __builtin_memcpy(c + r * p.c_row, edge + r * kTileColumns,
-                               static_cast<size_t>(tile_columns) * sizeof(float));
-          }
+        const auto tile = [&](int64_t i, int64_t j) {
+          multiply_at(packed_a + i * depth, packed_b + j * depth, depth,
+                      p.c + (row + i) * p.c_row + column + j, p.c_row, from_zero, rows - i, columns - j);
+        };
+        if (p.depth <= kBlock) {  // a low-rank term: C is most of the memory that is met, so along its rows
+          for (int64_t i = 0; i < rows; i += kTileRows)
+            for (int64_t j = 0; j < columns; j += kTileColumns) tile(i, j);
+        } else {
+          for (int64_t j = 0; j < columns; j += kTileColumns)
+            for (int64_t i = 0; i < rows; i += kTileRows) tile(i, j);
         }
       }
     }

@@ -17,6 +17,8 @@ namespace {
 
 constexpr int kTileRows = 4;
 constexpr int kTileVectors = 1;
+constexpr bool kHoldsTotals = false;
+constexpr int kNarrowRows = 1;
 }  // namespace
 }  // namespace r1::kernels
 

@@ -15,8 +15,11 @@ namespace {
 
 #include "kernels/cpu/decode_row.inc.h"
 
-constexpr int kTileRows = 12;
-constexpr int kTileVectors = 2;
+// 12 vectors of C and their 12 block sums; three vectors of B and one factor beside them.
+constexpr int kTileRows = 4;
+constexpr int kTileVectors = 3;
+constexpr bool kHoldsTotals = true;
+constexpr int kNarrowRows = 12;
 }  // namespace
 }  // namespace r1::kernels
 

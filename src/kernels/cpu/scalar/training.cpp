@@ -18,6 +18,8 @@ inline bool decode_blocks(DType, const std::byte*, int64_t, int64_t, float*) {
 
 constexpr int kTileRows = 4;
 constexpr int kTileVectors = 1;
+constexpr bool kHoldsTotals = false;
+constexpr int kNarrowRows = 1;
 }  // namespace
 }  // namespace r1::kernels
 
