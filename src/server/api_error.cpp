@@ -2,6 +2,13 @@
 
 namespace r1::server {
 
+std::string ApiError::in_one_line(std::string message) {
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = ' ';
+  }
+  return message;
+}
+
 std::string error_type(int status) {
   switch (status) {
     case 401:

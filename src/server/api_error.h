@@ -18,8 +18,9 @@ using Json = nlohmann::ordered_json;
 /// A refused request. `param`: the field, "" for none; `code`: for programs, "" for none.
 class ApiError : public std::runtime_error {
  public:
+  /// Of `message` one line is made, whatever of the request it quotes.
   ApiError(int http_status, std::string field, std::string error_code, const std::string& message)
-      : std::runtime_error(message),
+      : std::runtime_error(in_one_line(message)),
         status(http_status),
         param(std::move(field)),
         code(std::move(error_code)) {}
@@ -28,6 +29,9 @@ class ApiError : public std::runtime_error {
   std::string param, code;
   Json extra = Json::object();  // more fields of the error: n_prompt_tokens, n_ctx
   std::vector<HttpHeader> headers{};
+
+ private:
+  static std::string in_one_line(std::string message);
 };
 
 /// A 400 about one field.

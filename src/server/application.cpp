@@ -43,12 +43,13 @@ class DecoratedSink : public ResponseSink {
   Metrics& metrics_;
 };
 
-/// The host without its port: "[::1]:80" is "[::1]".
+/// The host without its port: "[::1]:80" is "[::1]". What is no port stays: it makes a name that nobody has.
 std::string_view without_port(std::string_view host) {
   const size_t bracket = host.rfind(']');
   const size_t colon = host.rfind(':');
   if (colon == host.npos || (bracket != host.npos && colon < bracket)) return host;
-  return host.substr(0, colon);
+  const bool port = std::ranges::all_of(host.substr(colon + 1), [](char c) { return c >= '0' && c <= '9'; });
+  return port ? host.substr(0, colon) : host;
 }
 
 /// The chat site's back end is for its own page alone, whoever else may call the API.
@@ -109,6 +110,15 @@ bool Application::is_local_name(std::string_view host) const {
                              [&](const std::string& allowed) { return equal_ignoring_case(name, allowed); });
 }
 
+/// Of another origin whose pages may call.
+bool Application::is_allowed_origin(const HttpRequest& request) const {
+  const std::string_view origin = request.header("origin");
+  return !origin.empty() && !is_private(request) &&
+         std::ranges::any_of(options_.allowed_origins, [&](const std::string& allowed) {
+           return allowed == "*" || equal_ignoring_case(allowed, origin);
+         });
+}
+
 void Application::check_host_and_origin(const HttpRequest& request) const {
   const std::string_view host = request.header("host");
   // A page of another site may have pointed its own name at this machine: then the name gives it away.
@@ -124,19 +134,15 @@ void Application::check_host_and_origin(const HttpRequest& request) const {
         equal_ignoring_case(origin.substr(std::string_view(scheme).size()), host))
       return;
   }
-  for (const std::string& allowed : options_.allowed_origins) {
-    if (is_private(request)) break;
-    if (allowed == "*" || equal_ignoring_case(allowed, origin)) return;
-  }
+  if (is_allowed_origin(request)) return;
   throw ApiError(
       403, "Origin", "origin_not_allowed",
       fmt::format("Origin: pages of '{}' may not call this server (--cors-origin)", origin.substr(0, 100)));
 }
 
 std::vector<HttpHeader> Application::cors_headers(const HttpRequest& request) const {
-  const std::string_view origin = request.header("origin");
-  if (origin.empty() || options_.allowed_origins.empty() || is_private(request)) return {};
-  return {{"Access-Control-Allow-Origin", std::string(origin)},
+  if (!is_allowed_origin(request)) return {};
+  return {{"Access-Control-Allow-Origin", std::string(request.header("origin"))},
           {"Access-Control-Expose-Headers", "x-request-id"},
           {"Vary", "Origin"}};
 }
@@ -189,7 +195,7 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
     // A form of another page can post text/plain without asking first; JSON it cannot.
     const std::string_view type = request.header("content-type");
     const bool json = type.empty() || equal_ignoring_case(type.substr(0, type.find(';')), "application/json");
-    if (route->path.starts_with("/v1/") && !json)
+    if (!is_private(request) && !json)
       throw ApiError(415, "Content-Type", "unsupported_media_type",
                      "Content-Type: expected application/json");
   }

@@ -51,6 +51,7 @@ class Application {
 
  private:
   bool is_local_name(std::string_view host) const;
+  bool is_allowed_origin(const HttpRequest& request) const;
   /// Throws ApiError when the request may not be answered.
   void check_host_and_origin(const HttpRequest& request) const;
   std::string authenticate(const HttpRequest& request) const;

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <utility>
 
 #include "server/http_exchange.h"
 
@@ -31,6 +32,23 @@ std::string make_request_id() {
   }
   return id;
 }
+
+/// A body's part of the memory that all bodies may take.
+class BodyHold {
+ public:
+  explicit BodyHold(std::shared_ptr<std::atomic<int64_t>> sum) : sum_(std::move(sum)) {}
+  BodyHold(const BodyHold&) = delete;
+  ~BodyHold() { *sum_ -= bytes_; }
+  /// Returns the sum of all.
+  int64_t grow_to(int64_t bytes) {
+    const int64_t more = bytes - std::exchange(bytes_, bytes);
+    return *sum_ += more;
+  }
+
+ private:
+  std::shared_ptr<std::atomic<int64_t>> sum_;
+  int64_t bytes_ = 0;
+};
 
 template <class Stream>
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection<Stream>> {
@@ -139,6 +157,11 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
       const size_t used = parser_.feed(pending_);
       pending_.erase(0, used);
       if (!began) phase_start_ = Clock::now();
+      if (const auto body = static_cast<int64_t>(parser_.body_bytes()); body > 0) {
+        if (!hold_) hold_ = std::make_shared<BodyHold>(shared_.body_bytes);
+        if (hold_->grow_to(body) > shared_.options.body_memory)
+          return refuse(503, "the requests that have arrived take too much memory: try again in a moment");
+      }
       if (parser_.state() == HttpParser::State::failed) {
         return refuse(parser_.error_status(), parser_.error_message());
       }
@@ -171,6 +194,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
   void handle() {
     auto request = std::make_shared<HttpRequest>(parser_.take());
+    request->body_hold = std::exchange(hold_, nullptr);
     request->remote_address = remote_;
     request->id = make_request_id();
     served_ = true;
@@ -192,6 +216,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void refuse(int status, const std::string& message) {
     auto exchange = begin_exchange(false, true, false);
     pending_.clear();
+    parser_.drop();
+    hold_.reset();
     exchange->respond(shared_.hooks.error_page(status, message));
   }
 
@@ -257,6 +283,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   const bool refuse_;
   std::string remote_;
   HttpParser parser_;
+  std::shared_ptr<BodyHold> hold_;  // of the request that is read
   std::shared_ptr<HttpExchange> exchange_;
   std::string pending_;  // read, not yet parsed
   std::string output_;   // being written

@@ -21,6 +21,8 @@ struct HttpShared {
   std::unique_ptr<boost::asio::thread_pool> workers;
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> active_requests{0};
+  // Shared: requests may be held for longer than the server.
+  std::shared_ptr<std::atomic<int64_t>> body_bytes = std::make_shared<std::atomic<int64_t>>(0);
   std::atomic<bool> draining{false};
 };
 

@@ -1,6 +1,7 @@
 // HTTP requests and responses as plain values: what handlers see. No sockets, no Boost.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct HttpRequest {
   std::string id;           // "req_…", also sent back as x-request-id
   std::string key_name;     // of the API key that was presented; empty: none was needed
   std::string path_rest{};  // what a route's "*" stands for
+  std::shared_ptr<void>
+      body_hold{};  // counts the body's memory for as long as a copy of the request is there
 
   /// Value of the first header of that name (in any case); empty when absent.
   std::string_view header(std::string_view name) const;

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <functional>
+#include <charconv>
 #include <utility>
 
 namespace r1::server {
@@ -46,7 +46,6 @@ std::string_view text(boost::beast::string_view view) {
 }
 
 int status_of(const error_code& error) {
-  if (error == http::error::body_limit) return 413;
   if (error == http::error::header_limit) return 431;
   if (error == http::error::bad_version) return 505;
   return 400;
@@ -54,17 +53,7 @@ int status_of(const error_code& error) {
 
 }  // namespace
 
-struct HttpParser::Parser {
-  http::request_parser<http::string_body> request;
-  // Extensions of a chunk have no use here and are known from smuggling.
-  std::function<void(uint64_t, boost::beast::string_view, error_code&)> refuse_extensions =
-      [](uint64_t, boost::beast::string_view extensions, error_code& error) {
-        if (!extensions.empty()) error = http::error::bad_chunk_extension;
-      };
-};
-
-HttpParser::HttpParser(const HttpLimits& limits) : limits_(limits) {}
-HttpParser::~HttpParser() = default;
+class HttpParser::HeadParser : public http::request_parser<http::empty_body> {};
 
 void HttpParser::fail(int status, std::string message) {
   state_ = State::failed;
@@ -77,9 +66,9 @@ bool HttpParser::take_expects_continue() {
 }
 
 HttpRequest HttpParser::take() {
-  request_.body = std::move(parser_->request.get().body());
+  if (body_) request_.body = body_->take();
   HttpRequest request = std::exchange(request_, {});
-  parser_.reset();
+  body_.reset();
   held_.clear();
   state_ = State::head;
   expects_continue_ = false;
@@ -108,8 +97,8 @@ bool HttpParser::read_target(std::string_view target) {
 }
 
 // What Beast reads in its own way, or does not mind, is held against the stricter rules here.
-bool HttpParser::read_headers() {
-  const auto& message = parser_->request.get();
+bool HttpParser::read_headers(const HeadParser& head) {
+  const auto& message = head.get();
   int hosts = 0, lengths = 0, encodings = 0;
   for (const auto& field : message) {
     const std::string_view value = text(field.value());
@@ -163,29 +152,38 @@ bool HttpParser::read_headers() {
 
 // held_ is a whole head.
 void HttpParser::read_head() {
-  parser_ = std::make_unique<Parser>();
-  auto& request = parser_->request;
-  request.header_limit(static_cast<uint32_t>(limits_.head_bytes));
-  const std::string_view target =
-      std::string_view(held_).substr(std::min(held_.find(' '), held_.size() - 1) + 1);
-  const bool upload = std::ranges::any_of(limits_.upload_paths,
-                                          [&](const std::string& path) { return target.starts_with(path); });
-  request.body_limit(upload ? limits_.upload_bytes : limits_.body_bytes);
+  HeadParser head;
+  head.header_limit(static_cast<uint32_t>(limits_.head_bytes));
+  head.skip(true);  // the body is not Beast's
   error_code error;
-  request.put(boost::asio::buffer(held_), error);
+  head.put(boost::asio::buffer(held_), error);
   held_.clear();
   if (error) return fail(status_of(error), "malformed request: " + error.message());
-  const auto& message = request.get();
+  const auto& message = head.get();
   if (message.version() != 10 && message.version() != 11) {
     return fail(505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
   }
   request_.method = text(message.method_string());
-  if (!read_target(text(message.target())) || !read_headers()) return;
+  if (!read_target(text(message.target())) || !read_headers(head)) return;
   request_.keep_alive = message.keep_alive();
   request_.chunked_answers = message.version() == 11;
-  request.eager(true);
-  request.on_chunk_header(parser_->refuse_extensions);
-  state_ = request.is_done() ? State::complete : State::body;
+  begin_body();
+}
+
+void HttpParser::begin_body() {
+  const bool upload = std::ranges::find(limits_.upload_paths, request_.path) != limits_.upload_paths.end();
+  const size_t limit = upload ? limits_.upload_bytes : limits_.body_bytes;
+  if (!request_.header("transfer-encoding").empty()) {
+    body_ = HttpBodyReader::of_chunks(limit, limits_.head_bytes);
+  } else {
+    const std::string_view length = request_.header("content-length");  // digits, if anything
+    uint64_t bytes = 0;
+    const auto [end, problem] = std::from_chars(length.data(), length.data() + length.size(), bytes);
+    if (!length.empty() && problem != std::errc()) return fail(400, "malformed Content-Length");
+    if (bytes > limit) return fail(413, fmt::format("the body has more than {} bytes", limit));
+    body_ = HttpBodyReader::of_length(bytes);
+  }
+  state_ = body_->done() ? State::complete : State::body;
   if (state_ == State::complete) expects_continue_ = false;
 }
 
@@ -221,29 +219,10 @@ size_t HttpParser::feed_head(std::string_view bytes) {
 }
 
 size_t HttpParser::feed_body(std::string_view bytes) {
-  std::string held = std::exchange(held_, {});
-  const bool joined = !held.empty();
-  if (joined) held += bytes;
-  const std::string_view input = joined ? std::string_view(held) : bytes;
-  auto& request = parser_->request;
-  size_t used = 0;
-  while (used < input.size() && !request.is_done()) {
-    error_code error;
-    const size_t taken = request.put(boost::asio::buffer(input.data() + used, input.size() - used), error);
-    used += taken;
-    if (error == http::error::need_more) break;
-    if (error) {
-      fail(status_of(error), "malformed body: " + error.message());
-      return bytes.size();
-    }
-  }
-  if (request.is_done()) {
-    state_ = State::complete;
-    return bytes.size() - (input.size() - used);
-  }
-  held_ = input.substr(used);
-  if (held_.size() > limits_.head_bytes) fail(431, "a chunk's line or the trailers are too long");
-  return bytes.size();
+  const size_t used = body_->feed(bytes);
+  if (body_->failed()) fail(body_->error_status(), body_->error_message());
+  if (body_->done()) state_ = State::complete;
+  return used;
 }
 
 size_t HttpParser::feed(std::string_view bytes) {

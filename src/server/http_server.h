@@ -22,8 +22,9 @@ struct HttpServerOptions {
   uint16_t port = 8080;                            // 0: any free one
   std::string certificate_file, private_key_file;  // PEM; both or none: TLS or not
   HttpLimits limits{};
-  size_t connections = 4096;             // more are answered 503 and closed
-  size_t queue_bytes = size_t{4} << 20;  // unread bytes of an answer's stream before it is given up
+  size_t connections = 4096;               // more are answered 503 and closed
+  size_t queue_bytes = size_t{4} << 20;    // unread bytes of an answer's stream before it is given up
+  int64_t body_memory = int64_t{1} << 30;  // bodies of all requests; what would be more is answered 503
   int workers = 4;
   using Seconds = std::chrono::duration<double>;
   Seconds head_timeout{10};   // from a request's first byte (or the connection) to the end of its head

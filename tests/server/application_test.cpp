@@ -25,7 +25,8 @@ TEST(Application, AnswersOnlyItsOwnNamesAndItsOwnPages) {
   TestServer server(options);
   for (const char* host : {"localhost", "localhost:1234", "127.0.0.1:8080", "[::1]:8080", "BOX.lan:1"})
     EXPECT_EQ(status_with(server, host), 200) << host;
-  for (const char* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::2]"})
+  for (const char* host : {"evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "[::2]",
+                           "localhost:80@evil.example", "localhost:evil.example", "127.0.0.1:80:80"})
     EXPECT_EQ(status_with(server, host), 403) << host;
   EXPECT_EQ(status_with(server, "localhost:80", "http://localhost:80"), 200);
   for (const char* origin : {"http://evil.example", "null", "http://localhost:81", "http://localhost"})
@@ -38,6 +39,10 @@ TEST(Application, LetsOtherOriginsInWhenToldTo) {
   TestServer server(options);
   EXPECT_EQ(status_with(server, "localhost", "https://app.example"), 200);
   EXPECT_EQ(status_with(server, "localhost", "https://other.example"), 403);
+  // The refusal said the stranger's name as one that is let in, so that its page could read the refusal.
+  EXPECT_EQ(server.ask("GET", "/v1/models", "", {{"Origin", "https://other.example"}})
+                .header("access-control-allow-origin"),
+            "");
   const auto preflight =
       server.ask("OPTIONS", "/v1/chat/completions", "", {{"Origin", "https://app.example"}});
   EXPECT_EQ(preflight.status, 204);
@@ -66,8 +71,11 @@ TEST(Application, KnowsItsPathsAndMethods) {
   EXPECT_EQ(server.ask("GET", "/v1/models/small").json["id"], "small");
   EXPECT_EQ(server.ask("GET", "/v1/models/other").status, 404);
   EXPECT_EQ(server.ask("GET", "/version").json["version"], "test");
-  const auto form = server.ask("POST", "/v1/chat/completions", "{}", {{"Content-Type", "text/plain"}});
-  EXPECT_EQ(form.status, 415);
+  // Every path that takes JSON: those outside of /v1 took forms of other pages.
+  for (const char* path : {"/v1/chat/completions", "/chat/completions", "/v1/messages", "/tokenize"}) {
+    EXPECT_EQ(server.ask("POST", path, "{}", {{"Content-Type", "text/plain"}}).status, 415) << path;
+    EXPECT_EQ(server.ask("POST", path, "{}", {{"Content-Type", "multipart/form-data"}}).status, 415) << path;
+  }
 }
 
 TEST(Application, DrainsAndThenEndsWhatStillRuns) {

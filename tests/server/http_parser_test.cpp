@@ -37,6 +37,7 @@ TEST(HttpParser, TakesMoreWhereFilesAreUploaded) {
   EXPECT_EQ(state_of("/api/site/files?name=a.txt", 100), State::complete);
   EXPECT_EQ(state_of("/api/site/files?name=a.txt", 101), State::failed);
   EXPECT_EQ(state_of("/v1/chat/completions", 65), State::failed);
+  EXPECT_EQ(state_of("/api/site/files-and-more", 65), State::failed);
   EXPECT_EQ(state_of("/v1/x?/api/site/files", 65), State::failed);
 }
 
@@ -70,6 +71,19 @@ TEST(HttpParser, ReadsChunks) {
     ASSERT_EQ(parser.state(), State::complete) << parser.error_message();
     EXPECT_EQ(parser.take().body, "abchello world");
   }
+}
+
+// Beast's parser, which read bodies before, stopped the program (where assertions are compiled in) when the
+// last chunk's size had come and the next byte came alone.
+TEST(HttpParser, ReadsALastChunkThatComesInPieces) {
+  HttpParser parser(kLimits);
+  parser.feed("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (const char* piece : {"0\r\n", "\r", "\n"}) {
+    ASSERT_EQ(parser.state(), State::body);
+    EXPECT_EQ(parser.feed(piece), std::string_view(piece).size());
+  }
+  ASSERT_EQ(parser.state(), State::complete);
+  EXPECT_EQ(parser.take().body, "");
 }
 
 TEST(HttpParser, RefusesWhatCouldBeReadInTwoWays) {
@@ -121,7 +135,18 @@ TEST(HttpParser, RefusesWhatCouldBeReadInTwoWays) {
       {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3;ext=1\r\nabc\r\n", 400},
       {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcX\r\n0\r\n\r\n", 400},
       {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3\nabc\r\n", 400},
-      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n", 413},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n00000000000000003\r\nabc", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3 \r\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n-3\r\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\r\n b\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: a\n\r\n", 400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n",
+       400},
+      {"POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + std::string(600, 'x'),
+       431},
       {"GET / HTTP/1.1\r\n" + host + "X: " + std::string(600, 'x') + "\r\n\r\n", 431},
       {"GET / HTTP/1.1\r\nX: " + std::string(600, 'x'), 431},
       {"\r\n\r\n\r\n\r\n\r\n", 400}};

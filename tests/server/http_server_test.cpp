@@ -1,60 +1,21 @@
 // The socket side: kept-alive, pipelined, slow, vanishing and oversized clients.
 #include "server/http_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
 #include <thread>
+
+#include "tests/server/socket_client.h"
 
 namespace r1::server {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-class Client {
- public:
-  explicit Client(uint16_t port, int receive_buffer = 0) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    if (receive_buffer > 0)
-      setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
-    const timeval patience{20, 0};
-    setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~Client() { close(); }
-  void close() {
-    if (socket_ >= 0) ::close(std::exchange(socket_, -1));
-  }
-  void send(const std::string& text) const {
-    EXPECT_EQ(::send(socket_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-  }
-  /// Reads until the text has come, or to the end.
-  std::string read_until(const std::string& text) {
-    char buffer[4096];
-    while (text.empty() || got_.find(text) == std::string::npos) {
-      const ssize_t bytes = recv(socket_, buffer, sizeof(buffer), 0);
-      if (bytes <= 0) break;
-      got_.append(buffer, static_cast<size_t>(bytes));
-    }
-    return got_;
-  }
-  std::string read_all() { return read_until(""); }
-
- private:
-  int socket_;
-  std::string got_;
-};
+using Client = test::SocketClient;
 
 /// Answers /hello at once; /stream sends numbers until told otherwise; /flood sends as much as it can.
 class Fixture {
@@ -196,6 +157,30 @@ TEST(HttpServer, RefusesMalformedAndOversizedRequestsAndCloses) {
   EXPECT_THAT(malformed.read_all(), HasSubstr("400 Bad Request"));
   large.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + std::string(50'000, 'x'));
   EXPECT_THAT(large.read_all(), HasSubstr("413 Content Too Large"));
+}
+
+TEST(HttpServer, BodiesOfAllRequestsTogetherHaveALimit) {
+  HttpServerOptions options;
+  options.body_memory = 1 << 20;
+  Fixture fixture(options);
+  const std::string most(600'000, 'x'), rest(100'000, 'x');
+  const std::string head =
+      "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 700000\r\n\r\n";
+  {
+    Client first(fixture.server->port()), second(fixture.server->port());
+    first.send(head + most);
+    second.send(head + most);
+    first.send(rest);
+    second.send(rest);
+    // Together they are too much; which of them came later is not ours to say.
+    const std::string answers = first.read_all() + second.read_all();
+    EXPECT_THAT(answers, HasSubstr("503 Service Unavailable"));
+    EXPECT_THAT(answers, HasSubstr("200 OK"));
+  }
+  // And what they took is free again.
+  Client later(fixture.server->port());
+  later.send(head + most + rest);
+  EXPECT_THAT(later.read_until("/x:xxx"), HasSubstr("200 OK"));
 }
 
 TEST(HttpServer, RefusesConnectionsBeyondItsCap) {
