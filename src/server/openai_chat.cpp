@@ -187,16 +187,7 @@ void handle_chat(ServerContext& context, const HttpRequest& request,
   read_generation_fields(fields, spec);
   read_log_probabilities(fields, spec, answer);
   const StreamOptions streaming = read_stream_options(fields);
-  const ToolWish tools = read_tools(*spec.model, fields);
-  chat.tools = tools.shown;
-  spec.tool_calls = tools.look_for_calls;
-  spec.single_call = !tools.parallel;
-  spec.constraint = read_constraint(*spec.model, fields);
-  if (tools.constraint) {
-    if (spec.constraint)
-      refuse("tool_choice", "tool_choice: a required call beside another form of the answer");
-    spec.constraint = tools.constraint;
-  }
+  read_tools_and_constraint(fields, chat, spec);
   fields.refuse_field("functions", "use tools");
   fields.refuse_field("function_call", "use tool_choice");
   fields.refuse_field("audio", "there is no audio");

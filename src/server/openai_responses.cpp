@@ -180,16 +180,7 @@ void create_response(ServerContext& context, const HttpRequest& request,
   chat.thinking = read_thinking(fields, chat.template_variables);
   read_generation_fields(fields, spec);
   const StreamOptions streaming = read_stream_options(fields);
-  const ToolWish tools = read_tools(*spec.model, fields);
-  chat.tools = tools.shown;
-  spec.tool_calls = tools.look_for_calls;
-  spec.single_call = !tools.parallel;
-  spec.constraint = read_constraint(*spec.model, fields);
-  if (tools.constraint) {
-    if (spec.constraint)
-      refuse("tool_choice", "tool_choice: a required call beside another form of the answer");
-    spec.constraint = tools.constraint;
-  }
+  read_tools_and_constraint(fields, chat, spec);
   fields.refuse_unknown();
   spec.ticket = context.limiter.admit(request.key_name);
   apply_chat_prompt(build_chat_prompt(*spec.model, chat), chat.thinking, spec);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "grammar/schema_grammar.h"
+#include "server/generation_fields.h"
 
 namespace r1::server {
 namespace {
@@ -107,6 +108,18 @@ ToolWish read_tools(const ServedModel& model, JsonFields& fields) {
   JsonFields function(*named.object("function"), "tool_choice.function");
   wish.constraint = require_call(model, *tools, function.required_text("name"), false);
   return wish;
+}
+
+void read_tools_and_constraint(JsonFields& fields, ChatPromptRequest& chat, CompletionSpec& spec) {
+  ToolWish tools = read_tools(*spec.model, fields);
+  chat.tools = std::move(tools.shown);
+  spec.tool_calls = tools.look_for_calls;
+  spec.single_call = !tools.parallel;
+  spec.constraint = read_constraint(*spec.model, fields);
+  if (!tools.constraint) return;
+  if (spec.constraint)
+    refuse("tool_choice", "tool_choice: a required call beside another form of the answer");
+  spec.constraint = std::move(tools.constraint);
 }
 
 }  // namespace r1::server

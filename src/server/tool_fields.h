@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "grammar/grammar.h"
+#include "server/chat_prompt.h"
 #include "server/json_fields.h"
 #include "server/served_model.h"
 
@@ -20,6 +21,10 @@ struct ToolWish {
 
 /// Reads OpenAI's fields.
 ToolWish read_tools(const ServedModel& model, JsonFields& fields);
+
+/// Reads them and the constraint's fields, of which an answer follows one: to `chat` what the model is told,
+/// to `spec` (whose model is set) the rest.
+void read_tools_and_constraint(JsonFields& fields, ChatPromptRequest& chat, CompletionSpec& spec);
 
 /// The constraint that makes the model call one of `tools` (OpenAI's form), or `name` when it is not empty.
 std::shared_ptr<const grammar::Grammar> require_call(const ServedModel& model, const Json& tools,
