@@ -55,6 +55,17 @@ export const answering = {
     assert.equal((await answerText(page)).match(/calm way/g).length, 1);
   },
 
+  'an answer that fills the context says so and offers no continuation': async ({ page }) => {
+    await page.getByRole('switch', { name: 'DeepThink' }).click();
+    await ask(page, 'full');
+    await ended(page);
+    assert.match(await page.locator('.ending').innerText(), /The context is full: this model sees no more than [\d,]+ tokens/);
+    assert.equal(await page.getByRole('button', { name: 'Continue' }).count(), 0);
+    await ask(page, 'limit');
+    await ended(page);
+    await page.getByRole('button', { name: 'Continue' }).waitFor();
+  },
+
   'a reload in the middle of an answer loses nothing': async ({ page }) => {
     await ask(page, 'Something slow, with thoughts');
     await page.locator('.thoughts').getByText('Okay').waitFor();

@@ -1,6 +1,6 @@
 // Answers that belong to the server: they run whether anybody looks or not.
 import { scriptFor, SOURCES } from './script.mjs';
-import { branchOf, promptTokens, Refusal } from './state.mjs';
+import { branchOf, CONTEXT, promptTokens, Refusal } from './state.mjs';
 
 const TICK_MS = 20;
 const TOKEN_CHARACTERS = 4;
@@ -91,7 +91,10 @@ class Answer {
         this.enter({ name: 'answering' });
       }
       if (this.stopAsked) node.state = 'stopped';
-      if (node.usage.completion_tokens >= script.limit && node.content.length < 400) node.state = 'length';
+      if (node.usage.completion_tokens >= script.limit && node.content.length < 400) {
+        node.state = 'length';
+        if (script.fillsContext) node.usage.prompt_tokens = CONTEXT - node.usage.completion_tokens;
+      }
       if (node.usage.completion_tokens >= script.failsAfter) {
         node.state = 'failed';
         node.error = { message: 'the engine ran out of memory for this answer', type: 'server_error', param: null, code: 'out_of_memory' };

@@ -1,5 +1,5 @@
 // What the scripted model thinks and says. Words in the question choose: maths, code, table, long N, slow, queue,
-// prefill, loading, error, limit, unsafe; several at once are answered one after another.
+// prefill, loading, error, limit, full, unsafe; several at once are answered one after another.
 
 const THOUGHTS_EN = `Okay, so I need to work out what is being asked here. Let me read it again, slowly.
 
@@ -121,7 +121,8 @@ export function scriptFor(question, { deepThink, search, version }) {
     loading: /loading/.test(question),
     prefill: /prefill/.test(question) ? 12_000 : 0,
     failsAfter: /error/.test(question) ? 60 : Infinity,
-    limit: /limit/.test(question) ? 40 : Infinity,
+    limit: /limit|full/.test(question) ? 40 : Infinity,
+    fillsContext: /full/.test(question),
   };
 }
 

@@ -77,6 +77,7 @@ export const en = {
   answerFacts: '{n} tokens',
   stopped: 'Stopped.',
   lengthReached: 'The token limit was reached.',
+  contextUsedUp: 'The context is full: this model sees no more than {n} tokens. Edit an earlier question, or begin a new conversation.',
   failed: 'The answer failed: {message}',
   unanswered: 'No answer yet.',
   answerIt: 'Answer',

@@ -78,6 +78,7 @@ export const zh: Words = {
   answerFacts: '{n} 个词元',
   stopped: '已停止。',
   lengthReached: '已达到词元上限。',
+  contextUsedUp: '上下文已满：此模型最多能处理 {n} 个词元。请修改之前的问题，或开始新对话。',
   failed: '回答失败：{message}',
   unanswered: '还没有回答。',
   answerIt: '回答',

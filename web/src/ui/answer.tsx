@@ -4,6 +4,7 @@ import type { AnswerNode, Phase, Source } from '../api/types';
 import { formatNumber, t } from '../i18n';
 import { answer, continueAnswer } from '../state/conversation';
 import type { LiveAnswer } from '../state/live_answer';
+import { info } from '../state/site';
 import type { Place } from '../state/tree';
 import { BranchSwitch } from './branch_switch';
 import { copyText } from './clipboard';
@@ -52,8 +53,17 @@ function Progress({ live }: { live: LiveAnswer }) {
   );
 }
 
+/** How many tokens the model's context holds, if the answer ended because they are used up: it cannot go on. */
+function fullContext(node: AnswerNode): number | null {
+  const size = info.value?.models.find((m) => m.name === node.model)?.context ?? 0;
+  if (node.state !== 'length' || !node.usage || size === 0) return null;
+  return node.usage.prompt_tokens + node.usage.completion_tokens >= size - 1 ? size : null;
+}
+
 function Ending({ node }: { node: AnswerNode }) {
   if (node.state === 'running' || node.state === 'done') return null;
+  const full = fullContext(node);
+  if (full !== null) return <p class="ending">{t('contextUsedUp', { n: full })}</p>;
   const text = node.state === 'stopped' ? t('stopped') : node.state === 'length' ? t('lengthReached') : t('failed', { message: node.error?.message ?? '' });
   return (
     <p class={`ending ${node.state === 'failed' ? 'ending-failed' : ''}`} role={node.state === 'failed' ? 'alert' : undefined}>
