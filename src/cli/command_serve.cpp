@@ -160,6 +160,7 @@ void serve(const ServeOptions& options) {
     server::SiteOptions site;
     site.conversations = folder / "conversations.db";
     site.index = folder / "index.db";
+    site.sessions = folder / "sessions.db";
     site.extract_child = extract_child_command();
     site.searxng = options.searxng;
     site.secure_cookies = !options.certificate.empty();

@@ -127,7 +127,8 @@ void AnswerBoard::check_fits(const std::string& owner, const AnswerRequest& requ
 }
 
 std::shared_ptr<RateTicket> AnswerBoard::admit(const std::string& owner) {
-  return owner.starts_with(kKeyOwner) ? context_.limiter.admit(owner.substr(kKeyOwner.size())) : nullptr;
+  if (owner.starts_with(kKeyOwner)) return context_.limiter.admit(owner.substr(kKeyOwner.size()));
+  return context_.limiter.admit(context_.authenticator.key_needed() ? Authenticator::kCommandLine : "");
 }
 
 AnswerBoard::Started AnswerBoard::start(const std::string& owner, const AnswerRequest& request) {
@@ -328,7 +329,8 @@ void AnswerBoard::keep(const std::stop_token& stop) {
   }
 }
 
-/// Writes all that changed, one transaction an owner, and lets go of what is over.
+/// Writes all that changed, one transaction an owner, and lets go of what is over. What the store could not
+/// take (the disk is full) stays here and is tried again each second.
 void AnswerBoard::store_changes() {
   const std::lock_guard one(store_mutex_);
   std::map<std::string, std::vector<std::shared_ptr<LiveAnswer>>> by_owner;
@@ -338,10 +340,10 @@ void AnswerBoard::store_changes() {
     std::erase_if(jobs_, [](const auto& job) { return job->ended(); });
     std::erase_if(answers_, [&](const auto& entry) {
       const auto ended = entry.second->ended_at();
-      return ended && now - *ended > kKeepEnded;
+      return ended && now - *ended > kKeepEnded && !entry.second->is_unstored();
     });
     for (const auto& [key, answer] : answers_) {
-      if (!answer->ended_at()) by_owner[key.first].push_back(answer);
+      if (!answer->ended_at() || answer->is_unstored()) by_owner[key.first].push_back(answer);
     }
   }
   for (const auto& [owner, answers] : by_owner) {
@@ -355,9 +357,12 @@ void AnswerBoard::store_changes() {
     std::optional<ApiError> trouble;
     try {
       if (!nodes.empty()) store_.update_answers(owner, nodes);
+      for (const auto& answer : answers) answer->stored();
     } catch (const std::exception& error) {
-      log_(fmt::format("an answer could not be stored: {}", error.what()));
-      trouble = ApiError(500, "", "not_stored", fmt::format("the answer is not stored: {}", error.what()));
+      const bool known =
+          std::ranges::any_of(answers, [](const auto& answer) { return answer->is_unstored(); });
+      if (!known) log_(fmt::format("answers could not be stored: {}", error.what()));
+      trouble = ApiError(500, "", "not_stored", "the server could not store the answer; it goes on trying");
     }
     for (const auto& answer : over) answer->publish_end(trouble);
   }

@@ -75,6 +75,7 @@ Application::Application(ModelHost& models, ApplicationOptions options)
 }
 
 void Application::open_site(const SiteOptions& options) {
+  authenticator_.keep_sessions(options.sessions);
   site_ = std::make_unique<SiteService>(context_, options);
   add_site_routes(router_, *site_);
 }

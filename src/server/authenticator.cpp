@@ -5,11 +5,20 @@
 #include "server/completion.h"
 
 namespace r1::server {
-namespace {
 
-constexpr size_t kMostSessions = 10'000;
+Authenticator::Authenticator(std::string command_line_key, KeyStore* keys, Clock clock)
+    : key_(std::move(command_line_key)),
+      keys_(keys),
+      clock_(std::move(clock)),
+      sessions_(std::make_unique<SessionStore>(":memory:")) {}
 
-}  // namespace
+void Authenticator::keep_sessions(const std::filesystem::path& file) {
+  sessions_ = std::make_unique<SessionStore>(file);
+}
+
+int64_t Authenticator::now() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(clock_().time_since_epoch()).count();
+}
 
 std::optional<std::string> Authenticator::name_of(std::string_view key) const {
   if (!key_.empty() && key.size() == key_.size() && CRYPTO_memcmp(key.data(), key_.data(), key.size()) == 0)
@@ -19,34 +28,26 @@ std::optional<std::string> Authenticator::name_of(std::string_view key) const {
   return record ? std::optional(record->name) : std::nullopt;
 }
 
-std::string Authenticator::open_session(const std::string& key_name) {
+std::string Authenticator::open_session(std::string_view key) {
   std::string token;
   for (int word = 0; word < 4; ++word) token += fmt::format("{:016x}", random_seed());
-  const std::lock_guard lock(mutex_);
-  sessions_[token] = {key_name, std::chrono::steady_clock::now() + kSessionTime};
-  order_.push_back(token);
-  while (order_.size() > kMostSessions) {
-    sessions_.erase(order_.front());
-    order_.pop_front();
-  }
+  const int64_t begins = now();
+  sessions_->open(token, secret_hash(key), begins + std::chrono::seconds(kSessionTime).count(), begins);
   return token;
 }
 
 std::optional<std::string> Authenticator::session(std::string_view token) const {
-  std::string name;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = sessions_.find(std::string(token));
-    if (found == sessions_.end() || std::chrono::steady_clock::now() > found->second.end) return std::nullopt;
-    name = found->second.key_name;
-  }
-  if (name != kCommandLine && (keys_ == nullptr || !keys_->find_name(name))) return std::nullopt;
-  return name;
+  if (token.empty()) return std::nullopt;
+  const auto hash = sessions_->key_hash_of(token, now());
+  if (!hash) return std::nullopt;
+  if (!key_.empty() && *hash == secret_hash(key_)) return kCommandLine;
+  if (keys_ == nullptr) return std::nullopt;
+  const auto record = keys_->find_hash(*hash);
+  return record ? std::optional(record->name) : std::nullopt;
 }
 
 void Authenticator::close_session(std::string_view token) {
-  const std::lock_guard lock(mutex_);
-  sessions_.erase(std::string(token));
+  if (!token.empty()) sessions_->close(token);
 }
 
 }  // namespace r1::server

@@ -1,6 +1,5 @@
 #include "server/key_store.h"
 
-#include <openssl/evp.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -8,6 +7,7 @@
 #include <ctime>
 
 #include "base/error.h"
+#include "server/session_store.h"
 
 namespace r1::server {
 namespace {
@@ -31,21 +31,6 @@ CREATE TABLE api_keys (
 const std::string kColumns =
     "SELECT name, hint, created, revoked, last_used, concurrency, tokens_a_minute, requests, prompt_tokens, "
     "generated_tokens FROM api_keys ";
-
-std::string hexadecimal(const unsigned char* bytes, size_t size) {
-  std::string text;
-  for (size_t i = 0; i < size; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
-}
-
-/// Random keys need no salt and no slow hash: there is nothing to guess.
-std::string hash_of(std::string_view key) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned size = 0;
-  if (EVP_Digest(key.data(), key.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
-    throw_error(ErrorKind::io, "OpenSSL: no SHA-256");
-  return hexadecimal(digest.data(), size);
-}
 
 bool is_name(const std::string& name) {
   return name != "command-line" && !name.empty() && name.size() <= 64 &&
@@ -78,7 +63,8 @@ std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
   std::array<unsigned char, 24> bytes{};
   if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     throw_error(ErrorKind::io, "no random numbers to be had");
-  std::string key = "sk-r1-" + hexadecimal(bytes.data(), bytes.size());
+  std::string key = "sk-r1-";
+  for (const unsigned char byte : bytes) key += fmt::format("{:02x}", byte);
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   Statement taken = database_.prepare("SELECT 1 FROM api_keys WHERE name = ?1");
@@ -89,7 +75,7 @@ std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
           "INSERT INTO api_keys (name, hash, hint, created, concurrency, tokens_a_minute) VALUES (?1, ?2, "
           "?3, "
           "?4, ?5, ?6)")
-      .bind(name, hash_of(key), key.substr(key.size() - 4), static_cast<int64_t>(std::time(nullptr)),
+      .bind(name, secret_hash(key), key.substr(key.size() - 4), static_cast<int64_t>(std::time(nullptr)),
             limits.concurrency, limits.tokens_a_minute)
       .run();
   transaction.commit();
@@ -121,7 +107,11 @@ std::optional<KeyRecord> KeyStore::find(const char* column, const std::string& v
 }
 
 std::optional<KeyRecord> KeyStore::find_key(std::string_view key) {
-  return find("hash", hash_of(key));
+  return find_hash(secret_hash(key));
+}
+
+std::optional<KeyRecord> KeyStore::find_hash(const std::string& hash) {
+  return find("hash", hash);
 }
 
 std::optional<KeyRecord> KeyStore::find_name(const std::string& name) {

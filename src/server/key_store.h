@@ -50,6 +50,8 @@ class KeyStore {
 
   /// The key's record; nothing: there is none, or it is revoked.
   std::optional<KeyRecord> find_key(std::string_view key);
+  /// `hash`: secret_hash() of the key.
+  std::optional<KeyRecord> find_hash(const std::string& hash);
   std::optional<KeyRecord> find_name(const std::string& name);
   /// Adds to the counters.
   void add_usage(const std::map<std::string, KeyUsage>& by_name);

@@ -1,6 +1,7 @@
 #include "server/live_answer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "server/generation_fields.h"
 #include "server/server_context.h"
@@ -190,11 +191,24 @@ bool LiveAnswer::wait_until_ended(milliseconds time) const {
 
 std::optional<site::Node> LiveAnswer::take_changes() {
   const std::lock_guard lock(mutex_);
-  if (ended_at_ || (!changed_ && !outcome_)) return std::nullopt;
+  if (ended_at_ ? !unstored_ : !changed_ && !outcome_) return std::nullopt;
   changed_ = false;
   site::Node node = node_;
   if (outcome_) node.state = *outcome_;
+  if (unstored_) node.error = own_error_;
   return node;
+}
+
+void LiveAnswer::stored() {
+  const std::lock_guard lock(mutex_);
+  if (!std::exchange(unstored_, false)) return;
+  node_.state = *outcome_;
+  node_.error = std::move(own_error_);
+}
+
+bool LiveAnswer::is_unstored() const {
+  const std::lock_guard lock(mutex_);
+  return unstored_;
 }
 
 void LiveAnswer::publish_end(const std::optional<ApiError>& trouble) {
@@ -202,8 +216,9 @@ void LiveAnswer::publish_end(const std::optional<ApiError>& trouble) {
   if (ended_at_ || !outcome_) return;
   node_.state = *outcome_;
   if (trouble) {
+    unstored_ = true;
+    own_error_ = std::exchange(node_.error, error_json(*trouble)["error"]);
     node_.state = AnswerState::failed;
-    node_.error = error_json(*trouble)["error"];
   }
   phase_ = nullptr;
   Json node = site::to_json(node_);

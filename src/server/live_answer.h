@@ -55,8 +55,12 @@ class LiveAnswer : public CompletionObserver, public std::enable_shared_from_thi
   // For who stores it.
   /// The node for the store, when it has changed since the last call or is over.
   std::optional<site::Node> take_changes();
-  /// After the store has it: tells the pages. `trouble`: the store has it not, and why.
+  /// After the store has it: tells the pages. `trouble`: the store has it not, and why; then take_changes()
+  /// gives it again and again, until stored() is called.
   void publish_end(const std::optional<ApiError>& trouble);
+  /// What take_changes() gave last is in the store.
+  void stored();
+  bool is_unstored() const;
   /// When it was published; nothing: not yet.
   std::optional<Clock::time_point> ended_at() const;
 
@@ -93,7 +97,9 @@ class LiveAnswer : public CompletionObserver, public std::enable_shared_from_thi
   std::optional<site::AnswerState> outcome_;
   std::optional<Clock::time_point> ended_at_;
   bool changed_ = true;
-  Json phase_;  // null: none yet, or over
+  bool unstored_ = false;  // ended, and the store could not take it
+  Json own_error_;         // while unstored_: that of the outcome, not the store's
+  Json phase_;             // null: none yet, or over
   std::shared_ptr<CompletionJob> job_;
   bool starting_ = false, stop_asked_ = false;
 

@@ -144,9 +144,28 @@ std::string gauges(const ServerContext& context) {
   return out;
 }
 
+/// What each key used, by its name.
+std::string key_lines(const RateLimiter& limiter) {
+  const auto figures = limiter.figures();
+  std::string out;
+  const auto metric = [&](const char* name, const char* type, auto value) {
+    if (!figures.empty()) out += fmt::format("# TYPE {} {}\n", name, type);
+    for (const auto& [key, one] : figures)
+      out += fmt::format("{}{{key=\"{}\"}} {}\n", name, escape_label(key), value(one));
+  };
+  using Figures = RateLimiter::Figures;
+  metric("r1_key_requests_running", "gauge", [](const Figures& one) { return one.running; });
+  metric("r1_key_requests_total", "counter", [](const Figures& one) { return one.total.requests; });
+  metric("r1_key_refused_total", "counter", [](const Figures& one) { return one.refused; });
+  metric("r1_key_prompt_tokens_total", "counter", [](const Figures& one) { return one.total.prompt_tokens; });
+  metric("r1_key_generation_tokens_total", "counter",
+         [](const Figures& one) { return one.total.generated_tokens; });
+  return out;
+}
+
 void show_metrics(ServerContext& context, ResponseSink& sink) {
   HttpResponse response{200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}};
-  response.body = context.metrics.render(gauges(context));
+  response.body = context.metrics.render(gauges(context) + key_lines(context.limiter));
   sink.respond(std::move(response));
 }
 

@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::chrono::seconds kMinute{60}, kSecond{1};
 
+void add(KeyUsage& sum, const KeyUsage& more) {
+  sum.requests += more.requests;
+  sum.prompt_tokens += more.prompt_tokens;
+  sum.generated_tokens += more.generated_tokens;
+}
+
 [[noreturn]] void refuse_for_now(double seconds, const std::string& message) {
   ApiError error(429, "", "rate_limit_exceeded", message);
   error.headers.push_back(
@@ -39,18 +45,19 @@ void RateLimiter::forget_old(State& state) const {
 }
 
 std::shared_ptr<RateTicket> RateLimiter::admit(const std::string& key_name) {
-  if (keys_ == nullptr) return nullptr;
-  const auto record = keys_->find_name(key_name);
-  if (!record) return nullptr;
-  const KeyLimits& limits = record->limits;
+  if (key_name.empty()) return nullptr;
+  const auto record = keys_ == nullptr ? std::nullopt : keys_->find_name(key_name);
+  const KeyLimits limits = record ? record->limits : KeyLimits{};
   const std::lock_guard lock(mutex_);
   State& state = states_[key_name];
   forget_old(state);
   if (limits.concurrency > 0 && state.running >= limits.concurrency) {
+    ++state.refused;
     refuse_for_now(1,
                    fmt::format("the key '{}' may have {} requests at a time", key_name, limits.concurrency));
   }
   if (limits.tokens_a_minute > 0 && state.tokens >= limits.tokens_a_minute) {
+    ++state.refused;
     // Until so many of the oldest are forgotten that there is room again.
     int64_t left = state.tokens;
     auto free_at = clock_();
@@ -89,7 +96,18 @@ std::map<std::string, KeyUsage> RateLimiter::take_usage() {
   const std::lock_guard lock(mutex_);
   for (auto& [name, state] : states_) {
     const KeyUsage usage = std::exchange(state.usage, {});
+    add(state.taken, usage);
     if (usage.requests + usage.prompt_tokens + usage.generated_tokens > 0) result[name] = usage;
+  }
+  return result;
+}
+
+std::map<std::string, RateLimiter::Figures> RateLimiter::figures() const {
+  std::map<std::string, Figures> result;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, state] : states_) {
+    Figures& figures = result[name] = {state.running, state.refused, state.taken};
+    add(figures.total, state.usage);
   }
   return result;
 }

@@ -41,11 +41,17 @@ class RateLimiter {
   explicit RateLimiter(KeyStore* keys, Clock clock = std::chrono::steady_clock::now)
       : keys_(keys), clock_(std::move(clock)) {}
 
-  /// Lets a request of this key in; null for keys without a record (the command line's). Throws ApiError 429
-  /// with Retry-After when the key has used up what it may.
+  /// Lets a request of this key in; null where no key was needed. Keys without a record (the command line's)
+  /// have no limits. Throws ApiError 429 with Retry-After when the key has used up what it may.
   std::shared_ptr<RateTicket> admit(const std::string& key_name);
   /// What was used since the last call.
   std::map<std::string, KeyUsage> take_usage();
+  /// Of each key that has asked since the start, by name.
+  struct Figures {
+    int64_t running = 0, refused = 0;  // refused: 429
+    KeyUsage total{};
+  };
+  std::map<std::string, Figures> figures() const;
 
  private:
   friend class RateTicket;
@@ -58,6 +64,8 @@ class RateLimiter {
     int64_t tokens = 0;            // of the last minute
     std::deque<Second> seconds{};  // of it, oldest first
     KeyUsage usage{};              // not yet taken
+    KeyUsage taken{};
+    int64_t refused = 0;
   };
   void forget_old(State& state) const;
   void count(const std::string& key_name, int64_t prompt, int64_t generated);
@@ -65,7 +73,7 @@ class RateLimiter {
 
   KeyStore* keys_;
   Clock clock_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::map<std::string, State> states_;
 };
 

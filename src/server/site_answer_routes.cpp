@@ -93,11 +93,8 @@ void context(SiteService& site, const SiteRequest& request, ResponseSink& sink) 
 }  // namespace
 
 void add_answer_routes(std::vector<SiteRoute>& routes) {
-  const auto add = [&](const char* method, const char* pattern, auto function) {
-    routes.push_back(
-        {method, pattern, [function](SiteService& site, const SiteRequest& request, const auto& sink) {
-           function(site, request, *sink);
-         }});
+  const auto add = [&](const char* method, const char* pattern, PlainSiteHandler handler) {
+    routes.push_back(plain_route(method, pattern, std::move(handler)));
   };
   add("POST", "/answers", start);
   routes.push_back({"GET", "/answers/*/events", events});

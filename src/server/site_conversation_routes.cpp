@@ -140,11 +140,8 @@ void import_document(SiteService& site, const SiteRequest& request, ResponseSink
 }  // namespace
 
 void add_conversation_routes(std::vector<SiteRoute>& routes) {
-  const auto add = [&](const char* method, const char* pattern, auto function) {
-    routes.push_back(
-        {method, pattern, [function](SiteService& site, const SiteRequest& request, const auto& sink) {
-           function(site, request, *sink);
-         }});
+  const auto add = [&](const char* method, const char* pattern, PlainSiteHandler handler) {
+    routes.push_back(plain_route(method, pattern, std::move(handler)));
   };
   add("GET", "/conversations", list);
   add("DELETE", "/conversations", remove_all);

@@ -6,9 +6,24 @@
 
 namespace r1::server {
 
+namespace {
+
+/// "/home/ada/.local/share/r1/conversations.db: the disk is full" is, for who only signed in,
+/// "conversations.db: the disk is full".
+std::string without_folders(std::string_view message) {
+  const std::string_view name = message.substr(0, message.find(": "));
+  const size_t slash = name.rfind('/');
+  return std::string(message.substr(name.starts_with('/') ? slash + 1 : 0));
+}
+
+}  // namespace
+
 ApiError site_error(const Error& error) {
   const auto* refused = dynamic_cast<const site::SiteError*>(&error);
-  if (refused == nullptr) return site_error(to_api_error(error));
+  if (refused == nullptr) {
+    if (error.kind() == ErrorKind::io) return {507, "", "not_stored", without_folders(error.what())};
+    return site_error(to_api_error(error));
+  }
   using Code = site::SiteError::Code;
   switch (refused->code) {
     case Code::not_found:

@@ -15,6 +15,10 @@ using Code = site::SiteError::Code;
 void upload(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
   const std::string name = request.http.query_value("name");
   if (name.empty()) refuse("name", "name: expected the file's name");
+  if (!site.readers.try_acquire())
+    throw ApiError(503, "", "busy", "other files are being read: try again in a moment");
+  const auto release = [&](void*) { site.readers.release(); };
+  const std::unique_ptr<void, decltype(release)> reading(&site, release);
   site::ExtractedText extracted = site.extractor.extract(name, request.http.body);
   site::StoredFile file;
   file.id = site::make_id();
@@ -107,11 +111,8 @@ void show_document(SiteService& site, const SiteRequest& request, ResponseSink& 
 }  // namespace
 
 void add_library_routes(std::vector<SiteRoute>& routes) {
-  const auto add = [&](const char* method, const char* pattern, auto function) {
-    routes.push_back(
-        {method, pattern, [function](SiteService& site, const SiteRequest& request, const auto& sink) {
-           function(site, request, *sink);
-         }});
+  const auto add = [&](const char* method, const char* pattern, PlainSiteHandler handler) {
+    routes.push_back(plain_route(method, pattern, std::move(handler)));
   };
   add("POST", "/files", upload);
   routes.back().upload = true;

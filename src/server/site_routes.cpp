@@ -123,13 +123,13 @@ void sign_in(SiteService& site, const SiteRequest& request, ResponseSink& sink) 
   const std::string key = fields.required_text("key");
   fields.refuse_unknown();
   if (!site.context.authenticator.key_needed()) return reply_nothing(sink);
-  const auto name = site.context.authenticator.name_of(key);
-  if (!name) throw ApiError(401, "key", "sign_in_required", "this key is not known");
+  if (!site.context.authenticator.name_of(key))
+    throw ApiError(401, "key", "sign_in_required", "this key is not known");
   reply_nothing(
       sink,
       {{"Set-Cookie",
         fmt::format("{}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={}{}", kCookie,
-                    site.context.authenticator.open_session(*name),
+                    site.context.authenticator.open_session(key),
                     std::chrono::duration_cast<std::chrono::seconds>(Authenticator::kSessionTime).count(),
                     site.options.secure_cookies ? "; Secure" : "")}});
 }
@@ -143,22 +143,19 @@ void sign_out(SiteService& site, const SiteRequest& request, ResponseSink& sink)
 }  // namespace
 
 void add_session_routes(std::vector<SiteRoute>& routes) {
-  const auto add = [&](const char* method, const char* pattern, auto function, bool open = false) {
-    routes.push_back(
-        {method, pattern, [function](SiteService& site, const SiteRequest& request, const auto& sink) {
-           function(site, request, *sink);
-         }});
-    routes.back().open = open;
-  };
-  add("GET", "/info", show_info, true);
-  add("POST", "/session", sign_in, true);
-  add("DELETE", "/session", sign_out, true);
-  add("GET", "/settings", [](SiteService& site, const SiteRequest& request, ResponseSink& sink) {
-    reply(sink, 200, site.store.settings(request.owner));
-  });
-  add("PATCH", "/settings", [](SiteService& site, const SiteRequest& request, ResponseSink& sink) {
-    reply(sink, 200, site.store.change_settings(request.owner, request.json()));
-  });
+  for (SiteRoute route : {plain_route("GET", "/info", show_info), plain_route("POST", "/session", sign_in),
+                          plain_route("DELETE", "/session", sign_out)}) {
+    route.open = true;
+    routes.push_back(std::move(route));
+  }
+  routes.push_back(
+      plain_route("GET", "/settings", [](SiteService& site, const SiteRequest& request, ResponseSink& sink) {
+        reply(sink, 200, site.store.settings(request.owner));
+      }));
+  routes.push_back(plain_route("PATCH", "/settings",
+                               [](SiteService& site, const SiteRequest& request, ResponseSink& sink) {
+                                 reply(sink, 200, site.store.change_settings(request.owner, request.json()));
+                               }));
 }
 
 void add_site_routes(Router& router, SiteService& site) {

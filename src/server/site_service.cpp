@@ -66,6 +66,14 @@ void SiteService::refresh_later(const std::string& entry) {
   });
 }
 
+SiteRoute plain_route(std::string method, std::string pattern, PlainSiteHandler handler) {
+  return {std::move(method), std::move(pattern),
+          [handler = std::move(handler)](SiteService& site, const SiteRequest& request,
+                                         const std::shared_ptr<ResponseSink>& sink) {
+            handler(site, request, *sink);
+          }};
+}
+
 void reply(ResponseSink& sink, int status, const Json& json) {
   HttpResponse response = HttpResponse::json(status, to_text(json));
   response.headers.push_back({"Cache-Control", "no-store"});

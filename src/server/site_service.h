@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,10 @@
 namespace r1::server {
 
 struct SiteOptions {
-  std::filesystem::path conversations, index;  // SQLite files, made when they are not there
-  std::vector<std::string> extract_child;      // FileExtractor's
-  std::string searxng;                         // address of a SearXNG service; empty: none
-  bool secure_cookies = false;                 // under TLS
+  std::filesystem::path conversations, index, sessions;  // SQLite files, made when they are not there
+  std::vector<std::string> extract_child;                // FileExtractor's
+  std::string searxng;                                   // address of a SearXNG service; empty: none
+  bool secure_cookies = false;                           // under TLS
   std::function<void(const std::string&)> log = [](const std::string&) {};
 };
 
@@ -51,10 +52,15 @@ class SiteService {
   std::shared_ptr<LiveMetrics> metrics;
   AnswerBoard answers;
 
+  /// Taken while an uploaded document is read: some seconds for one that means harm. Others wait at the page,
+  /// not in the threads that all requests need.
+  std::counting_semaphore<> readers{kReaders};
+
   /// Reads an entry of the index in the background.
   void refresh_later(const std::string& entry);
 
  private:
+  static constexpr int kReaders = 3;
   std::chrono::steady_clock::time_point next_tidying_;
   Background indexing_{1};  // last: it uses the rest
 };
@@ -75,6 +81,10 @@ struct SiteRoute {
   bool open = false;    // without signing in
   bool upload = false;  // takes any type of body
 };
+
+/// Answers before it returns.
+using PlainSiteHandler = std::function<void(SiteService&, const SiteRequest&, ResponseSink&)>;
+SiteRoute plain_route(std::string method, std::string pattern, PlainSiteHandler handler);
 
 /// Everything under /api/site.
 void add_site_routes(Router& router, SiteService& site);

@@ -57,7 +57,9 @@ TEST(RateLimiter, CountsTheLastMinuteAndSaysWhenToComeBack) {
   store.create("ada", {0, 100});
   auto now = std::chrono::steady_clock::now();
   RateLimiter limiter(&store, [&] { return now; });
-  EXPECT_EQ(limiter.admit("command-line"), nullptr) << "no record, no limits";
+  EXPECT_EQ(limiter.admit(""), nullptr) << "no key, nothing to count";
+  for (int i = 0; i < 9; ++i) limiter.admit("command-line")->count_prompt(1000);
+  EXPECT_EQ(limiter.figures()["command-line"].total.prompt_tokens, 9000) << "no record, no limits";
   limiter.admit("ada")->count_prompt(60);
   now += std::chrono::seconds(20);
   limiter.admit("ada")->count_generated(50);
@@ -122,7 +124,17 @@ TEST(Keys, LetInLimitAndCount) {
   const Answer told = server.ask("POST", "/v1/chat/completions", brief, bearer(bob));
   EXPECT_EQ(told.status, 200);
   EXPECT_EQ(server.ask("POST", "/v1/chat/completions", brief, bearer(bob)).status, 429);
+  const auto of_bob = [&](const std::string& name) {
+    const std::string all = server.ask("GET", "/metrics", "", bearer(ada)).body;
+    const size_t at = all.find("\nr1_key_" + name + "{key=\"bob\"} ");
+    return at == std::string::npos ? -1 : std::stoi(all.substr(all.find("} ", at) + 2));
+  };
+  EXPECT_EQ(of_bob("requests_total"), 1);
+  EXPECT_EQ(of_bob("refused_total"), 1);
   server.application->tidy();
+  EXPECT_EQ(of_bob("prompt_tokens_total"), told.json["usage"]["prompt_tokens"]) << "taken to the store too";
+  EXPECT_EQ(of_bob("generation_tokens_total"), told.json["usage"]["completion_tokens"]);
+  EXPECT_THAT(server.ask("GET", "/metrics", "", bearer(ada)).body, Not(HasSubstr(bob.substr(6, 10))));
   const KeyRecord counted = *store.find_name("bob");
   EXPECT_EQ(counted.usage.requests, 1);
   EXPECT_EQ(counted.usage.generated_tokens, told.json["usage"]["completion_tokens"]);

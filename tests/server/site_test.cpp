@@ -4,7 +4,7 @@
 
 #include "server/live_metrics.h"
 #include "server/site_service.h"
-#include "tests/server/test_server.h"
+#include "tests/server/site_fixture.h"
 
 namespace r1::server {
 namespace {
@@ -18,103 +18,9 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-struct SiteEvent {
-  uint64_t id = 0;
-  std::string name;
-  Json data;
-};
-
-std::vector<SiteEvent> read_events(const std::string& body) {
-  std::vector<SiteEvent> events;
-  std::istringstream in(body);
-  SiteEvent event;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("id: ")) event.id = std::stoull(line.substr(4));
-    if (line.starts_with("event: ")) event.name = line.substr(7);
-    if (line.starts_with("data: ")) event.data = Json::parse(line.substr(6));
-    if (line.empty()) events.push_back(std::exchange(event, {}));
-  }
-  return events;
-}
-
-/// A server with a site in a folder of its own.
-class SiteTest : public ::testing::Test {
- protected:
-  SiteTest() { open({}); }
-  ~SiteTest() override {
-    server_.reset();
-    std::filesystem::remove_all(folder_);
-  }
-
-  void open(ApplicationOptions options) {
-    server_.reset();
-    server_ = std::make_unique<TestServer>(std::move(options), 4096);
-    SiteOptions site;
-    site.conversations = folder_ / "conversations.db";
-    site.index = folder_ / "index.db";
-    site.extract_child = {"/bin/false"};
-    server_->application->open_site(site);
-  }
-
-  Answer ask(const std::string& method, const std::string& path, const Json& body = nullptr,
-             std::vector<HttpHeader> headers = {}) {
-    headers.push_back({"X-R1-Site", "1"});
-    headers.push_back({"Content-Type", "application/json"});
-    return server_->ask(method, "/api/site" + path, body.is_null() ? "" : body.dump(), std::move(headers));
-  }
-  std::shared_ptr<test::RecordingSink> watch(const std::string& answer,
-                                             std::vector<HttpHeader> headers = {}) {
-    return server_->send("GET", "/api/site/answers/" + answer + "/events", "", std::move(headers));
-  }
-  /// A request with a query, which the test server's path cannot have.
-  Answer ask_with_query(const std::string& method, const std::string& path, const std::string& query,
-                        const std::string& body = "") {
-    HttpRequest request;
-    request.method = method;
-    request.path = "/api/site" + path;
-    request.query = query;
-    request.body = body;
-    request.headers = {{"Host", "localhost:8080"}, {"X-R1-Site", "1"}};
-    auto sink = std::make_shared<test::RecordingSink>();
-    server_->application->handle(std::make_shared<const HttpRequest>(request), sink);
-    const HttpResponse& response = sink->wait();
-    return {response.status, Json::parse(response.body, nullptr, false), response.body, response.headers};
-  }
-
-  void question(const std::string& id, const std::string& content, const Json& parent = nullptr,
-                const Json& files = Json::array()) {
-    ask("PUT", "/conversations/conversation", {{"title", "A title"}, {"created", 1}});
-    const Answer made = ask("PUT", "/conversations/conversation/nodes/" + id,
-                            {{"parent", parent}, {"created", 2}, {"content", content}, {"files", files}});
-    ASSERT_EQ(made.status, 201) << made.body;
-  }
-  Answer start(const std::string& id, const std::string& parent, Json more = Json::object()) {
-    Json body = {{"id", id}, {"conversation", "conversation"}, {"parent", parent}, {"model", nullptr}};
-    body.update(more);
-    return ask("POST", "/answers", body);
-  }
-  /// Starts an answer and waits for its end; its node in the store.
-  Json answer(const std::string& id, const std::string& parent, const Json& more = Json::object()) {
-    const Answer started = start(id, parent, more);
-    EXPECT_EQ(started.status, 201) << started.body;
-    watch(id)->wait();
-    return node(id);
-  }
-  Json node(const std::string& id) {
-    const Json conversation = ask("GET", "/conversations/conversation").json;
-    for (const Json& one : conversation["nodes"]) {
-      if (one["id"] == id) return one;
-    }
-    return nullptr;
-  }
-
-  const std::filesystem::path folder_ = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "r1-site-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    return std::filesystem::path(name);
-  }();
-  std::unique_ptr<TestServer> server_;
-};
+using test::read_events;
+using test::SiteEvent;
+using SiteTest = test::SiteTest;
 
 TEST_F(SiteTest, OnlyItsOwnPageMayChangeAnything) {
   EXPECT_EQ(server_->ask("GET", "/api/site/info").status, 200);
@@ -164,8 +70,21 @@ TEST_F(SiteTest, AKeyOpensASession) {
   EXPECT_EQ(ask("GET", "/info", nullptr, cookie).json["sign_in"], "done");
   EXPECT_EQ(ask("GET", "/settings", nullptr, cookie).status, 200);
   EXPECT_EQ(server_->ask("GET", "/v1/models", "", cookie).status, 401) << "a cookie is no key of the API";
+  open(options);
+  EXPECT_EQ(ask("GET", "/settings", nullptr, cookie).status, 200) << "a restart ends no session";
+  options.api_key = "another";
+  open(options);
+  EXPECT_EQ(ask("GET", "/settings", nullptr, cookie).status, 401) << "but another key does";
+  options.api_key = "secret";
+  open(options);
   EXPECT_EQ(ask("DELETE", "/session", nullptr, cookie).status, 204);
   EXPECT_EQ(ask("GET", "/settings", nullptr, cookie).status, 401);
+  // The file tells nobody how to get in.
+  std::ifstream file(folder_ / "sessions.db", std::ios::binary), log(folder_ / "sessions.db-wal");
+  std::ostringstream bytes;
+  bytes << file.rdbuf() << log.rdbuf();
+  EXPECT_THAT(bytes.str(), Not(HasSubstr("secret")));
+  EXPECT_THAT(bytes.str(), Not(HasSubstr(set.substr(set.find('=') + 1, 20))));
 }
 
 TEST_F(SiteTest, ThinksAnswersAndStoresIt) {

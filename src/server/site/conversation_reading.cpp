@@ -73,17 +73,33 @@ class Fields {
     if (!value.is_array()) expected(path(name), "a list", value);
     return value;
   }
-  /// An object whose fields are numbers, strings or null, or null itself.
-  Json flat_object_or_null(const char* name, std::initializer_list<const char*> allowed, bool numbers) {
+  double number(const char* name) {
+    const Json& value = any(name);
+    if (!value.is_number()) expected(path(name), "a number", value);
+    return value.get<double>();
+  }
+  /// An object of the public API's errors, or null.
+  Json error_or_null(const char* name) {
     const Json& value = any(name);
     if (value.is_null()) return value;
     Fields fields(value, path(name));
     for (const auto& [key, item] : value.items()) {
-      if (numbers ? !item.is_number() : !(item.is_string() || item.is_null() || item.is_number())) {
-        expected(fields.path(key), numbers ? "a number" : "a string or null", item);
-      }
+      if (!item.is_string() && !item.is_null() && !item.is_number())
+        expected(fields.path(key), "a string or null", item);
     }
-    for (const char* field : allowed) fields.known_.insert(field);
+    for (const char* field : {"message", "type", "param", "code", "n_prompt_tokens", "n_ctx"})
+      fields.known_.insert(field);
+    fields.refuse_unknown();
+    return value;
+  }
+  /// An object that has all of these, and nothing else, or null: a continuation counts on from them.
+  Json counts_or_null(const char* name, std::initializer_list<const char*> integers,
+                      std::initializer_list<const char*> numbers = {}) {
+    const Json& value = any(name);
+    if (value.is_null()) return value;
+    Fields fields(value, path(name));
+    for (const char* field : integers) fields.integer(field);
+    for (const char* field : numbers) fields.number(field);
     fields.refuse_unknown();
     return value;
   }
@@ -244,15 +260,14 @@ Node read_node(const Json& object, const std::string& where) {
     node.reasoning = fields.text("reasoning");
     if (!fields.any("thinking_ms").is_null()) node.thinking_ms = fields.integer("thinking_ms");
     node.state = read_state(fields);
-    node.error = fields.flat_object_or_null(
-        "error", {"message", "type", "param", "code", "n_prompt_tokens", "n_ctx"}, false);
+    node.error = fields.error_or_null("error");
     node.model = fields.text("model");
     node.deep_think = fields.boolean("deep_think");
     node.search = fields.boolean("search");
     node.sources = read_sources(fields.any("sources"), fields.path("sources"));
-    node.usage = fields.flat_object_or_null(
-        "usage", {"prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"}, true);
-    node.timing = fields.flat_object_or_null("timing", {"queue_ms", "prefill_ms", "tokens_per_second"}, true);
+    node.usage = fields.counts_or_null(
+        "usage", {"prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens"});
+    node.timing = fields.counts_or_null("timing", {"queue_ms", "prefill_ms"}, {"tokens_per_second"});
   }
   fields.refuse_unknown();
   return node;
@@ -268,6 +283,8 @@ std::vector<ImportedConversation> read_export(std::string_view text) {
   } catch (const Json::parse_error& error) {
     // Its text says where; the rest of it is the library's own words.
     refuse(SiteError::Code::invalid, "not JSON: byte {}", error.byte);
+  } catch (const Json::out_of_range&) {
+    refuse(SiteError::Code::invalid, "a number is too large");
   }
   Fields fields(document, "");
   if (fields.text("format") != "r1-conversations") {
