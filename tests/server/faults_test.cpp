@@ -27,6 +27,14 @@ using ::testing::Not;
 
 using namespace std::chrono_literals;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // GCC
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)  // Clang
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
 void slow_down(TestServer& server, std::chrono::milliseconds pass) {
   server.fake->before_pass = [pass] { std::this_thread::sleep_for(pass); };
 }
@@ -226,9 +234,7 @@ int64_t resident_bytes() {
 
 // Of the requests most wait; their clients hold a connection and an answer that has not begun.
 TEST(Faults, AThousandIdleStreamsAreSmall) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers have a memory of their own";
-#endif
+  if (kSanitized) GTEST_SKIP() << "sanitizers have a memory of their own";
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   if (files.rlim_max < 2200) GTEST_SKIP() << "too few file descriptors";
