@@ -184,7 +184,7 @@ json percentiles(std::vector<double> values) {
 
 json report(const LoadOptions& options, const std::vector<RequestMeasurement>& all, double wall) {
   std::vector<double> ttft, tpot, gaps, total;
-  int64_t ok = 0, disconnected = 0, good = 0, prompt_tokens = 0, output_tokens = 0;
+  int64_t ok = 0, disconnected = 0, good = 0, without_text = 0, prompt_tokens = 0, output_tokens = 0;
   std::string error;
   for (const RequestMeasurement& one : all) {
     disconnected += one.disconnected ? 1 : 0;
@@ -195,8 +195,12 @@ json report(const LoadOptions& options, const std::vector<RequestMeasurement>& a
     ++ok;
     prompt_tokens += one.prompt_tokens;
     output_tokens += one.output_tokens;
-    ttft.push_back(one.ttft);
     total.push_back(one.total);
+    if (one.ttft <= 0) {  // tokens without text, as of a model with random weights: no first piece to time
+      ++without_text;
+      continue;
+    }
+    ttft.push_back(one.ttft);
     gaps.insert(gaps.end(), one.gaps.begin(), one.gaps.end());
     const double each =
         one.output_tokens > 1 ? (one.total - one.ttft) / static_cast<double>(one.output_tokens - 1) : 0;
@@ -211,6 +215,7 @@ json report(const LoadOptions& options, const std::vector<RequestMeasurement>& a
                  {"completed", ok},
                  {"disconnected", disconnected},
                  {"failed", options.requests - ok - disconnected},
+                 {"without_text", without_text},
                  {"seconds", wall},
                  {"prompt_tokens", prompt_tokens},
                  {"output_tokens", output_tokens},
@@ -283,6 +288,9 @@ std::string describe_load(const json& report) {
       out += fmt::format(" {:>9.1f}", 1000 * values[column].get<double>());
     out += "\n";
   }
+  if (report["without_text"].get<int64_t>() > 0)
+    out += fmt::format("{} answers had no text: they are not in TTFT and TPOT\n",
+                       report["without_text"].get<int64_t>());
   if (report.contains("first_error"))
     out += "first error: " + report["first_error"].get<std::string>() + "\n";
   return out;

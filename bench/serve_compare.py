@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Puts the same load on r1 and on llama.cpp's server in turn, with the same model file, and prints medians and ratios.
+
+  bench/serve_compare.py --peer LLAMA-SERVER [--rounds 2] [--concurrency 16 32] [-p 12] [-n 32] MODEL.gguf
+
+Both servers get the same threads and room for the largest concurrency; `r1 bench serve` makes the load: a closed loop,
+two requests for each place, prompts that no cache has seen.
+"""
+import argparse
+import json
+import os
+import pathlib
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def wait_until_healthy(process, port):
+    for _ in range(600):
+        if process.poll() is not None:
+            raise SystemExit(f"the server ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.2)
+    raise SystemExit("the server did not become healthy in two minutes")
+
+
+def resident_mebibytes(process):
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def load(arguments, command, port):
+    """One server's figures at each concurrency, and its peak memory."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
+        try:
+            wait_until_healthy(process, port)
+            figures = {}
+            for requests in [1] + arguments.concurrency:  # the first warms the file's pages
+                text = subprocess.run([arguments.r1, "bench", "serve", f"http://127.0.0.1:{port}", "-c", str(requests),
+                                       "-N", str(requests if requests == 1 else 2 * requests), "-p",
+                                       str(arguments.prompt_words), "-n", str(arguments.output_tokens), "--json"],
+                                      capture_output=True, text=True, check=True).stdout
+                figures[requests] = json.loads(text)
+                if figures[requests]["failed"] or figures[requests].get("without_text"):
+                    raise SystemExit(f"{command[0]}: {figures[requests]}")
+            return figures, resident_mebibytes(process)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--peer", type=pathlib.Path, required=True)
+    parser.add_argument("--r1", type=pathlib.Path,
+                        default=pathlib.Path(__file__).resolve().parent.parent / "build/release/r1")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 32])
+    parser.add_argument("-p", "--prompt-words", type=int, default=12)
+    parser.add_argument("-n", "--output-tokens", type=int, default=32)
+    arguments = parser.parse_args()
+    places = max(arguments.concurrency)
+    context = 2 * (arguments.prompt_words + arguments.output_tokens) + 128
+    rounds = []
+    for _ in range(arguments.rounds):
+        port = free_port()
+        ours = load(arguments, [arguments.r1, "serve", arguments.model, "--port", port, "-t", arguments.threads,
+                                "--max-num-seqs", places, "-c", context], port)
+        port = free_port()
+        theirs = load(arguments, [arguments.peer, "-m", arguments.model, "--host", "127.0.0.1", "--port", port, "-t",
+                                  arguments.threads, "-np", places, "-c", places * context, "--no-webui"], port)
+        rounds.append((ours, theirs))
+    print(f"{arguments.model}: {arguments.rounds} rounds, {arguments.threads} threads, about {arguments.prompt_words} "
+          f"words in, {arguments.output_tokens} tokens out; peak memory r1 {rounds[0][0][1]:.0f} MiB, "
+          f"peer {rounds[0][1][1]:.0f} MiB")
+    print("| | r1 | peer | ratio (median, lowest, highest) |\n|---|---|---|---|")
+    for requests in arguments.concurrency:
+        for name, key, part in [("tokens/s in all", "total_tokens_per_second", None),
+                                ("tokens/s generated", "output_tokens_per_second", None),
+                                ("TTFT p50, s", "ttft_seconds", "p50"), ("TTFT p95, s", "ttft_seconds", "p95"),
+                                ("ITL p95, s", "itl_seconds", "p95"), ("E2E p95, s", "e2e_seconds", "p95")]:
+            pick = lambda side: side[0][requests][key] if part is None else side[0][requests][key][part]
+            a, b = [pick(entry[0]) for entry in rounds], [pick(entry[1]) for entry in rounds]
+            ratios = sorted(x / y for x, y in zip(a, b))
+            print(f"| {requests} at once: {name} | {statistics.median(a):.2f} | {statistics.median(b):.2f} | "
+                  f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f}) |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
