@@ -15,6 +15,7 @@
 #include "cli/progress_bar.h"
 #include "cli/train_options.h"
 #include "formats/json_file.h"
+#include "formats/output_file.h"
 #include "model/vocabulary_loading.h"
 #include "train/data/data_set.h"
 #include "train/frozen_base.h"
@@ -286,6 +287,7 @@ void train(TrainCommand& command) {
   const TrainingOptions& options = command.options;
   if (options.output.empty()) throw_error(ErrorKind::invalid_argument, "--output: expected a directory");
   if (options.data.empty()) throw_error(ErrorKind::invalid_argument, "--data: expected at least one file");
+  if (!options.model.empty()) require_apart(options.output, locate_model(options.model));
   if (has_checkpoints(options.output) && !options.resume) {
     if (!options.overwrite) {
       throw_error(ErrorKind::invalid_argument,
@@ -416,6 +418,7 @@ void merge(const MergeOptions& options) {
     throw_error(ErrorKind::unsupported,
                 "{}: merging takes a hub directory (r1 convert makes GGUF of the result)", options.model);
   }
+  require_apart(options.output, base->path());
   const auto adapter = LowRankAdapter::open(options.adapter, *base);
   ParameterStore sums;
   write_hub_directory(options.output, base->hub()->config, base->path(), adapter->merged(*base, sums),

@@ -65,6 +65,8 @@ class GgufFile {
   const std::string& name() const { return name_; }
   uint32_t version() const { return version_; }
   uint32_t alignment() const { return alignment_; }
+  /// The files it was read from, in order; none for one parsed from memory.
+  const std::vector<std::filesystem::path>& shard_paths() const { return shard_paths_; }
   size_t shard_count() const { return shard_paths_.empty() ? 1 : shard_paths_.size(); }
   /// Bytes of all shards together.
   size_t total_bytes() const { return total_bytes_; }

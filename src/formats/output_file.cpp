@@ -17,6 +17,13 @@ constexpr size_t kBufferBytes = size_t{1} << 20;
 
 }  // namespace
 
+void require_apart(const std::filesystem::path& output, const std::filesystem::path& input) {
+  std::error_code absent;
+  if (std::filesystem::equivalent(output, input, absent))
+    throw_error(ErrorKind::invalid_argument, "{}: would write over what is read: expected another name",
+                output.string());
+}
+
 OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
   temporary_ += ".partial";
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

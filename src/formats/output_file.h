@@ -10,6 +10,10 @@
 
 namespace r1 {
 
+/// Nobody wants what is read to be written over: Error(invalid_argument) when both are the same file or
+/// folder.
+void require_apart(const std::filesystem::path& output, const std::filesystem::path& input);
+
 /// One writer, one thread. Every failure of the system throws Error(io) with the path; the temporary file is
 /// removed unless finish() returned.
 class OutputFile {

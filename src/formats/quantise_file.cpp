@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "formats/gguf_writer.h"
+#include "formats/output_file.h"
 #include "tensor/codec.h"
 
 namespace r1 {
@@ -116,6 +117,7 @@ void quantise_gguf(const std::filesystem::path& input, const std::filesystem::pa
                    const QuantiseOptions& options,
                    const std::function<void(const QuantiseProgress&)>& progress) {
   const GgufFile file = GgufFile::open(input);
+  for (const std::filesystem::path& shard : file.shard_paths()) require_apart(output, shard);
   const std::vector<QuantisePlanEntry> plan = plan_quantisation(file, options);
 
   GgufWriter writer(output);

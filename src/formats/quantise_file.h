@@ -44,7 +44,8 @@ struct QuantiseProgress {
 /// name only when complete. Metadata are copied, with general.file_type and general.quantization_version set.
 /// Rows are encoded in parallel; memory: the mapped input and a few MiB. `progress` (may be empty) is called
 /// on the calling thread after each batch; an exception from it ends the work and removes the unfinished
-/// file. Throws Error: a tensor with a value that is not finite is named.
+/// file. Throws Error: a tensor with a value that is not finite is named; an output that is one of the
+/// input's files.
 void quantise_gguf(const std::filesystem::path& input, const std::filesystem::path& output,
                    const QuantiseOptions& options,
                    const std::function<void(const QuantiseProgress&)>& progress);

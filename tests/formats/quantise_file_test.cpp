@@ -161,6 +161,15 @@ TEST_F(QuantiseFile, AnInterruptionLeavesNothingBehind) {
   EXPECT_EQ(files, 1U);  // the input
 }
 
+TEST_F(QuantiseFile, TheInputIsNotWrittenOver) {
+  const auto input = write_model("in.gguf");
+  std::filesystem::create_symlink(input, at("link.gguf"));
+  const auto bytes = std::filesystem::file_size(input);
+  EXPECT_THROW(quantise_gguf(input, input, {}, {}), Error);
+  EXPECT_THROW(quantise_gguf(at("link.gguf"), input, {}, {}), Error);
+  EXPECT_EQ(std::filesystem::file_size(input), bytes);
+}
+
 TEST_F(QuantiseFile, ASharedModelKeepsItsWeights) {
   R1_REQUIRE_SHARED("fixtures/deepseek-v3-tiny/model-f32.gguf");
   const auto input = shared_path("fixtures/deepseek-v3-tiny/model-f32.gguf");
