@@ -93,17 +93,20 @@ void answer_once(Session& session, const RunOptions& options, const std::string&
     Conversation conversation(session, options.system_prompt);
     conversation.add_user(prompt);
     text = conversation.prompt(options.no_thinking ? Thinking::off : Thinking::forced);
-  } else if (!options.hide_prompt) {
-    fmt::print("{}", prompt);
-    std::fflush(stdout);
   }
   const std::vector<int32_t> tokens = session.encode(text);
   if (tokens.empty()) throw_error(ErrorKind::invalid_argument, "prompt: expected text, found none");
   const InterruptGuard guard;
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   AnswerPrinter printer(terminal, !terminal && !raw, options.hide_thinking);
+  const auto show_prompt = [&] {
+    if (!raw || options.hide_prompt) return;
+    fmt::print("{}", prompt);
+    std::fflush(stdout);
+  };
   const Generation generated = session.generate(
-      tokens, options.generation, [&](TextKind kind, std::string_view piece) { printer.print(kind, piece); });
+      tokens, options.generation, [&](TextKind kind, std::string_view piece) { printer.print(kind, piece); },
+      show_prompt);
   printer.finish();
   if (!options.quiet) fmt::print(stderr, "{}\n", describe(generated));
 }

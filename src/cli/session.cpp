@@ -85,7 +85,8 @@ std::vector<int32_t> Session::encode(const std::string& prompt) const {
 }
 
 Generation Session::generate(const std::vector<int32_t>& prompt, const GenerationOptions& options,
-                             const std::function<void(TextKind, std::string_view)>& on_text) {
+                             const std::function<void(TextKind, std::string_view)>& on_text,
+                             const std::function<void()>& on_accepted) {
   TextRequest text;
   text.stop_strings = options.stops;
   text.skip_special = !options.show_special;
@@ -116,6 +117,7 @@ Generation Session::generate(const std::vector<int32_t>& prompt, const Generatio
   std::optional<Generation> generation;
   const RequestId id = submit_text(*engine_, vocabulary_.tokenizer, std::move(text),
                                    [&](Generation result) { generation = std::move(result); });
+  if (on_accepted) on_accepted();
   {
     const CancelOnInterrupt canceller(*engine_, id);
     while (!generation) engine_->step();

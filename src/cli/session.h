@@ -50,8 +50,10 @@ class Session {
   std::vector<int32_t> encode(const std::string& prompt) const;
 
   /// Generates until the end of the answer, a stop string, max_tokens, or Ctrl-C (FinishReason::cancelled).
+  /// `on_accepted` (may be empty) is called when the request was found sound, before the first pass.
   Generation generate(const std::vector<int32_t>& prompt, const GenerationOptions& options,
-                      const std::function<void(TextKind, std::string_view)>& on_text);
+                      const std::function<void(TextKind, std::string_view)>& on_text,
+                      const std::function<void()>& on_accepted = {});
 
  private:
   std::shared_ptr<const ModelFile> file_;

@@ -146,8 +146,9 @@ TEST_F(ProgramTest, RefusesWhatDoesNotFitTheContextWithTheNumbers) {
   const std::string model = shared_path("models/stories260k-f32.gguf");
   std::string text;
   for (int i = 0; i < 600; ++i) text += "the dog ran ";
-  const Outcome outcome = r1("run -q " + model + " -no-cnv --no-display-prompt", text);
+  const Outcome outcome = r1("run -q " + model + " -no-cnv", text);
   expect_refused(outcome, "512");
+  EXPECT_EQ(outcome.out, "");
   expect_refused(r1("run -q " + model + " -c 100000 -no-cnv -p x"), "trained for 512");
   expect_refused(r1("run -q " + model + " -p x --top-p 7 -no-cnv"), "top");
 }
