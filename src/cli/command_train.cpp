@@ -297,7 +297,7 @@ void train(TrainCommand& command) {
     remove_checkpoints(options.output);
   }
   ThreadPool pool(options.threads);
-  Context context(pool, select_kernels(command.runtime), Arithmetic::exact);
+  Context context(pool, select_kernels(command.runtime), Arithmetic::mixed);
   Subject own;
   load_subject(options, pool, own);
   if (command.stage == TrainingStage::reward) {

@@ -31,6 +31,15 @@ struct Product {
   bool turned = false;
 };
 
+/// The left side of integer_product: rows in block floating point, that is 16-bit integers with one float32
+/// scale for each kRoundedBlock columns (Wilkinson, Rounding Errors in Algebraic Processes, 1963). In strips
+/// of kRoundedStrip rows: pairs[strip][block][kRoundedBlock / 2][row], each word the integers of columns k
+/// and k + 16; scales[strip][block][row].
+struct RoundedRows {
+  int32_t* pairs = nullptr;
+  float* scales = nullptr;
+};
+
 /// One row of a softmax over the vocabulary with its loss.
 struct SoftmaxRow {
   float log_sum = 0;  // log Σ exp(logit)
@@ -54,6 +63,20 @@ struct TrainingKernels {
   /// large pieces are faster, as each packs its parts of A and B. scratch: product_scratch_bytes().
   void (*product)(const Product& product, int64_t row_begin, int64_t row_end, int64_t column_begin,
                   int64_t column_end, std::byte* scratch);
+
+  /// Rows [row_begin, row_end) of a matrix with `depth` columns for integer_product; row_begin is a multiple
+  /// of kRoundedStrip, the last strip is filled up with zero rows. A block with a value that is not finite
+  /// gets a scale of NaN, which reaches C.
+  void (*round_rows)(const float* a, int64_t a_row, int64_t row_begin, int64_t row_end, int64_t depth,
+                     const RoundedRows& out);
+  /// C = A · B, or C += A · B, with A in `rounded` (product.a is not read) and the columns of B rounded in
+  /// the same blocks as they are packed: to steps of the block's largest magnitude / 8191 in A, / 4095 in B,
+  /// some 2^-12 of a block's size: finer than bfloat16's 2^-8 of each value for all but the smallest. For
+  /// each block the exact sum of integers times the product of the scales, a chain of fused multiply-adds
+  /// over ascending blocks. Pieces as for product; row_begin is a multiple of kRoundedStrip. scratch:
+  /// integer_product_scratch_bytes().
+  void (*integer_product)(const Product& product, const RoundedRows& rounded, int64_t row_begin,
+                          int64_t row_end, int64_t column_begin, int64_t column_end, std::byte* scratch);
 
   /// For y = x / sqrt(mean(x²) + epsilon) · weight: dx += the gradient through y, and weight_gradient += dy ·
   /// x / sqrt(…) unless it is null. One row.
@@ -84,6 +107,21 @@ inline constexpr int64_t kProductRows = 240;     // rows of A packed at once: a 
 inline constexpr int64_t kStoredColumns = 256;   // of the largest block of any type
 inline constexpr size_t product_scratch_bytes() {
   return sizeof(float) * kProductDepth * (kProductColumns + kProductRows);
+}
+
+inline constexpr int64_t kRoundedBlock = 64;
+inline constexpr int64_t kRoundedStrip = 12;
+/// Words that rows take in RoundedRows::pairs, and floats in scales.
+inline constexpr int64_t rounded_pairs(int64_t rows, int64_t depth) {
+  return (rows + kRoundedStrip - 1) / kRoundedStrip * kRoundedStrip *
+         ((depth + kRoundedBlock - 1) / kRoundedBlock) * (kRoundedBlock / 2);
+}
+inline constexpr int64_t rounded_scales(int64_t rows, int64_t depth) {
+  return rounded_pairs(rows, depth) / (kRoundedBlock / 2);
+}
+inline constexpr size_t integer_product_scratch_bytes() {
+  return sizeof(float) * kProductColumns *
+         (kProductDepth + kProductDepth / 2 + kProductDepth / kRoundedBlock);
 }
 
 }  // namespace r1::kernels

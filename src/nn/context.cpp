@@ -55,11 +55,21 @@ size_t Arena::reserved_bytes() const {
 }
 
 struct Context::Scratch {
-  struct alignas(64) Thread {
+  struct alignas(64) Part {
     AlignedBytes memory;
     size_t bytes = 0;
+
+    std::byte* take(size_t wanted) {
+      if (bytes < wanted) {
+        memory.reset();
+        memory = allocate_aligned(wanted);
+        bytes = wanted;
+      }
+      return memory.get();
+    }
   };
-  std::vector<Thread> threads;
+  std::vector<Part> threads;
+  Part shared;
 };
 
 Context::Context(ThreadPool& pool, const kernels::KernelTable& table, Arithmetic arithmetic)
@@ -71,13 +81,11 @@ Context::~Context() = default;
 
 std::byte* Context::thread_scratch(int thread, size_t bytes) {
   assert(thread >= 0 && thread < static_cast<int>(scratch_->threads.size()));
-  Scratch::Thread& own = scratch_->threads[thread];
-  if (own.bytes < bytes) {
-    own.memory.reset();
-    own.memory = allocate_aligned(bytes);
-    own.bytes = bytes;
-  }
-  return own.memory.get();
+  return scratch_->threads[thread].take(bytes);
+}
+
+std::byte* Context::shared_scratch(size_t bytes) {
+  return scratch_->shared.take(bytes);
 }
 
 }  // namespace r1

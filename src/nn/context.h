@@ -15,6 +15,7 @@ namespace r1 {
 enum class Arithmetic {
   fast,   // quantised weights meet int8 activations
   exact,  // float32 activations and weights decoded exactly: the reference arithmetic
+  mixed,  // training: exact, but products of many rows with stored weights in block floating point
 };
 
 /// 64-byte aligned memory, not initialised.
@@ -102,6 +103,9 @@ class Context {
   /// The adapters of the rows of the batch at hand (nn/adapter.h); null: none has one. Not owned.
   const AdapterRows* adapters() const { return adapters_; }
   void set_adapters(const AdapterRows* adapters) { adapters_ = adapters; }
+
+  /// 64-byte aligned scratch of at least `bytes` for all threads together, until the next call.
+  std::byte* shared_scratch(size_t bytes);
 
   /// 64-byte aligned scratch of at least `bytes` that thread `thread` has to itself until its next call.
   std::byte* thread_scratch(int thread, size_t bytes);

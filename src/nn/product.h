@@ -7,7 +7,8 @@
 
 namespace r1 {
 
-/// All of C, [rows, columns]. The bits do not depend on the number of threads.
+/// All of C, [rows, columns]; with stored weights on the right and mixed arithmetic as an integer_product
+/// (kernels/training.h). The bits do not depend on the number of threads.
 void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns);
 
 /// B is this matrix from `first_row` on, in any type: its rows, or (turned) each row a column. `weights` must

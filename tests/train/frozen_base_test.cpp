@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -41,7 +42,9 @@ TrainingBatch batch_of_two() {
 class FrozenBaseTest : public testing::TestWithParam<Base> {
  protected:
   /// The gradients of a fixed adapter with the weights of `file`.
-  std::vector<float> gradients(const std::shared_ptr<const ModelFile>& file) {
+  std::vector<float> gradients(const std::shared_ptr<const ModelFile>& file,
+                               Arithmetic arithmetic = Arithmetic::exact) {
+    Context context(pool_, kernels::select_kernels(), arithmetic);
     const auto model = load_model(file);
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
     const auto adapter = LowRankAdapter::create(*file, {.rank = 3, .targets = GetParam().targets});
@@ -51,7 +54,7 @@ class FrozenBaseTest : public testing::TestWithParam<Base> {
     }
     TrainingCache cache(decoder);
     const TrainingBatch batch = batch_of_two();
-    TrainingPass pass(context_, decoder, adapter->parameters().gradients(), cache, batch, Keep::layer_inputs,
+    TrainingPass pass(context, decoder, adapter->parameters().gradients(), cache, batch, Keep::layer_inputs,
                       &adapter->adapter());
     pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
     std::vector<float> all;
@@ -61,7 +64,6 @@ class FrozenBaseTest : public testing::TestWithParam<Base> {
   }
 
   ThreadPool pool_{2};
-  Context context_{pool_, kernels::select_kernels(), Arithmetic::exact};
 };
 
 TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
@@ -82,6 +84,27 @@ TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
   double sum = 0;
   for (const float value : own) sum += value * value;
   EXPECT_GT(sum, 0);
+}
+
+TEST_P(FrozenBaseTest, MixedArithmeticIsNearTheExactOne) {
+  const std::string path = std::string("fixtures/") + GetParam().path;
+  R1_REQUIRE_SHARED(path);
+  auto stored = ModelFile::open(shared_path(path));
+  std::optional<Nf4Base> nf4;
+  if (GetParam().nf4) {
+    nf4.emplace(stored, pool_);
+    stored = nf4->file();
+  }
+  const std::vector<float> exact = gradients(stored), mixed = gradients(stored, Arithmetic::mixed);
+  ASSERT_EQ(mixed.size(), exact.size());
+  double error = 0, size = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    error += std::pow(static_cast<double>(mixed[i]) - exact[i], 2);
+    size += std::pow(static_cast<double>(exact[i]), 2);
+  }
+  // All layers and both directions together; bfloat16 would round each factor by up to 2e-3.
+  EXPECT_LT(std::sqrt(error / size), 2e-3);
+  EXPECT_EQ(error > 0, GetParam().nf4 || !path.ends_with("f32.gguf"));
 }
 
 const std::vector<std::string> kNotRotated{"v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};

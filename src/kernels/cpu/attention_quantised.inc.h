@@ -1,5 +1,5 @@
 // Attention over q8_0 and q4_0 rows, in integers: what attention.inc.h does where keys or values are
-// quantised. Included by it.
+// quantised. Included by it, after pairs.inc.h.
 //
 // The queries and the weights of a tile's tokens are rounded to 16 bits (values up to 32767), so that two
 // products go into one instruction and no stored value is converted to float32. Integer sums have no order.
@@ -29,11 +29,6 @@ inline I32x16 decode_integers(const std::byte* row, int64_t column) {
     const I32x16 nibbles = column % 32 == 0 ? bytes & broadcast(int32_t{15}) : shift_right<4>(bytes);
     return nibbles - broadcast(int32_t{8});
   }
-}
-
-/// Lanes of two 16-bit integers: `low` in the low half.
-inline I32x16 pair_lanes(I32x16 low, I32x16 high) {
-  return (low & broadcast(int32_t{0xffff})) | shift_left<16>(high);
 }
 
 /// The 32 integers of a key's block in pairs of columns: 2 i and 2 i + 1 of q8_0, i and i + 16 of q4_0.

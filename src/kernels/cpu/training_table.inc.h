@@ -2,6 +2,8 @@
 
 const TrainingKernels training = {
     .product = product_body,
+    .round_rows = round_rows_body,
+    .integer_product = integer_product_body,
     .rms_norm_backward = rms_norm_backward_body,
     .swiglu_backward = swiglu_backward_body,
     .exponentials = exponentials_body,

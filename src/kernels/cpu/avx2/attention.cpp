@@ -5,6 +5,8 @@
 #include "kernels/cpu/exp.inc.h"
 #include "kernels/cpu/vector.inc.h"
 //
+#include "kernels/cpu/pairs.inc.h"
+//
 #include "kernels/cpu/attention.inc.h"
 
 namespace r1::kernels::avx2 {

@@ -3,6 +3,7 @@
 #include "kernels/cpu/functions.h"
 #include "kernels/cpu/lanes_avx512.h"
 #include "kernels/cpu/panel.h"
+#include "kernels/cpu/tile_avx512.h"
 // The shared bodies, compiled for this instruction set.
 #include "kernels/cpu/exp.inc.h"
 #include "kernels/cpu/vector.inc.h"
@@ -20,10 +21,15 @@ constexpr int kTileRows = 4;
 constexpr int kTileVectors = 3;
 constexpr bool kHoldsTotals = true;
 constexpr int kNarrowRows = 12;
+constexpr int kIntegerRows = 6;
 }  // namespace
 }  // namespace r1::kernels
 
 #include "kernels/cpu/product.inc.h"
+//
+#include "kernels/cpu/pairs.inc.h"
+//
+#include "kernels/cpu/integer_product.inc.h"
 
 namespace r1::kernels::avx512 {
 

@@ -3,6 +3,7 @@
 #include "kernels/cpu/functions.h"
 #include "kernels/cpu/lanes_scalar.h"
 #include "kernels/cpu/panel.h"
+#include "kernels/cpu/tile_scalar.h"
 // The shared bodies, compiled for this instruction set.
 #include "kernels/cpu/exp.inc.h"
 #include "kernels/cpu/vector.inc.h"
@@ -20,10 +21,15 @@ constexpr int kTileRows = 4;
 constexpr int kTileVectors = 1;
 constexpr bool kHoldsTotals = false;
 constexpr int kNarrowRows = 1;
+constexpr int kIntegerRows = 4;
 }  // namespace
 }  // namespace r1::kernels
 
 #include "kernels/cpu/product.inc.h"
+//
+#include "kernels/cpu/pairs.inc.h"
+//
+#include "kernels/cpu/integer_product.inc.h"
 
 namespace r1::kernels::scalar {
 
