@@ -25,6 +25,15 @@ describe('maths delimiters', () => {
   it('knows all four', () => {
     expect(maths('a \\(x_1\\) b $y*z*$ c $$w$$ d \\[v\\] e')).toEqual(['I:x_1', 'I:y*z*', 'D:w', 'D:v']);
   });
+  it('takes a boxed answer in the text for maths', () => {
+    expect(maths('The answer is \\boxed{42}.')).toEqual(['I:\\boxed{42}']);
+    expect(maths('答案是\\boxed{\\frac{1}{2}}。')).toEqual(['I:\\boxed{\\frac{1}{2}}']);
+    expect(maths('\\(\\boxed{1}\\) $\\boxed{2}$')).toEqual(['I:\\boxed{1}', 'I:\\boxed{2}']);
+    expect(maths('`\\boxed{3}` \\boxed{4 and\n\n\\boxed 5')).toEqual([]);
+    const typeset = render('\\boxed{42}');
+    enhance(typeset);
+    expect(typeset.querySelector('.katex .fbox')).not.toBeNull();
+  });
   it('leaves prices alone', () => {
     expect(maths('costs $5 and $10, or $7.50 each')).toEqual([]);
     expect(maths('from $5 to $x$')).toEqual(['I:x']);

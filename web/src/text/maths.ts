@@ -1,4 +1,4 @@
-// TeX between \( \), \[ \], $ $ and $$ $$ for markdown-it. The tokens render as <span class="math"> with the TeX as
+// TeX between \( \), \[ \], $ $ and $$ $$, and a \boxed{…} that stands in the text, for markdown-it. The tokens render as <span class="math"> with the TeX as
 // text; text/enhance.ts puts KaTeX's output in its place.
 import type { MarkdownIt, StateBlock, StateInline } from 'markdown-it';
 
@@ -17,6 +17,22 @@ function closing(source: string, from: number, limit: number, delimiter: string)
   return -1;
 }
 
+// "\boxed{…}" as a whole: models asked to box their answers often leave the delimiters out.
+function boxedAt(source: string, at: number, limit: number): Span | null {
+  let depth = 0;
+  for (let end = at + '\\boxed'.length; end < limit; end++) {
+    if (source[end] === '\n') return null;
+    if (source[end] === '\\') {
+      end++;
+    } else if (source[end] === '{') {
+      depth++;
+    } else if (source[end] === '}' && --depth === 0) {
+      return { tex: source.slice(at, end + 1), display: false, end: end + 1 };
+    }
+  }
+  return null;
+}
+
 /** The maths that begins at `at`, or null. A single $ follows Pandoc's rule, so that prices stay prices. */
 export function mathsAt(source: string, at: number, limit = source.length): Span | null {
   const two = source.slice(at, at + 2);
@@ -24,6 +40,7 @@ export function mathsAt(source: string, at: number, limit = source.length): Span
     const end = closing(source, at + 2, limit, two === '\\(' ? '\\)' : '\\]');
     return span(source, at + 2, end, 2, two === '\\[');
   }
+  if (source.startsWith('\\boxed{', at)) return boxedAt(source, at, limit);
   if (two === '$$') return span(source, at + 2, closing(source, at + 2, limit, '$$'), 2, true);
   if (source[at] !== '$' || /\s/.test(source[at + 1] ?? ' ')) return null;
   const end = closing(source, at + 1, limit, '$');
