@@ -15,6 +15,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/session.h"
+#include "cli/shipped_model.h"
 
 namespace r1::cli {
 namespace {
@@ -113,9 +114,8 @@ void answer_once(Session& session, const RunOptions& options, const std::string&
 
 void run(RunOptions& options, bool prompt_given) {
   if (options.model.empty()) options.model = options.positional_model;
-  if (options.model.empty())
-    throw_error(ErrorKind::invalid_argument,
-                "which model? r1 run MODEL (a GGUF file, a hub directory, or a pulled model)");
+  const bool shipped = options.model.empty();
+  if (shipped) options.model = locate_shipped_model("r1 run MODEL").string();
   if (options.conversation && options.no_conversation)
     throw_error(ErrorKind::invalid_argument, "expected one of -cnv and -no-cnv, found both");
   if (!options.generation.seed_given &&
@@ -123,6 +123,8 @@ void run(RunOptions& options, bool prompt_given) {
     throw_error(ErrorKind::io, "no random seed to be had");
   }
   const std::optional<std::string> prompt = read_prompt(options, prompt_given);
+  if (shipped && !options.quiet && (prompt || isatty(STDIN_FILENO) != 0))
+    fmt::print(stderr, "r1: {}\n", kShippedModelRemark);
   Session session(options.model, options.runtime, options.context_length,
                   static_cast<size_t>(options.expert_cache_gib * (1U << 30U)), options.adapter);
   validate(options.generation.sampling, session.info().vocabulary);
@@ -147,7 +149,8 @@ void run(RunOptions& options, bool prompt_given) {
 void add_run_command(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Chat with a model, or answer one prompt");
-  command->add_option("model", options->positional_model, "GGUF file, hub directory or pulled model");
+  command->add_option("model", options->positional_model,
+                      "GGUF file, hub directory or pulled model; none: the small one that ships with r1");
   command->add_option("-m,--model", options->model, "the same, as an option");
   CLI::Option* prompt =
       command->add_option("-p,--prompt", options->prompt, "question (or, with -no-cnv, text to continue)");

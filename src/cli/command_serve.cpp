@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/model_location.h"
 #include "cli/options.h"
+#include "cli/shipped_model.h"
 #include "cli/site_location.h"
 #include "server/application.h"
 #include "server/http_server.h"
@@ -115,7 +116,6 @@ void wait_for_signal(const sigset_t& signals, Tidy tidy) {
 }
 
 void serve(const ServeOptions& options) {
-  if (options.models.empty()) throw_error(ErrorKind::invalid_argument, "which model? r1 serve MODEL");
   const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
   const bool loopback = is_loopback(address);
   // Keys of `r1 keys` are asked for wherever other machines could come in, and where somebody wants it.
@@ -131,8 +131,14 @@ void serve(const ServeOptions& options) {
           "give one with --api-key",
           options.host);
   }
+  std::vector<std::string> named = options.models;
+  if (named.empty()) {
+    named.push_back(locate_shipped_model("r1 serve MODEL").string());
+    log(std::string(kShippedModelRemark));
+  }
   std::vector<fs::path> paths;  // before the signals are blocked: a download can be stopped
-  for (const std::string& model : options.models) paths.push_back(locate_or_pull_model(model));
+  paths.reserve(named.size());
+  for (const std::string& model : named) paths.push_back(locate_or_pull_model(model));
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -142,8 +148,8 @@ void serve(const ServeOptions& options) {
 
   server::ModelHost models({model_settings(options), std::chrono::duration<double>(options.idle_minutes * 60),
                             static_cast<size_t>(options.loaded_models), log});
-  for (size_t index = 0; index < options.models.size(); ++index) {
-    const std::string& model = options.models[index];
+  for (size_t index = 0; index < named.size(); ++index) {
+    const std::string& model = named[index];
     models.add(index < options.names.size() ? options.names[index] : name_of(model), paths[index]);
   }
   for (const std::string& adapter : options.adapters) models.add_adapter(adapter_location(adapter));
@@ -219,7 +225,8 @@ void add_serve_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs");
   command->add_option(
       "model,-m,--model", options->models,
-      "GGUF files, hub directories or hub names (pulled when absent); the first one is the default");
+      "GGUF files, hub directories or hub names (pulled when absent); the first one is the default; none: "
+      "the small one that ships with r1");
   command->add_option("--served-model-name,-a,--alias", options->names,
                       "names to serve them under, in order");
   command->add_option(

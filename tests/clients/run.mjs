@@ -2,22 +2,13 @@
 // Usage: node run.mjs PATH-TO-R1 MODEL.gguf (made by `r1 debug synth tiny-qwen2`). The model's weights are random: its
 // texts mean nothing, but everything around them is real.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
+import { runAll, startServer } from "./server.mjs";
 
 const [program, model] = process.argv.slice(2);
-const server = spawn(program, ["serve", model, "--port", "0", "--served-model-name", "tiny", "--api-key", "secret", "--no-site",
-  "-c", "2048"], { stdio: ["ignore", "pipe", "inherit"] });
-const base = await new Promise((resolve, reject) => {
-  let text = "";
-  server.stdout.on("data", (data) => {
-    text += data;
-    const found = text.match(/listening on (\S+)/);
-    if (found) resolve(found[1]);
-  });
-  server.on("exit", (code) => reject(new Error(`the server ended with ${code}`)));
-});
+const server = await startServer(program, [model, "--served-model-name", "tiny", "--api-key", "secret", "-c", "2048"]);
+const base = server.base;
 
 const openai = new OpenAI({ baseURL: `${base}/v1`, apiKey: "secret", maxRetries: 0 });
 const anthropic = new Anthropic({ baseURL: base, apiKey: "secret", maxRetries: 0 });
@@ -243,19 +234,7 @@ tests["anthropic: tools, tokens, errors"] = async () => {
   assert.ok((await failure(anthropic.messages.create({ ...ask, model: "x" }))) instanceof Anthropic.NotFoundError);
 };
 
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    console.log(`ok    ${name}`);
-  } catch (error) {
-    ++failed;
-    console.log(`FAIL  ${name}\n${error.stack}`);
-  }
-}
-server.removeAllListeners("exit");
-const ended = new Promise((resolve) => server.on("exit", resolve));
-server.kill("SIGTERM");
-const code = await ended;
+const failed = await runAll(tests);
+const code = await server.stop();
 if (code !== 0) console.log(`FAIL  the server ended with ${code}`);
 process.exit(failed > 0 || code !== 0 ? 1 : 0);

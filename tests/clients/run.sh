@@ -11,3 +11,4 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$program" debug synth tiny-qwen2 "$folder/tiny.gguf" --type Q8_0
 node run.mjs "$program" "$folder/tiny.gguf"
+HOME=$folder node shipped.mjs "$program"

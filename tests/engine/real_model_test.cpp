@@ -13,18 +13,24 @@ namespace r1 {
 namespace {
 
 struct Variant {
-  const char* file;
+  const char* file;  // in shared/, or the model that ships
   Arithmetic arithmetic;
   DType cache;
 };
 
 class RealModelTest : public testing::TestWithParam<Variant> {};
 
+constexpr const char* kShipped = "models/r1-first-5m-Q8_0.gguf";
+
+std::filesystem::path located(const std::string& file) {
+  return file == kShipped ? std::filesystem::path(R1_TEST_FIXTURES) / "../.." / file : shared_path(file);
+}
+
 TEST_P(RealModelTest, LogitsDependOnTheRequestAlone) {
-  R1_REQUIRE_SHARED(GetParam().file);
+  if (GetParam().file != std::string(kShipped)) R1_REQUIRE_SHARED(GetParam().file);
   ThreadPool pool(2);
   Context context(pool, kernels::select_kernels(), GetParam().arithmetic);
-  const std::shared_ptr<const Model> model = load_model(ModelFile::open(shared_path(GetParam().file)));
+  const std::shared_ptr<const Model> model = load_model(ModelFile::open(located(GetParam().file)));
   const auto vocabulary = static_cast<int32_t>(model->info().vocabulary);
   EngineOptions base;
   base.key_dtype = base.value_dtype = GetParam().cache;
@@ -99,7 +105,8 @@ TEST_P(RealModelTest, LogitsDependOnTheRequestAlone) {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, RealModelTest,
-    testing::Values(Variant{"models/stories260k-f32.gguf", Arithmetic::exact, DType::f32},
+    testing::Values(Variant{kShipped, Arithmetic::fast, DType::f16},
+                    Variant{"models/stories260k-f32.gguf", Arithmetic::exact, DType::f32},
                     Variant{"models/stories260k-f32.gguf", Arithmetic::fast, DType::f16},
                     Variant{"fixtures/qwen2-tiny/model-Q4_K.gguf", Arithmetic::fast, DType::f16},
                     Variant{"fixtures/qwen2-tiny/model-Q8_0.gguf", Arithmetic::fast, DType::q8_0},

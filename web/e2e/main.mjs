@@ -1,5 +1,6 @@
 // The page in a real browser. Against the mock server: npm run e2e. Against another: npm run e2e -- --server URL
-// (only tests that need no scripted model). One test: npm run e2e -- --only WORDS
+// (only tests that need no scripted model), or against the program with the model that ships: npm run e2e -- --program
+// ../build/release/r1. One test: npm run e2e -- --only WORDS
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { startMock } from '../mock/main.mjs';
@@ -12,13 +13,15 @@ import { history } from './history.mjs';
 import { keyboard } from './keyboard.mjs';
 import { languages } from './languages.mjs';
 import { pages } from './pages.mjs';
+import { startProgram } from './program.mjs';
 import { safety } from './safety.mjs';
+import { shippedModel } from './shipped_model.mjs';
 import { sources } from './sources.mjs';
 import { speed } from './speed.mjs';
 
-const { values } = parseArgs({ options: { server: { type: 'string' }, only: { type: 'string' } } });
+const { values } = parseArgs({ options: { server: { type: 'string' }, program: { type: 'string' }, only: { type: 'string' } } });
 const SITE = new URL('../dist', import.meta.url).pathname;
-const tests = [anyServer, answering, branches, history, files, sources, keyboard, languages, pages, safety, speed].flatMap(Object.entries);
+const tests = [anyServer, shippedModel, answering, branches, history, files, sources, keyboard, languages, pages, safety, speed].flatMap(Object.entries);
 
 /** A page that fails its test on any error, refused resource, or request to elsewhere. */
 async function openPage(context, address) {
@@ -58,15 +61,18 @@ async function run(name, test, browser) {
   }
 }
 
+const program = values.program ? await startProgram(values.program) : undefined;
+if (program) values.server = program.address;
 const browser = await openBrowser();
 let failed = 0;
 let ran = 0;
 for (const [name, test] of tests) {
   if (values.only && !name.includes(values.only)) continue;
-  if (values.server && !test.anyServer) continue;
+  if (values.server ? !test.anyServer && !(program && test.shippedModel) : test.shippedModel) continue;
   ran++;
   if (!(await run(name, test, browser))) failed++;
 }
 await browser.close();
+await program?.stop();
 console.log(`${ran - failed} of ${ran} passed`);
 process.exit(failed === 0 && ran > 0 ? 0 : 1);
