@@ -116,7 +116,8 @@ TEST(Faults, ASlowReaderIsCutOffAndHoldsUpNobody) {
   EXPECT_THAT(other.read_until("[DONE]"), HasSubstr("[DONE]"));
   // What the machine's own buffers take (some megabytes) is more than one answer here: more of them.
   std::vector<SocketClient> more;
-  for (int i = 0; i < 40 && served.completions("cancelled") < 1; ++i) {
+  for (int i = 0; i < 300 && served.completions("cancelled") < 1; ++i, std::this_thread::sleep_for(100ms)) {
+    if (more.size() == 40) continue;
     more.push_back(served.client(4096));
     more.back().post("/v1/completions", Json{{"prompt", std::string(200, 'x')},
                                              {"echo", true},
@@ -126,7 +127,6 @@ TEST(Faults, ASlowReaderIsCutOffAndHoldsUpNobody) {
                                              {"max_tokens", 800},
                                              {"ignore_eos", true}}
                                             .dump());
-    std::this_thread::sleep_for(100ms);
   }
   EXPECT_GE(served.completions("cancelled"), 1);
   more.clear();
@@ -201,10 +201,13 @@ TEST(Faults, NothingIsSmuggledBehindARequest) {
 
 TEST(Faults, TheEndComesWhileThirtyTwoAnswersRun) {
   Served served;
-  slow_down(served.server, 1ms);
+  slow_down(served.server, 20ms);  // none has ended on a busy machine either
   std::vector<SocketClient> clients;
   for (int i = 0; i < 32; ++i) clients.push_back(served.streaming(900));
-  for (size_t i = 0; i < 16; ++i) clients[i].read_until("reasoning");  // as many as run; the others wait
+  const auto waiting = [&] { return served.server.metric("r1_requests_waiting{model=\"small\"}"); };
+  const auto running = [&] { return served.server.metric("r1_requests_running{model=\"small\"}"); };
+  for (int i = 0; i < 1000 && (running() != 16 || waiting() != 16); ++i) std::this_thread::sleep_for(10ms);
+  ASSERT_EQ(running(), 16);
   SocketClient kept = served.client();
   kept.send("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(kept.read_until("ok"), HasSubstr("200 OK"));

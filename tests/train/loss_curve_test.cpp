@@ -52,7 +52,7 @@ TEST_P(LossCurve, FiftyStepsAgreeWithPyTorch) {
   options.clip = 0;
   options.weight_decay = 0.1;
   options.save_steps = 0;
-  options.output = (std::filesystem::temp_directory_path() / "r1-loss-curve").string();
+  options.output = (std::filesystem::temp_directory_path() / ("r1-loss-curve-" + name)).string();
   std::vector<double> losses;
   TrainerHooks hooks;
   hooks.on_step = [&](const StepReport& report) { losses.push_back(report.loss); };
