@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Puts the same load on r1 and on llama.cpp's server in turn, with the same model file, and prints medians and ratios.
 
-  bench/serve_compare.py --peer LLAMA-SERVER [--rounds 2] [--concurrency 16 32] [-p 12] [-n 32] MODEL.gguf
+  bench/serve_compare.py MODEL.gguf --peer LLAMA-SERVER [--rounds 2] [--concurrency 16 32] [-p 12] [-n 32]
 
 Both servers get the same threads and room for the largest concurrency; `r1 bench serve` makes the load: a closed loop,
 two requests for each place, prompts that no cache has seen.
@@ -59,8 +59,10 @@ def load(arguments, command, port):
                                        str(arguments.prompt_words), "-n", str(arguments.output_tokens), "--json"],
                                       capture_output=True, text=True, check=True).stdout
                 figures[requests] = json.loads(text)
-                if figures[requests]["failed"] or figures[requests].get("without_text"):
-                    raise SystemExit(f"{command[0]}: {figures[requests]}")
+                if figures[requests]["failed"] or figures[requests]["without_text"]:
+                    print(f"{command[0]}, {requests} at once: {figures[requests]['failed']} failed "
+                          f"({figures[requests].get('first_error')}), {figures[requests]['without_text']} without text",
+                          flush=True)
             return figures, resident_mebibytes(process)
         finally:
             process.terminate()
