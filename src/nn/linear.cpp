@@ -17,7 +17,7 @@ constexpr int64_t kGroup = kernels::kActivationGroup;
 // A loop over fewer elements than this runs on the caller: starting the pool would cost more.
 constexpr int64_t kSmallLoop = 16384;
 constexpr int64_t kTasksPerThread = 12;
-constexpr int64_t kProductRows = 64;      // from so many rows on, packing pays
+constexpr int64_t kPackedFromRows = 64;   // from so many rows on, packing pays
 constexpr int64_t kRefinedOutputs = 128;  // sums of so many outputs stay in cache
 constexpr int64_t kStreamedRows = 2;      // up to so many rows, reading the weights is all that matters
 
@@ -84,7 +84,8 @@ void run_panel(Context& context, const LinearJob& job, int64_t begin, int64_t en
 }
 
 bool takes_product(const Context& context, const LinearJob& job) {
-  return job.input.rows >= kProductRows && (job.float_only || !takes_quantised(context, job.layer->weight));
+  return job.input.rows >= kPackedFromRows &&
+         (job.float_only || !takes_quantised(context, job.layer->weight));
 }
 
 void run_as_product(Context& context, const LinearJob& job) {

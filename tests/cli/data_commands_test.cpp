@@ -1,16 +1,14 @@
 // r1 data and r1 train tokenizer as people call them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
+
+#include "tests/cli/program_runner.h"
 
 namespace r1 {
 namespace {
@@ -18,39 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class DataCommandsTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/r1-data-commands-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  struct Outcome {
-    int code = -1;
-    std::string out, error;
-  };
-  Outcome r1(const std::string& arguments) const {
-    const std::string command =
-        "cd " + folder_.string() + " && " + R1_PROGRAM + " " + arguments + " </dev/null 2>error.txt";
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    std::array<char, 4096> buffer{};
-    for (size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-      outcome.out.append(buffer.data(), got);
-    outcome.code = WEXITSTATUS(pclose(pipe));
-    outcome.error = read("error.txt");
-    return outcome;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(folder_ / name, std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    return text.str();
-  }
-
-  fs::path folder_;
-};
+using DataCommandsTest = test::ProgramRunner;
 
 TEST_F(DataCommandsTest, MakesATokenizerAndScoresAModelFromNothingButItself) {
   ASSERT_EQ(r1("data make --count 3000 --seed 5 -o train.jsonl").code, 0);
@@ -60,17 +26,17 @@ TEST_F(DataCommandsTest, MakesATokenizerAndScoresAModelFromNothingButItself) {
                "test.jsonl")
                 .code,
             0);
-  const Outcome tokenizer = r1("train tokenizer train.jsonl --vocab-size 512 -o tokenizer");
+  const test::Outcome tokenizer = r1("train tokenizer train.jsonl --vocab-size 512 -o tokenizer");
   ASSERT_EQ(tokenizer.code, 0) << tokenizer.error;
   EXPECT_THAT(tokenizer.out, HasSubstr("512 tokens"));
   ASSERT_EQ(r1("train tokenizer again.jsonl --vocab-size 512 -o tokenizer2").code, 0);
   EXPECT_EQ(read("tokenizer/tokenizer.json"), read("tokenizer2/tokenizer.json"));
-  const Outcome check = r1("data check train.jsonl -m tokenizer --show 1");
+  const test::Outcome check = r1("data check train.jsonl -m tokenizer --show 1");
   EXPECT_EQ(check.code, 0) << check.error;
   EXPECT_THAT(check.out, HasSubstr("3000 samples (3000 triple)"));
   EXPECT_THAT(check.out, HasSubstr("<think>\n⟦"));
   ASSERT_EQ(r1("debug synth tiny-qwen2 model.gguf --tokenizer tokenizer --type F32").code, 0);
-  const Outcome score = r1("data score model.gguf test.jsonl -n 20 -o scored.jsonl");
+  const test::Outcome score = r1("data score model.gguf test.jsonl -n 20 -o scored.jsonl");
   EXPECT_EQ(score.code, 0) << score.error;
   EXPECT_THAT(score.out, HasSubstr("all               all       en     40"));
   std::istringstream scored(read("scored.jsonl"));
@@ -86,7 +52,7 @@ TEST_F(DataCommandsTest, CheckListsEveryBadLineAndLeavesWithOne) {
   ASSERT_EQ(r1("train tokenizer train.jsonl --vocab-size 400 -o tokenizer").code, 0);
   std::ofstream(folder_ / "bad.jsonl")
       << "{\"question\": \"a\", \"answer\": 5}\n{\"question\": \"a\", \"answer\": \"b\"}\n{\n";
-  const Outcome check = r1("data check bad.jsonl -m tokenizer");
+  const test::Outcome check = r1("data check bad.jsonl -m tokenizer");
   EXPECT_EQ(check.code, 1);
   EXPECT_THAT(check.out, HasSubstr("bad.jsonl:1: field 'answer': expected a text, found number 5"));
   EXPECT_THAT(check.out, HasSubstr("bad.jsonl:3: no sound JSON"));
@@ -101,11 +67,11 @@ TEST_F(DataCommandsTest, RecipesHaveOnlyKeysThatTheirCommandKnows) {
     const std::string stage = folder == "continued-pretraining" ? "pretrain"
                               : folder == "dpo"                 ? "dpo"
                                                                 : "sft";
-    const Outcome help = r1("train " + stage + " --help");
+    const test::Outcome help = r1("train " + stage + " --help");
     const bool needs_adapters = folder == "dpo" || folder == "qwen2.5-3b-lora";
     if (help.code != 0 || (needs_adapters && help.out.find("--lora-rank") == std::string::npos)) continue;
     ++recipes;
-    const Outcome outcome = r1("train " + stage + " " + entry.path().string());
+    const test::Outcome outcome = r1("train " + stage + " " + entry.path().string());
     EXPECT_EQ(outcome.code, 1);  // its files are not here
     EXPECT_EQ(outcome.error.find("is no option"), std::string::npos) << outcome.error;
     EXPECT_EQ(outcome.error.find(".toml"), std::string::npos) << outcome.error;
@@ -122,7 +88,7 @@ TEST_F(DataCommandsTest, RefusesWithOneLine) {
         {"train tokenizer text.txt --vocab-size 100 -o x", "at least 272"}}) {
     std::ofstream(folder_ / "empty.txt") << "";
     std::ofstream(folder_ / "text.txt") << "some text";
-    const Outcome outcome = r1(arguments);
+    const test::Outcome outcome = r1(arguments);
     EXPECT_EQ(outcome.code, 1) << arguments;
     EXPECT_THAT(outcome.error, HasSubstr(word));
     EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;

@@ -1,10 +1,7 @@
 // The program as people call it: exit codes, one-line errors, and the commands end to end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -12,6 +9,7 @@
 #include <string>
 
 #include "formats/npy.h"
+#include "tests/cli/program_runner.h"
 #include "tests/shared_folder.h"
 
 namespace r1 {
@@ -21,46 +19,16 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct Outcome {
-  int code = -1;
-  std::string out, error;
-};
+using test::Outcome;
 
-class ProgramTest : public ::testing::Test {
+class ProgramTest : public test::ProgramRunner {
  protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/r1-program-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  /// Runs r1 in a shell; `input` is its standard input.
-  Outcome r1(const std::string& arguments, const std::string& input = "") {
-    std::ofstream(folder_ / "input", std::ios::binary) << input;
-    const std::string command = "HOME=" + folder_.string() + " " + R1_PROGRAM + " " + arguments + " <" +
-                                (folder_ / "input").string() + " 2>" + (folder_ / "error").string();
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    std::array<char, 4096> buffer{};
-    for (size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-      outcome.out.append(buffer.data(), got);
-    outcome.code = WEXITSTATUS(pclose(pipe));
-    std::ifstream error(folder_ / "error");
-    std::ostringstream text;
-    text << error.rdbuf();
-    outcome.error = text.str();
-    return outcome;
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
   /// A failed command says why in one line and leaves with 1.
   static void expect_refused(const Outcome& outcome, const std::string& word) {
     EXPECT_EQ(outcome.code, 1) << outcome.error;
     EXPECT_THAT(outcome.error, HasSubstr(word));
     EXPECT_EQ(std::count(outcome.error.begin(), outcome.error.end(), '\n'), 1) << outcome.error;
   }
-
-  fs::path folder_;
 };
 
 const char* const kStory =
@@ -201,6 +169,17 @@ TEST_F(ProgramTest, SynthesisesQuantisesShowsAndMeasures) {
   const nlohmann::json report = nlohmann::json::parse(bench.out);
   EXPECT_EQ(report["runs"].size(), 3U);
   for (const auto& run : report["runs"]) EXPECT_GT(run["tokens_per_second"].get<double>(), 0);
+}
+
+TEST_F(ProgramTest, AModelIsNotWrittenOverByWhatIsMadeOfIt) {
+  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
+  for (const char* name : {"model", "adapter"}) fs::create_directory(folder_ / name);
+  fs::copy(shared_path("fixtures/qwen2-tiny"), folder_ / "model");
+  std::ofstream(folder_ / "text.txt") << "some text";
+  expect_refused(r1("train pretrain --model model --data text.txt --output model"), "write over");
+  expect_refused(r1("merge model adapter -o model"), "write over");
+  const std::string file = "model/model-f32.gguf ";
+  expect_refused(r1("quantize " + file + file + "--type Q8_0"), "write over");
 }
 
 TEST_F(ProgramTest, ConvertsAHubDirectory) {

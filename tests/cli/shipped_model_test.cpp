@@ -2,15 +2,13 @@
 // and says what it is.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+
+#include "tests/cli/program_runner.h"
 
 namespace r1 {
 namespace {
@@ -20,41 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-class ShippedModelTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/r1-shipped-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  struct Outcome {
-    int code = -1;
-    std::string out, error;
-  };
-  Outcome call(const std::string& program, const std::string& arguments,
-               const std::string& input = "") const {
-    std::ofstream(folder_ / "input", std::ios::binary) << input;
-    const std::string command = "HOME=" + folder_.string() + " " + program + " " + arguments + " <" +
-                                (folder_ / "input").string() + " 2>" + (folder_ / "error").string();
-    Outcome outcome;
-    FILE* pipe = popen(command.c_str(), "r");
-    std::array<char, 4096> buffer{};
-    for (size_t got = 0; (got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-      outcome.out.append(buffer.data(), got);
-    outcome.code = WEXITSTATUS(pclose(pipe));
-    std::ifstream error(folder_ / "error");
-    std::ostringstream text;
-    text << error.rdbuf();
-    outcome.error = text.str();
-    return outcome;
-  }
-  Outcome r1(const std::string& arguments, const std::string& input = "") const {
-    return call(R1_PROGRAM, arguments, input);
-  }
-
-  fs::path folder_;
-};
+using ShippedModelTest = test::ProgramRunner;
+using test::Outcome;
 
 TEST_F(ShippedModelTest, AnswersWithoutBeingNamedAndSaysWhatItIs) {
   const Outcome sum = r1("run -p 'What is 17+25?' --temp 0");

@@ -63,18 +63,22 @@ class FrozenBaseTest : public testing::TestWithParam<Base> {
     return all;
   }
 
+  /// The fixture as the parameter wants it held.
+  std::shared_ptr<const ModelFile> open_base(const std::string& path) {
+    auto file = ModelFile::open(shared_path(path));
+    if (!GetParam().nf4) return file;
+    nf4_.emplace(file, pool_);
+    return nf4_->file();
+  }
+
   ThreadPool pool_{2};
+  std::optional<Nf4Base> nf4_;
 };
 
 TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
   const std::string path = std::string("fixtures/") + GetParam().path;
   R1_REQUIRE_SHARED(path);
-  auto stored = ModelFile::open(shared_path(path));
-  std::optional<Nf4Base> nf4;
-  if (GetParam().nf4) {
-    nf4.emplace(stored, pool_);
-    stored = nf4->file();
-  }
+  const std::shared_ptr<const ModelFile> stored = open_base(path);
   ParameterStore decoded;
   for (const TensorView& tensor : stored->tensors()) decoded.add_copy(tensor);
   const std::vector<float> own = gradients(stored);
@@ -89,12 +93,7 @@ TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
 TEST_P(FrozenBaseTest, MixedArithmeticIsNearTheExactOne) {
   const std::string path = std::string("fixtures/") + GetParam().path;
   R1_REQUIRE_SHARED(path);
-  auto stored = ModelFile::open(shared_path(path));
-  std::optional<Nf4Base> nf4;
-  if (GetParam().nf4) {
-    nf4.emplace(stored, pool_);
-    stored = nf4->file();
-  }
+  const std::shared_ptr<const ModelFile> stored = open_base(path);
   const std::vector<float> exact = gradients(stored), mixed = gradients(stored, Arithmetic::mixed);
   ASSERT_EQ(mixed.size(), exact.size());
   double error = 0, size = 0;

@@ -2,8 +2,8 @@
 // includer defines
 //   kTileRows     rows of C whose block sums stay in registers (a multiple of 4)
 //   kTileVectors  vectors of 16 columns of C beside them
-//   kHoldsTotals  whether the registers hold C beside the block sums; else C is loaded and stored for each
-//   block kNarrowRows   with kHoldsTotals: rows of one vector of C beside their block sums
+//   kHoldsTotals  whether registers hold C beside the block sums (else C is stored for each block)
+//   kNarrowRows   with kHoldsTotals: rows of one vector of C beside their block sums
 //
 // The usual three levels (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008): a
 // panel of B, kProductDepth × kProductColumns, is packed once and stays in L2; parts of A are packed to
