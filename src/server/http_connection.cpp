@@ -1,6 +1,8 @@
 #include "server/http_connection.h"
 
+#include <netinet/tcp.h>
 #include <openssl/rand.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/post.hpp>
@@ -21,6 +23,9 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kReadBytes = size_t{16} << 10;
 constexpr size_t kPipelinedBytes = size_t{64} << 10;  // read ahead while an answer is being written
 constexpr std::chrono::seconds kLinger{2};            // for the client to read a refusal
+// What the kernel may hold unsent for a connection. Its own limit grows to megabytes, and whatever lies there
+// hides from queue_bytes that nobody reads.
+constexpr int kUnsentBytes = 128 << 10;
 
 std::string make_request_id() {
   std::array<unsigned char, 12> bytes{};
@@ -61,6 +66,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
         parser_(shared.options.limits) {
     error_code ignored;
     socket().set_option(tcp::no_delay(true), ignored);
+    ::setsockopt(socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes,
+                 sizeof(kUnsentBytes));
     const auto endpoint = socket().remote_endpoint(ignored);
     if (!ignored) remote_ = endpoint.address().to_string();
     ++shared_.connections;
