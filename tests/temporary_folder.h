@@ -20,6 +20,8 @@ class TemporaryFolder {
     std::error_code ignored;
     std::filesystem::remove_all(path, ignored);
   }
+  std::filesystem::path operator/(const std::string& name) const { return path / name; }
+
   std::filesystem::path path;
 };
 

@@ -14,6 +14,7 @@
 #include "tensor/codec.h"
 #include "tests/formats/file_builder.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -180,7 +181,7 @@ class ConvertDirectory : public ::testing::Test {
   ConvertReport convert(std::optional<DType> type = {}) {
     ConvertOptions options;
     options.type = type;
-    return convert_hub_to_gguf(folder_.path(), folder_ / "m.gguf", options);
+    return convert_hub_to_gguf(folder_.path, folder_ / "m.gguf", options);
   }
 
   json config_;

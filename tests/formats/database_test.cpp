@@ -7,19 +7,13 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
 
 class DatabaseFile : public testing::Test {
  protected:
-  DatabaseFile() {
-    std::string name = (std::filesystem::temp_directory_path() / "r1-database-XXXXXX").string();
-    folder = mkdtemp(name.data());
-    file = folder / "x.db";
-  }
-  ~DatabaseFile() override { std::filesystem::remove_all(folder); }
-
   static std::string message_of(const std::function<void()>& call, ErrorKind kind) {
     try {
       call();
@@ -31,7 +25,8 @@ class DatabaseFile : public testing::Test {
     return "";
   }
 
-  std::filesystem::path folder, file;
+  const test::TemporaryFolder temporary;
+  const std::filesystem::path folder = temporary.path, file = folder / "x.db";
 };
 
 constexpr Migration kFirst[] = {{"first", "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL UNIQUE)"}};

@@ -8,6 +8,7 @@
 #include "formats/gguf_writer.h"
 #include "tests/formats/file_builder.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {

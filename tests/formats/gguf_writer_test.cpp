@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "tests/formats/file_builder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -86,7 +87,7 @@ TEST(GgufWriter, RefusesWrongUse) {
     expect_error(ErrorKind::invalid_argument, "more than declared",
                  [&] { writer.append(std::array<std::byte, 13>{}); });
   }
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));  // neither the file nor the temporary one
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path));  // neither the file nor the temporary one
 }
 
 TEST(GgufWriter, AFullDiskIsAnErrorAndLeavesNothing) {
@@ -106,7 +107,7 @@ TEST(GgufWriter, AFullDiskIsAnErrorAndLeavesNothing) {
   });
   ::setrlimit(RLIMIT_FSIZE, &old_limit);
   std::signal(SIGXFSZ, old_handler);
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path));
 }
 
 TEST(GgufWriter, AFolderThatIsNotThereIsAnError) {

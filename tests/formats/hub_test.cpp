@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "formats/model_cache.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -60,14 +61,10 @@ class HubServer {
 class HubTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    char pattern[] = "/tmp/r1-hub-XXXXXX";
-    folder_ = mkdtemp(pattern);
-    remote_ = folder_ / "remote";
     fs::create_directories(remote_);
     download_.part_bytes = 64 << 10;
     download_.retry_delay = std::chrono::milliseconds(1);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   std::string put(const std::string& name, size_t bytes) {
     std::string content(bytes, '\0');
@@ -101,7 +98,9 @@ class HubTest : public ::testing::Test {
     return "";
   }
 
-  fs::path folder_, remote_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
+  const fs::path remote_ = folder_ / "remote";
   DownloadOptions download_;
 };
 

@@ -7,6 +7,7 @@
 #include "formats/npy.h"
 #include "tests/formats/file_builder.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -45,17 +46,17 @@ TEST(ModelFile, PairsFp8TensorsWithTheirScales) {
 TEST(ModelFile, NamesWhatIsMissing) {
   test::TemporaryFolder folder;
   expect_error(ErrorKind::io, "no such file", [&] { ModelFile::open(folder / "x"); });
-  expect_error(ErrorKind::bad_file, "config.json", [&] { ModelFile::open(folder.path()); });
+  expect_error(ErrorKind::bad_file, "config.json", [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json", "[]");
-  expect_error(ErrorKind::bad_file, "expected a JSON object", [&] { ModelFile::open(folder.path()); });
+  expect_error(ErrorKind::bad_file, "expected a JSON object", [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json", "{}");
-  expect_error(ErrorKind::bad_file, "found neither", [&] { ModelFile::open(folder.path()); });
+  expect_error(ErrorKind::bad_file, "found neither", [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json", R"({"quantization_config":{"quant_method":"gptq"}})");
   expect_error(ErrorKind::unsupported, "quant_method: expected \"fp8\", found \"gptq\"",
-               [&] { ModelFile::open(folder.path()); });
+               [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json",
                    R"({"quantization_config":{"quant_method":"fp8","weight_block_size":[64,64]}})");
-  expect_error(ErrorKind::unsupported, "found [64,64]", [&] { ModelFile::open(folder.path()); });
+  expect_error(ErrorKind::unsupported, "found [64,64]", [&] { ModelFile::open(folder.path); });
 }
 
 class Fp8Directory : public ::testing::Test {
@@ -76,22 +77,22 @@ class Fp8Directory : public ::testing::Test {
 
 TEST_F(Fp8Directory, ChecksTheScalesShape) {
   write({2, 1});
-  EXPECT_NE(ModelFile::open(folder_.path())->find("w")->block_scales, nullptr);
+  EXPECT_NE(ModelFile::open(folder_.path)->find("w")->block_scales, nullptr);
   write({1, 2});
   expect_error(ErrorKind::bad_file, "expected F32 of shape [2, 1], found F32 of shape [1, 2]",
-               [&] { ModelFile::open(folder_.path()); });
+               [&] { ModelFile::open(folder_.path); });
 }
 
 TEST_F(Fp8Directory, FindsTheChatTemplate) {
   write({2, 1});
-  EXPECT_FALSE(ModelFile::open(folder_.path())->hub()->chat_template.has_value());
+  EXPECT_FALSE(ModelFile::open(folder_.path)->hub()->chat_template.has_value());
   test::write_file(folder_ / "tokenizer_config.json",
                    R"({"chat_template":[{"name":"tool","template":"x"},{"name":"default","template":"y"}]})");
-  EXPECT_EQ(ModelFile::open(folder_.path())->hub()->chat_template, "y");
+  EXPECT_EQ(ModelFile::open(folder_.path)->hub()->chat_template, "y");
   test::write_file(folder_ / "tokenizer_config.json", R"({"chat_template":"z"})");
-  EXPECT_EQ(ModelFile::open(folder_.path())->hub()->chat_template, "z");
+  EXPECT_EQ(ModelFile::open(folder_.path)->hub()->chat_template, "z");
   test::write_file(folder_ / "chat_template.jinja", "file");
-  EXPECT_EQ(ModelFile::open(folder_.path())->hub()->chat_template, "file");
+  EXPECT_EQ(ModelFile::open(folder_.path)->hub()->chat_template, "file");
 }
 
 TEST(Npy, IsReadBack) {

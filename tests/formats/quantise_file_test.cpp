@@ -13,15 +13,13 @@
 #include "formats/gguf_writer.h"
 #include "tensor/codec.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
 
 class QuantiseFile : public testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::filesystem::path at(const std::string& name) const { return folder_ / name; }
 
   /// A file of one layer with the given matrix values; returns its path.
@@ -69,8 +67,8 @@ class QuantiseFile : public testing::Test {
   }
 
  private:
-  std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("r1-quantise-test-" + std::to_string(getpid()));
+  const test::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path;
 };
 
 TEST_F(QuantiseFile, EveryTargetGivesAReadableFile) {

@@ -7,6 +7,7 @@
 
 #include "tests/formats/file_builder.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {

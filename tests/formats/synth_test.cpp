@@ -10,6 +10,7 @@
 #include "formats/hub_plan.h"
 #include "tensor/codec.h"
 #include "tests/formats/file_builder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {

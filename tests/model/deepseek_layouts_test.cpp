@@ -13,6 +13,7 @@
 #include "formats/npy.h"
 #include "tests/model/model_runner.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -46,11 +47,7 @@ void split(const TensorView& together, std::vector<float>& keys, std::vector<flo
 
 class DeepseekLayoutsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    R1_REQUIRE_SHARED(kFixture);
-    path_ = fs::path(testing::TempDir()) / "r1_deepseek_layouts.gguf";
-  }
-  void TearDown() override { fs::remove(path_); }
+  void SetUp() override { R1_REQUIRE_SHARED(kFixture); }
 
   /// Writes the fixture in the later layout. `keep` says which metadata are copied.
   void write(const std::function<bool(std::string_view)>& keep) {
@@ -93,7 +90,8 @@ class DeepseekLayoutsTest : public testing::Test {
     writer.finish();
   }
 
-  fs::path path_;
+  const test::TemporaryFolder folder_;
+  const fs::path path_ = folder_.path / "model.gguf";
 };
 
 TEST_F(DeepseekLayoutsTest, ProjectionsApartGiveTheReferenceLogits) {

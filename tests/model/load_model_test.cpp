@@ -11,6 +11,7 @@
 #include "formats/safetensors.h"
 #include "model/model.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -19,14 +20,6 @@ namespace fs = std::filesystem;
 
 class LoadModelTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("r1_load_model_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   /// What load_model says about fixture `name` (hub form) after a change of its config, and, where given, of
   /// its tensors: changed tensors' shapes and left-out ones.
   std::string load(const std::string& name, const std::function<void(nlohmann::json&)>& change,
@@ -64,7 +57,8 @@ class LoadModelTest : public testing::Test {
     return load(name, [&](nlohmann::json& config) { config[key] = value; });
   }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
 };
 
 TEST_F(LoadModelTest, SoundFilesLoad) {

@@ -12,6 +12,7 @@
 #include "formats/gguf_writer.h"
 #include "formats/safetensors.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace r1 {
 namespace {
@@ -40,15 +41,10 @@ json small_tokenizer() {
 class VocabularyLoadingTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("r1_vocabulary_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     SafetensorsWriter writer(folder_ / "model.safetensors");
     writer.finish();
     write("config.json", {{"model_type", "qwen2"}, {"eos_token_id", json::array({28, 29})}});
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void write(const char* name, const json& value) { std::ofstream(folder_ / name) << value.dump(); }
   Vocabulary load() const { return load_vocabulary(*ModelFile::open(folder_)); }
@@ -61,7 +57,8 @@ class VocabularyLoadingTest : public testing::Test {
     return "loaded";
   }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
 };
 
 TEST_F(VocabularyLoadingTest, ReadsAHubDirectory) {

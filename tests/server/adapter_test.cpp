@@ -1,9 +1,6 @@
 // LoRA adapters by name: a request gets its adapter, in a batch with others.
-#include <filesystem>
-
 #include "base/random.h"
-#include "formats/synth.h"
-#include "tests/server/test_server.h"
+#include "tests/server/tiny_model.h"
 #include "train/low_rank.h"
 
 namespace r1::server {
@@ -11,22 +8,12 @@ namespace {
 
 using test::Json;
 
-class AdapterTest : public ::testing::Test {
+class AdapterTest : public test::TinyModelTest {
  protected:
-  AdapterTest() {
-    SynthOptions options;
-    options.type = "F32";
-    std::filesystem::create_directories(folder_);
-    write_synthetic_gguf("tiny-qwen2", folder_ / "model.gguf", options);
-    settings_.kernels = &kernels::select_kernels();
-    settings_.threads = 1;
-    settings_.arithmetic = Arithmetic::exact;
-    settings_.engine.context_length = 256;
-  }
-  ~AdapterTest() override { std::filesystem::remove_all(folder_); }
+  AdapterTest() : TinyModelTest("F32") { settings_.arithmetic = Arithmetic::exact; }
 
   void write_adapter(const std::string& name, uint64_t seed) const {
-    const auto file = ModelFile::open(folder_ / "model.gguf");
+    const auto file = ModelFile::open(file_);
     LowRankOptions options;
     options.rank = 4;
     const auto adapter = LowRankAdapter::create(*file, options);
@@ -43,14 +30,9 @@ class AdapterTest : public ::testing::Test {
   static std::vector<std::string> ask(Application& application, const std::vector<std::string>& models) {
     std::vector<std::shared_ptr<test::RecordingSink>> sinks;
     for (const std::string& model : models) {
-      HttpRequest request;
-      request.method = "POST";
-      request.path = "/v1/completions";
-      request.headers = {{"Host", "localhost"}};
-      request.body =
-          Json{{"model", model}, {"prompt", "Once upon"}, {"max_tokens", 12}, {"temperature", 0}}.dump();
-      sinks.push_back(std::make_shared<test::RecordingSink>());
-      application.handle(std::make_shared<const HttpRequest>(request), sinks.back());
+      sinks.push_back(
+          post(application, "/v1/completions",
+               {{"model", model}, {"prompt", "Once upon"}, {"max_tokens", 12}, {"temperature", 0}}));
     }
     std::vector<std::string> texts;
     for (size_t i = 0; i < sinks.size(); ++i) {
@@ -60,21 +42,17 @@ class AdapterTest : public ::testing::Test {
     }
     return texts;
   }
-
-  const std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / fmt::format("r1-adapters-{}", ::getpid());
-  ModelSettings settings_;
 };
 
 TEST_F(AdapterTest, ItsNameIsAModelsName) {
   write_adapter("sailor", 1);
   write_adapter("cook", 2);
   ModelHost models({settings_});
-  models.add("tiny", folder_ / "model.gguf");
+  models.add("tiny", file_);
   models.add_adapter({"sailor", folder_ / "sailor"});
   models.add_adapter({"cook", folder_ / "cook"});
   EXPECT_THROW(models.add_adapter({"tiny", folder_ / "cook"}), Error);
-  EXPECT_THROW(models.add("cook", folder_ / "model.gguf"), Error);
+  EXPECT_THROW(models.add("cook", file_), Error);
   Application application(models, {});
   const auto together = ask(application, {"tiny", "sailor", "cook", "sailor"});
   EXPECT_NE(together[0], together[1]);
@@ -93,12 +71,12 @@ TEST_F(AdapterTest, ItsNameIsAModelsName) {
 
 TEST_F(AdapterTest, IsTheSameAsTheMergedWeights) {
   write_adapter("sailor", 1);
-  const auto file = ModelFile::open(folder_ / "model.gguf");
+  const auto file = ModelFile::open(file_);
   const auto adapter = LowRankAdapter::open(folder_ / "sailor", *file);
   ParameterStore sums;
   const auto merged = ModelFile::with_tensors(file, adapter->merged(*file, sums));
   ModelHost models({settings_});
-  models.add("tiny", folder_ / "model.gguf");
+  models.add("tiny", file_);
   models.add_adapter({"sailor", folder_ / "sailor"});
   models.add_loaded(
       std::make_shared<ServedModel>("merged", load_model(merged), load_vocabulary(*file), settings_));

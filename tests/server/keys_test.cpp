@@ -5,6 +5,7 @@
 #include "server/key_store.h"
 #include "server/rate_limiter.h"
 #include "tests/server/test_server.h"
+#include "tests/temporary_folder.h"
 
 namespace r1::server {
 namespace {
@@ -20,7 +21,8 @@ std::vector<HttpHeader> bearer(const std::string& key) {
 }
 
 TEST(KeyStore, ShowsAKeyOnceAndKeepsItsHash) {
-  const auto file = std::filesystem::temp_directory_path() / fmt::format("r1-keys-{}.db", ::getpid());
+  const r1::test::TemporaryFolder folder;
+  const auto file = folder / "keys.db";
   std::string key;
   {
     KeyStore store(file);
@@ -49,7 +51,6 @@ TEST(KeyStore, ShowsAKeyOnceAndKeepsItsHash) {
   EXPECT_FALSE(store.find_key(key));
   EXPECT_THROW(store.revoke("ada"), Error);
   EXPECT_EQ(store.list().size(), 2U);
-  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
 }
 
 TEST(RateLimiter, CountsTheLastMinuteAndSaysWhenToComeBack) {

@@ -6,6 +6,7 @@
 #include "formats/synth.h"
 #include "server/embedding.h"
 #include "tests/server/test_server.h"
+#include "tests/temporary_folder.h"
 
 namespace r1::server {
 namespace {
@@ -147,7 +148,8 @@ TEST(Responses, RefusesWhatWouldHaveToBeStored) {
 }
 
 TEST(Embeddings, AreTheMeanOfTheLastHiddenStates) {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("r1-embed-{}.gguf", ::getpid());
+  const r1::test::TemporaryFolder folder;
+  const auto path = folder / "model.gguf";
   SynthOptions options;
   options.type = "F32";
   write_synthetic_gguf("tiny-qwen2", path, options);
@@ -184,7 +186,6 @@ TEST(Embeddings, AreTheMeanOfTheLastHiddenStates) {
   }
   const double length = std::sqrt(std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0));
   for (size_t i = 0; i < mean.size(); ++i) ASSERT_NEAR(vector[i], mean[i] / length, 1e-4) << i;
-  std::filesystem::remove(path);
 }
 
 TEST(Embeddings, RefusesWhatItCannotRead) {

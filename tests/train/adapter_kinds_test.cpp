@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "formats/safetensors.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 #include "train/low_rank.h"
 #include "train/trainer.h"
 #include "train/truncated_svd.h"
@@ -57,11 +58,6 @@ class OneBatch final : public BatchSource {
 
 class AdapterFixture {
  protected:
-  AdapterFixture() : folder_(fs::temp_directory_path() / fmt::format("r1-adapter-kinds-{}", ::getpid())) {
-    fs::remove_all(folder_);
-  }
-  ~AdapterFixture() { fs::remove_all(folder_); }
-
   std::vector<float> log_probs(const Model& model, const Adapter* adapter) {
     const auto& decoder = dynamic_cast<const Decoder&>(model);
     TrainingCache cache(decoder);
@@ -106,7 +102,8 @@ class AdapterFixture {
   ThreadPool pool_{2};
   Context context_{pool_, kernels::select_kernels(), Arithmetic::exact};
   WeightGradients none_;
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
 };
 
 void expect_near(const std::vector<float>& a, const std::vector<float>& b, double limit) {

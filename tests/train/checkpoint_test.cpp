@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/random.h"
+#include "tests/temporary_folder.h"
 #include "train/new_model.h"
 #include "train/trainer.h"
 
@@ -115,8 +116,7 @@ bool train_until_killed(const fs::path& folder, int save, std::chrono::microseco
 }
 
 TEST(Checkpoint, KilledInTheMiddleOfASaveARunGoesOnBitIdentically) {
-  const fs::path folder = fs::temp_directory_path() / fmt::format("r1-killed-{}", ::getpid());
-  fs::remove_all(folder);
+  const test::TemporaryFolder folder;
   train(folder / "straight", false);
   const fs::path last = fs::path("checkpoints") / fmt::format("step-{:08}.safetensors", kSteps);
   const std::string expected = file_sha256(folder / "straight" / last);
@@ -132,7 +132,6 @@ TEST(Checkpoint, KilledInTheMiddleOfASaveARunGoesOnBitIdentically) {
   EXPECT_GE(killed, 3);
   train(folder / "killed", true);
   EXPECT_EQ(file_sha256(folder / "killed" / last), expected);
-  fs::remove_all(folder);
 }
 
 }  // namespace

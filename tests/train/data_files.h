@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/temporary_folder.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 #include "train/data/render.h"
@@ -16,12 +17,6 @@ namespace r1 {
 
 class DataFiles : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/r1-data-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return (folder_ / name).string();
@@ -53,7 +48,8 @@ class DataFiles : public ::testing::Test {
     return text;
   }
 
-  std::filesystem::path folder_;
+  const test::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path;
 };
 
 }  // namespace r1

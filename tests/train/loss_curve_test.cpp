@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 #include "train/trainer.h"
 
 namespace r1 {
@@ -52,7 +53,8 @@ TEST_P(LossCurve, FiftyStepsAgreeWithPyTorch) {
   options.clip = 0;
   options.weight_decay = 0.1;
   options.save_steps = 0;
-  options.output = (std::filesystem::temp_directory_path() / ("r1-loss-curve-" + name)).string();
+  const test::TemporaryFolder folder;
+  options.output = folder.path.string();
   std::vector<double> losses;
   TrainerHooks hooks;
   hooks.on_step = [&](const StepReport& report) { losses.push_back(report.loss); };
@@ -63,7 +65,6 @@ TEST_P(LossCurve, FiftyStepsAgreeWithPyTorch) {
   Trainer trainer(context, dynamic_cast<const Decoder&>(*model), store, options, source, nullptr,
                   Keep::everything, hooks);
   trainer.run();
-  std::filesystem::remove_all(options.output);
   const auto expected = fixture["loss_curve"].get<std::vector<double>>();
   ASSERT_EQ(losses.size(), expected.size());
   EXPECT_LT(expected.back(), 0.5 * expected.front());

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "tests/shared_folder.h"
+#include "tests/temporary_folder.h"
 #include "train/training_pass.h"
 
 namespace r1 {
@@ -24,10 +25,7 @@ using testing::HasSubstr;
 
 class LowRankTest : public testing::TestWithParam<const char*> {
  protected:
-  LowRankTest() : folder_(fs::temp_directory_path() / fmt::format("r1-adapter-{}", ::getpid())) {
-    fs::remove_all(folder_);
-  }
-  ~LowRankTest() override { fs::remove_all(folder_); }
+  LowRankTest() {}
   static fs::path model_path() { return shared_path(std::string("fixtures/") + GetParam()); }
 
   static TrainingBatch batch() {
@@ -65,7 +63,8 @@ class LowRankTest : public testing::TestWithParam<const char*> {
   ThreadPool pool_{2};
   Context context_{pool_, kernels::select_kernels(), Arithmetic::exact};
   WeightGradients none_;
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
 };
 
 TEST_P(LowRankTest, ANewAdapterChangesNothing) {

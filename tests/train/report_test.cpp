@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "tests/temporary_folder.h"
 #include "train/report/event_file.h"
 #include "train/report/loss_plot.h"
 #include "train/report/training_log.h"
@@ -24,12 +25,6 @@ using ::testing::HasSubstr;
 
 class ReportTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    char pattern[] = "/tmp/r1-report-XXXXXX";
-    folder_ = mkdtemp(pattern);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string read(const fs::path& path) const {
     std::ifstream in(path, std::ios::binary);
     std::ostringstream text;
@@ -63,7 +58,8 @@ class ReportTest : public ::testing::Test {
     return entry;
   }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
 };
 
 TEST_F(ReportTest, Crc32cOfThePublishedVectors) {

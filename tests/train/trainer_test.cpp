@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "tests/temporary_folder.h"
 #include "train/new_model.h"
 
 namespace r1 {
@@ -50,8 +51,7 @@ class CountingSource final : public BatchSource {
 
 class TrainerTest : public testing::Test {
  protected:
-  TrainerTest() : folder_(fs::temp_directory_path() / fmt::format("r1-trainer-{}", ::getpid())) {
-    fs::remove_all(folder_);
+  TrainerTest() {
     options_.layers = 2;
     options_.hidden = 32;
     options_.heads = 4;
@@ -63,7 +63,6 @@ class TrainerTest : public testing::Test {
     options_.output = folder_.string();
     options_.save_steps = 0;
   }
-  ~TrainerTest() override { fs::remove_all(folder_); }
 
   struct Run {
     explicit Run(const TrainingOptions& options, int threads = 2) : pool(threads) {
@@ -114,7 +113,8 @@ class TrainerTest : public testing::Test {
     return run.weights();
   }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path;
   TrainingOptions options_;
   std::vector<double> losses_;
   std::string remarks_;

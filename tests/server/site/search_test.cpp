@@ -6,6 +6,7 @@
 #include "server/site/search_provider.h"
 #include "server/site/site_error.h"
 #include "tests/server/site/local_web.h"
+#include "tests/temporary_folder.h"
 
 namespace r1::site {
 namespace {
@@ -14,12 +15,6 @@ namespace fs = std::filesystem;
 
 class Search : public testing::Test {
  protected:
-  Search() {
-    std::string name = (fs::temp_directory_path() / "r1-search-XXXXXX").string();
-    folder = fs::canonical(mkdtemp(name.data()));
-  }
-  ~Search() override { fs::remove_all(folder); }
-
   void put(const std::string& name, const std::string& text) {
     fs::create_directories((folder / name).parent_path());
     std::ofstream(folder / name, std::ios::binary) << text;
@@ -31,7 +26,8 @@ class Search : public testing::Test {
     return text;
   }
 
-  fs::path folder;
+  const r1::test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path;
   FileExtractor extractor{Sandbox::detect(), {R1_EXTRACT_CHILD}};
   SearchIndex index{":memory:", extractor, PageFetcher({}, only_loopback)};
 };
