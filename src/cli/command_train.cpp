@@ -2,10 +2,14 @@
 // merge.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -14,6 +18,7 @@
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "cli/train_options.h"
+#include "cli/training_monitor.h"
 #include "formats/json_file.h"
 #include "formats/output_file.h"
 #include "model/vocabulary_loading.h"
@@ -31,6 +36,7 @@ namespace fs = std::filesystem;
 
 struct TrainCommand {
   TrainingStage stage = TrainingStage::pretrain;
+  std::string name;  // of the stage
   std::string config;
   TrainingOptions options;
   RuntimeOptions runtime;
@@ -121,20 +127,12 @@ void open_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own
       throw_error(ErrorKind::invalid_argument, "base_type: expected stored or nf4, found '{}'",
                   options.base_type);
     }
-    LowRankOptions lora;
-    lora.rank = options.lora_rank;
-    lora.alpha = options.lora_alpha;
-    lora.rank_stabilised = options.rslora;
-    lora.plus_ratio = options.lora_plus;
-    lora.dropout = options.lora_dropout;
-    lora.dora = options.dora;
-    lora.pissa = options.pissa;
-    lora.targets = options.lora_targets;
+    LowRankOptions lora = options.lora;
     lora.seed = options.seed;
     own.adapter = options.adapter.empty()
                       ? LowRankAdapter::create(*own.bound, lora)
-                      : LowRankAdapter::open(options.adapter, *own.bound, options.lora_plus);
-    if (!options.adapter.empty() && (options.pissa || options.dora != own.adapter->options().dora)) {
+                      : LowRankAdapter::open(options.adapter, *own.bound, lora.plus_ratio);
+    if (!options.adapter.empty() && (lora.pissa || lora.dora != own.adapter->options().dora)) {
       throw_error(ErrorKind::invalid_argument,
                   "{}: pissa and dora say how a new adapter begins: this one has use_dora = {}",
                   options.adapter, own.adapter->options().dora);
@@ -269,6 +267,25 @@ LogEntry log_entry(const EvaluationReport& report, const StepReport& last) {
   return entry;
 }
 
+// run.json: what the run is.
+nlohmann::ordered_json describe(const TrainCommand& command, Subject& own, const MemoryPlan& plan,
+                                const DataSet& data, int64_t steps) {
+  const TrainingOptions& options = command.options;
+  const fs::path output(options.output);
+  return {{"title", options.name.empty() ? (output.has_filename() ? output : output.parent_path()).filename()
+                                         : fs::path(options.name)},
+          {"stage", command.name},
+          {"tuning", options.tuning},
+          {"base", own.base ? nlohmann::ordered_json(own.base->path().filename()) : nullptr},
+          {"architecture", own.model->info().architecture},
+          {"parameters", own.model->info().parameters},
+          {"trained_parameters", own.trained().elements()},
+          {"samples", data.samples.size()},
+          {"tokens", data.tokens},
+          {"total_steps", steps},
+          {"memory_bytes", plan.total()}};
+}
+
 TrainingLogOptions log_options(const TrainingOptions& options, int64_t steps) {
   TrainingLogOptions own;
   own.directory = options.output;
@@ -347,7 +364,8 @@ void train(TrainCommand& command) {
     bar.update(static_cast<uint64_t>(report.step), static_cast<uint64_t>(report.steps),
                fmt::format("loss {:.4f}, {:.0f} tokens/s", report.loss, report.tokens_per_second));
   };
-  std::optional<TrainingLog> log;  // begun once it is known whether the run goes on
+  std::optional<TrainingLog> log;  // both begun once it is known whether the run goes on
+  std::optional<TrainingMonitor> monitor;
   hooks.on_log = [&](const StepReport& report) {
     log->add(log_entry(report));
     fmt::print("step {}/{} epoch {:.3f} loss {:.4f} rate {:.3g} norm {:.3f} {:.0f} tokens/s {:.0f} s left\n",
@@ -362,6 +380,14 @@ void train(TrainCommand& command) {
     fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}\n", report.step, report.loss,
                report.targets, report.best ? ", the best so far" : "");
     std::fflush(stdout);
+    if (command.stage == TrainingStage::reward) return;  // says nothing
+    const auto count = std::min<int64_t>(options.samples, static_cast<int64_t>(held_back->samples.size()));
+    for (int64_t i = 0; i < count; ++i) {
+      monitor->add(
+          report.step,
+          answer_sample(context, own.decoder(), own.adapter ? &own.adapter->adapter() : nullptr,
+                        own.renderer->tokenizer(), held_back->samples[i].sequence, options.sample_tokens));
+    }
   };
   hooks.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
   hooks.stop_requested = [] { return InterruptGuard::interrupted(); };
@@ -394,18 +420,41 @@ void train(TrainCommand& command) {
     }
   }
   log.emplace(log_options(options, trainer.steps()), trainer.state().step);
+  monitor.emplace(options.output, describe(command, own, plan, *data, trainer.steps()), trainer.state().step);
+  std::optional<TrainingPageServer> page;
+  if (options.ui) {
+    page.emplace(options.output, options.ui_port);
+    fmt::print("the run's page: {}\n", page->address());
+    std::fflush(stdout);
+  }
   const TrainingEnd end = trainer.run();
   bar.finish();
   log->save();
   if (!best_only || !fs::exists(fs::path(options.output) /
                                 (own.adapter ? "adapter_model.safetensors" : "model.safetensors")))
     write_model();
+  monitor->finish(end == TrainingEnd::finished  ? "finished"
+                  : end == TrainingEnd::stopped ? "interrupted"
+                                                : "stopped early");
   const RunState& state = trainer.state();
   fmt::print("{}: {} after {} of {} steps, {} tokens, {:.0f} s\n", options.output,
              end == TrainingEnd::finished  ? "done"
              : end == TrainingEnd::stopped ? "interrupted (--resume continues)"
                                            : "stopped early: evaluations no longer improve",
              state.step, trainer.steps(), state.tokens, state.seconds);
+}
+
+struct WatchOptions {
+  std::string folder;
+  int64_t port = 8090;
+};
+
+void watch(const WatchOptions& options) {
+  const TrainingPageServer page(options.folder, options.port);
+  fmt::print("the run's page: {} (Ctrl-C ends it, not the run)\n", page.address());
+  std::fflush(stdout);
+  const InterruptGuard guard;
+  while (!InterruptGuard::interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
 
 struct MergeOptions {
@@ -429,6 +478,7 @@ void merge(const MergeOptions& options) {
 void add_stage(CLI::App& parent, const char* name, const char* help, TrainingStage stage) {
   auto own = std::make_shared<TrainCommand>();
   own->stage = stage;
+  own->name = name;
   CLI::App* command = parent.add_subcommand(name, help);
   command->add_option("config", own->config, "TOML file with options (flags go before it)")
       ->check(CLI::ExistingFile);
@@ -439,6 +489,17 @@ void add_stage(CLI::App& parent, const char* name, const char* help, TrainingSta
     if (!own->config.empty()) read_training_file(*command, own->config);
     train(*own);
   });
+}
+
+void add_watch(CLI::App& parent) {
+  auto options = std::make_shared<WatchOptions>();
+  CLI::App* command = parent.add_subcommand("watch", "Serve the page of a run that another process trains");
+  command->add_option("folder", options->folder, "the run's output directory")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--port", options->port, "port on this machine; 0: any free one")
+      ->check(CLI::Range(0, 65535));
+  command->callback([options] { watch(*options); });
 }
 
 }  // namespace
@@ -455,6 +516,7 @@ void add_train_command(CLI::App& app) {
   add_stage(*parent, "kto", "Train on answers labelled good or bad", TrainingStage::kto);
   add_stage(*parent, "orpo", "Train on pairs without a reference model", TrainingStage::orpo);
   add_stage(*parent, "reward", "Train a reward model on pairs", TrainingStage::reward);
+  add_watch(*parent);
 }
 
 void add_merge_command(CLI::App& app) {

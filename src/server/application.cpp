@@ -4,6 +4,7 @@
 
 #include "server/anthropic_messages.h"
 #include "server/api_error.h"
+#include "server/host_name.h"
 #include "server/model_routes.h"
 #include "server/openai_chat.h"
 #include "server/openai_completions.h"
@@ -42,15 +43,6 @@ class DecoratedSink : public ResponseSink {
   std::string route_;
   Metrics& metrics_;
 };
-
-/// The host without its port: "[::1]:80" is "[::1]". What is no port stays: it makes a name that nobody has.
-std::string_view without_port(std::string_view host) {
-  const size_t bracket = host.rfind(']');
-  const size_t colon = host.rfind(':');
-  if (colon == host.npos || (bracket != host.npos && colon < bracket)) return host;
-  const bool port = std::ranges::all_of(host.substr(colon + 1), [](char c) { return c >= '0' && c <= '9'; });
-  return port ? host.substr(0, colon) : host;
-}
 
 /// The chat site's back end is for its own page alone, whoever else may call the API.
 bool is_private(const HttpRequest& request) {
@@ -103,10 +95,8 @@ Application::~Application() {
 }
 
 bool Application::is_local_name(std::string_view host) const {
-  const std::string_view name = without_port(host);
-  for (const char* known : {"localhost", "127.0.0.1", "[::1]"}) {
-    if (equal_ignoring_case(name, known)) return true;
-  }
+  if (is_loopback_name(host)) return true;
+  const std::string_view name = host_without_port(host);
   return std::ranges::any_of(options_.allowed_hosts,
                              [&](const std::string& allowed) { return equal_ignoring_case(name, allowed); });
 }

@@ -69,31 +69,50 @@ void send_asset(const SiteAsset& asset, const HttpRequest& request, ResponseSink
   sink.respond(std::move(response));
 }
 
+constexpr std::string_view kTrainingPage = "/training.html";
+
+void add_asset(Router& router, std::string path, const SiteAsset& asset) {
+  router.add({"GET", std::move(path),
+              [&asset](const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
+                send_asset(asset, request, *sink);
+              },
+              true, true});
+}
+
+void add_absent_page(Router& router, const std::string& text) {
+  router.add({"GET", "/",
+              [text](const HttpRequest&, const std::shared_ptr<ResponseSink>& sink) {
+                sink->respond(HttpResponse::text(404, text));
+              },
+              true, true});
+}
+
 }  // namespace
 
 void add_site_pages(Router& router, std::span<const SiteAsset> assets) {
-  const auto add = [&](std::string path, const SiteAsset& asset) {
-    router.add({"GET", std::move(path),
-                [&asset](const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
-                  send_asset(asset, request, *sink);
-                },
-                true, true});
-  };
   for (const SiteAsset& asset : assets) {
-    add(std::string(asset.path), asset);
+    if (asset.path == kTrainingPage) continue;
+    add_asset(router, std::string(asset.path), asset);
     if (asset.path != "/index.html") continue;
-    add("/", asset);
+    add_asset(router, "/", asset);
     for (const std::string_view page : site_page_paths)
-      add(page.ends_with('/') ? std::string(page) + "*" : std::string(page), asset);
+      add_asset(router, page.ends_with('/') ? std::string(page) + "*" : std::string(page), asset);
   }
   if (!assets.empty()) return;
-  router.add({"GET", "/",
-              [](const HttpRequest&, const std::shared_ptr<ResponseSink>& sink) {
-                sink->respond(HttpResponse::text(
-                    404, fmt::format("There is no chat site here: {}. The API is at /v1 (docs/api.md).\n",
-                                     site_assets_absent_reason())));
-              },
-              true, true});
+  add_absent_page(router, fmt::format("There is no chat site here: {}. The API is at /v1 (docs/api.md).\n",
+                                      site_assets_absent_reason()));
+}
+
+void add_training_assets(Router& router, std::span<const SiteAsset> assets) {
+  for (const SiteAsset& asset : assets) {
+    if (asset.path.starts_with("/assets/") || asset.path == "/favicon.svg")
+      add_asset(router, std::string(asset.path), asset);
+    if (asset.path == kTrainingPage) add_asset(router, "/", asset);
+  }
+  if (!assets.empty()) return;
+  add_absent_page(router, fmt::format("There is no page here: {}. loss.svg and trainer_log.jsonl are in the "
+                                      "run's folder.\n",
+                                      site_assets_absent_reason()));
 }
 
 }  // namespace r1::server

@@ -12,4 +12,7 @@ namespace r1::server {
 /// "/" says why.
 void add_site_pages(Router& router, std::span<const SiteAsset> assets);
 
+/// The same files for the page of a training run, which "/" then is.
+void add_training_assets(Router& router, std::span<const SiteAsset> assets);
+
 }  // namespace r1::server

@@ -19,22 +19,10 @@
 #include "formats/model_file.h"
 #include "model/decoder.h"
 #include "nn/adapter.h"
+#include "train/options.h"
 #include "train/parameters.h"
 
 namespace r1 {
-
-struct LowRankOptions {
-  int64_t rank = 16;
-  double alpha = 32;
-  bool rank_stabilised = false;  // rsLoRA (Kalajdzievski, 2023)
-  double plus_ratio = 1;         // LoRA+ (Hayou et al., 2024): B learns so many times faster
-  double dropout = 0;            // in training: share of A's inputs that is zeroed
-  bool dora = false;             // DoRA (Liu et al., 2024): trained magnitudes of the rows
-  bool pissa = false;
-  std::vector<std::string>
-      targets;  // last parts of module names: q_proj, …; empty: every linear layer of a block
-  uint64_t seed = 1;
-};
 
 class LowRankAdapter {
  public:

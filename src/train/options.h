@@ -8,6 +8,20 @@
 
 namespace r1 {
 
+/// Of an adapter (train/low_rank.h).
+struct LowRankOptions {
+  int64_t rank = 16;
+  double alpha = 32;
+  bool rank_stabilised = false;  // rsLoRA (Kalajdzievski, 2023)
+  double plus_ratio = 1;         // LoRA+ (Hayou et al., 2024): B learns so many times faster
+  double dropout = 0;            // in training: share of A's inputs that is zeroed
+  bool dora = false;             // DoRA (Liu et al., 2024): trained magnitudes of the rows
+  bool pissa = false;
+  std::vector<std::string>
+      targets;  // last parts of module names: q_proj, …; empty: every linear layer of a block
+  uint64_t seed = 1;
+};
+
 struct TrainingOptions {
   // Data
   std::vector<std::string> data;
@@ -39,14 +53,7 @@ struct TrainingOptions {
   // What is trained of it
   std::string tuning = "full";
   std::string base_type = "stored";
-  int64_t lora_rank = 16;
-  double lora_alpha = 32;
-  std::vector<std::string> lora_targets;
-  double lora_plus = 1;
-  bool rslora = false;
-  double lora_dropout = 0;
-  bool dora = false;
-  bool pissa = false;
+  LowRankOptions lora;  // its seed is `seed` below
   std::string adapter;
   int64_t trained_layers = 2;
 
@@ -82,6 +89,10 @@ struct TrainingOptions {
   bool resume = false;
   bool overwrite = false;
   double spike = 5;
+  int64_t samples = 2;
+  int64_t sample_tokens = 64;
+  bool ui = false;
+  int64_t ui_port = 8090;
 
   // Machine
   int threads = 0;
@@ -117,15 +128,15 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("name", own.name, "what the trained model is called");
   visitor("tuning", own.tuning, "what is trained: full, lora, freeze (the last trained_layers)");
   visitor("base_type", own.base_type, "LoRA: how the frozen matrices of the blocks are held: stored, nf4");
-  visitor("lora_rank", own.lora_rank, "LoRA: rank");
-  visitor("lora_alpha", own.lora_alpha, "LoRA: alpha; the term is scaled by alpha / rank");
-  visitor("lora_targets", own.lora_targets, "LoRA: modules, as q_proj,v_proj; none: all linear layers");
-  visitor("lora_plus", own.lora_plus, "LoRA+: learning rate of B over that of A");
-  visitor("rslora", own.rslora, "LoRA: scale by alpha / sqrt(rank)");
-  visitor("lora_dropout", own.lora_dropout, "LoRA: share of the terms' inputs that is zeroed in training");
-  visitor("dora", own.dora,
+  visitor("lora_rank", own.lora.rank, "LoRA: rank");
+  visitor("lora_alpha", own.lora.alpha, "LoRA: alpha; the term is scaled by alpha / rank");
+  visitor("lora_targets", own.lora.targets, "LoRA: modules, as q_proj,v_proj; none: all linear layers");
+  visitor("lora_plus", own.lora.plus_ratio, "LoRA+: learning rate of B over that of A");
+  visitor("rslora", own.lora.rank_stabilised, "LoRA: scale by alpha / sqrt(rank)");
+  visitor("lora_dropout", own.lora.dropout, "LoRA: share of the terms' inputs that is zeroed in training");
+  visitor("dora", own.lora.dora,
           "DoRA: the magnitudes of the weights' rows are trained apart from their directions");
-  visitor("pissa", own.pissa, "PiSSA: LoRA begins with the principal part of the weights");
+  visitor("pissa", own.lora.pissa, "PiSSA: LoRA begins with the principal part of the weights");
   visitor("adapter", own.adapter, "LoRA: PEFT directory to go on from");
   visitor("trained_layers", own.trained_layers, "freeze: layers that are trained, counted from the last");
   visitor("beta", own.beta, "DPO, KTO: strength of the tie to the reference model");
@@ -160,6 +171,11 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("resume", own.resume, "continue from the newest good checkpoint in the output directory");
   visitor("overwrite", own.overwrite, "begin anew although the output directory has checkpoints");
   visitor("spike", own.spike, "stop when the loss is above this many times its running mean; 0: never");
+  visitor("samples", own.samples,
+          "evaluation samples that the model answers after each evaluation, into samples.jsonl");
+  visitor("sample_tokens", own.sample_tokens, "tokens of such an answer at most");
+  visitor("ui", own.ui, "serve a page on this machine that shows the run while it goes on");
+  visitor("ui_port", own.ui_port, "its port; 0: any free one");
   visitor("threads", own.threads, "threads; 0: one for each core");
   visitor("keep", own.keep,
           "kept for backward: auto, everything, layer-inputs (less memory, a third more work)");

@@ -62,7 +62,7 @@ uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batch
   add_text(options.optimiser);
   add_text(options.schedule);
   for (const double value : {options.learning_rate, options.final_rate, options.beta1, options.beta2,
-                             options.weight_decay, options.clip, options.momentum, options.lora_dropout}) {
+                             options.weight_decay, options.clip, options.momentum, options.lora.dropout}) {
     add_text(fmt::format("{}", value));
   }
   for (const Parameter& own : store.all()) {
@@ -85,7 +85,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
   const KvLayerShape kv = model.kv_layers()[0];
   int64_t kept = model.row_floats();
   // What A sees of each layer's input, or the output before its magnitude: about as much again.
-  if (options.tuning == "lora" && (options.lora_dropout > 0 || options.dora)) kept += model.row_floats();
+  if (options.tuning == "lora" && (options.lora.dropout > 0 || options.lora.dora)) kept += model.row_floats();
   // And as much for gradients.
   const int64_t row = 2 * kept + kv.heads * (kv.key_columns + kv.value_columns);
   const auto rows = static_cast<size_t>(options.batch_tokens);
@@ -240,7 +240,7 @@ struct Trainer::State {
       const TrainingBatch& batch = batches_of_step[i];
       run.tokens += batch.rows();
       if (loss_units(parts.stage, batch) == 0) continue;
-      set_dropout(options.lora_dropout, static_cast<int64_t>(i));
+      set_dropout(options.lora.dropout, static_cast<int64_t>(i));
       const LossSums sums = run_batch(batch, units, true);
       set_dropout(0, 0);
       loss += sums.loss;

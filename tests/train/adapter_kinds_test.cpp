@@ -168,7 +168,7 @@ TEST_P(AdapterKindsTest, LearnsAndResumesBitIdentically) {
   auto train = [&](int64_t stop_after, bool resume, std::vector<double>* losses) {
     const auto adapter = LowRankAdapter::create(*file, GetParam().options);
     TrainingOptions options = training(8);
-    options.lora_dropout = GetParam().options.dropout;
+    options.lora.dropout = GetParam().options.dropout;
     TrainerHooks hooks;
     hooks.on_step = [&](const StepReport& report) { losses->push_back(report.loss); };
     hooks.stop_requested = [&] { return static_cast<int64_t>(losses->size()) == stop_after; };

@@ -1,0 +1,122 @@
+#include "cli/training_monitor.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "formats/output_file.h"
+#include "server/http_server.h"
+#include "server/training_page.h"
+
+namespace r1::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr uint16_t kLastPort = 65535;
+
+server::HttpServerOptions server_options(int64_t port) {
+  if (port < 0 || port > kLastPort)
+    throw_error(ErrorKind::invalid_argument, "ui_port: expected 0 to {}, found {}", kLastPort, port);
+  server::HttpServerOptions options;
+  options.port = static_cast<uint16_t>(port);
+  options.workers = 1;
+  options.connections = 64;
+  return options;
+}
+
+void replace_file(const fs::path& path, const std::string& text) {
+  OutputFile file(path);
+  file.write(text);
+  file.finish();
+}
+
+// Models may say half characters.
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+struct TrainingPageServer::State {
+  State(const fs::path& folder, int64_t port)
+      : page(folder, site_assets()), server(server_options(port), page.hooks()) {}
+  server::TrainingPage page;
+  server::HttpServer server;
+};
+
+TrainingPageServer::TrainingPageServer(const fs::path& folder, int64_t port) {
+  signal(SIGPIPE, SIG_IGN);
+  // Its threads leave signals to the one that trains.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  try {
+    state_ = std::make_unique<State>(folder, port);
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+TrainingPageServer::~TrainingPageServer() {
+  state_->server.stop();
+}
+
+std::string TrainingPageServer::address() const {
+  return fmt::format("http://127.0.0.1:{}/", state_->server.port());
+}
+
+TrainingMonitor::TrainingMonitor(fs::path folder, const Json& description, int64_t resumed_step)
+    : folder_(std::move(folder)), description_(std::make_unique<Json>(description)) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  (*description_)["began"] = std::chrono::duration<double>(now).count();
+  std::string kept, line;
+  if (std::ifstream in(folder_ / "samples.jsonl"); in && resumed_step > 0) {
+    while (std::getline(in, line)) {
+      const Json sample = Json::parse(line, nullptr, false);
+      if (sample.is_object() && sample.value("step", INT64_MAX) <= resumed_step) kept += line + "\n";
+    }
+  }
+  replace_file(folder_ / "samples.jsonl", kept);
+  write("running");
+}
+
+TrainingMonitor::~TrainingMonitor() {
+  if (finished_) return;
+  try {
+    write("failed");
+  } catch (const std::exception&) {
+    // The error that ends the run matters more than this one.
+  }
+}
+
+void TrainingMonitor::add(int64_t step, const SampleAnswer& sample) {
+  const Json line = {
+      {"step", step}, {"prompt", sample.prompt}, {"expected", sample.expected}, {"answer", sample.answer}};
+  const fs::path path = folder_ / "samples.jsonl";
+  std::ofstream out(path, std::ios::app | std::ios::binary);
+  out << line_of(line) << "\n";
+  out.flush();
+  if (!out) throw_error(ErrorKind::io, "{}: cannot write", path.string());
+}
+
+void TrainingMonitor::finish(const std::string& state) {
+  finished_ = true;
+  write(state);
+}
+
+void TrainingMonitor::write(const std::string& state) {
+  (*description_)["state"] = state;
+  replace_file(folder_ / "run.json",
+               description_->dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace r1::cli
