@@ -7,3 +7,5 @@ echo "== include directions between floors"
 python3 tools/check_floors.py
 echo "== formatting"
 git ls-files '*.cpp' '*.h' | xargs -r clang-format --dry-run --Werror
+echo "== tests write into folders of their own (tests/temporary_folder.h)"
+if grep -rnE 'TempDir\(\)|temp_directory_path|mkdtemp' tests | grep -v '^tests/temporary_folder.h:'; then exit 1; fi

@@ -392,6 +392,7 @@ TrainingEnd Trainer::run() {
       window_tokens = run.tokens;
       window_start = Clock::now();
     }
+    const Clock::time_point trained = Clock::now();
     if (own.evaluation != nullptr &&
         (last || (own.options.eval_steps > 0 && run.step % own.options.eval_steps == 0))) {
       EvaluationReport evaluation = evaluate(*own.evaluation);
@@ -417,6 +418,7 @@ TrainingEnd Trainer::run() {
       saved_step = run.step;
     }
     if (end != TrainingEnd::finished) return end;
+    window_start += Clock::now() - trained;
   }
   return end;
 }

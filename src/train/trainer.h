@@ -27,8 +27,8 @@ struct StepReport {
   double loss = 0;   // train/loss.h
   double learning_rate = 0;
   double gradient_norm = 0;
-  int64_t tokens = 0;  // rows so far
-  double tokens_per_second = 0;
+  int64_t tokens = 0;            // rows so far
+  double tokens_per_second = 0;  // of training: without evaluations and saves
   double seconds = 0, seconds_left = 0;
   std::vector<std::pair<std::string, double>> metrics;  // of preference losses; of the last step
 };

@@ -1,25 +1,19 @@
 // A training run's page: what it answers from the files of a run at any moment.
 #include "server/training_page.h"
 
-#include <filesystem>
 #include <fstream>
 
+#include "server/api_error.h"
 #include "tests/server/test_server.h"
+#include "tests/temporary_folder.h"
 
 namespace r1::server {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 class TrainingPageTest : public testing::Test {
  protected:
-  TrainingPageTest() {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~TrainingPageTest() override { fs::remove_all(folder_); }
-
   void append(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::app | std::ios::binary) << text;
   }
@@ -39,7 +33,8 @@ class TrainingPageTest : public testing::Test {
 
   const SiteAsset assets_[2] = {{"/index.html", "text/html", "chat", "\"1\"", false},
                                 {"/training.html", "text/html", "run", "\"2\"", false}};
-  const fs::path folder_ = fs::path(testing::TempDir()) / "r1_training_page";
+  const r1::test::TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path;
 };
 
 TEST_F(TrainingPageTest, ARunThatHasNotBegunIsAnEmptyAnswer) {

@@ -3,11 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -221,6 +221,23 @@ TEST_F(TrainerTest, EvaluatesAndStopsEarly) {
   EXPECT_EQ(trainer.run(), TrainingEnd::stopped_early);
   EXPECT_EQ(evaluations, 3);
   EXPECT_EQ(saved, 1);
+}
+
+TEST_F(TrainerTest, AnEvaluationDoesNotCountAsSlowTraining) {
+  options_.max_steps = 2;
+  options_.eval_steps = 1;
+  options_.log_steps = 1;
+  Run run(options_);
+  TrainerHooks hooks;
+  int64_t tokens = 0;
+  hooks.on_evaluation = [](const EvaluationReport&) { std::this_thread::sleep_for(std::chrono::seconds(1)); };
+  hooks.on_log = [&](const StepReport& report) {
+    EXPECT_GT(report.tokens_per_second, static_cast<double>(report.tokens - tokens)) << report.step;
+    tokens = report.tokens;
+  };
+  const CountingSource source(4, 5), held_back(3, 2);
+  Trainer(run.context, run.decoder(), run.store, options_, source, &held_back, Keep::everything, hooks).run();
+  EXPECT_GT(tokens, 0);
 }
 
 /// Pairs: counting up is chosen, counting down rejected.
