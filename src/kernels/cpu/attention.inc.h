@@ -75,6 +75,8 @@ inline void ask_for_tile(const TileRows& tile, int64_t bytes) {
 
 #include "kernels/cpu/attention_floats.inc.h"
 #include "kernels/cpu/attention_quantised.inc.h"
+// after both
+#include "kernels/cpu/attention_strips.inc.h"
 
 namespace r1::kernels {
 namespace {
@@ -250,7 +252,7 @@ inline void score_tile(const Pass& pass, const LoadedTile& loaded, int64_t base,
                               pass.scratch + pass.plan.key_scales,
                               once ? loaded.next_keys.rows[0] : nullptr,
                               4 * bytes_of_16(shape.key_dtype)};
-    return score_integer_rows(count, in, columns, scores);
+    return score_rows(count, in, columns, scores);
   }
   queries += base * columns;
   if (loaded.halves && once) {
@@ -276,7 +278,7 @@ inline void sum_tile(const Pass& pass, const LoadedTile& loaded, const float* we
     quantise_weights(weights, tops, count, limit, pass.scratch + pass.plan.value_scales, integers);
     const int64_t pairs = limit < 16 ? limit : 16;
     const auto sum = [&](const auto& source) {
-      sum_integer_rows(count, integers, source, columns, pairs, corrections, first_tile, sums);
+      sum_rows(count, integers, source, columns, pairs, corrections, first_tile, sums);
     };
     if (loaded.direct) return with_value_pairs(shape.value_dtype, loaded.values, loaded.next_values, sum);
     return sum(ConvertedValuePairs{reinterpret_cast<const int32_t*>(value_tile), columns});

@@ -163,6 +163,7 @@ void score_strip(const float* queries, const Keys& keys, int64_t columns, float*
 }
 
 /// One register block of the weighted sum of values: kRows rows × kVectors vectors of columns.
+/// weights[row][token], `tokens` of them.
 template <int kRows, int kVectors, typename Values>
 inline void value_block(const float* weights, const Values& values, int64_t column, int64_t stride,
                         int64_t tokens, const float* corrections, bool first_tile, float* sums) {
@@ -192,37 +193,6 @@ inline void value_block(const float* weights, const Values& values, int64_t colu
       float* sum = sums + r * stride + column + 16 * v;
       store(sum, first_tile ? block[r][v] : fma(load(sum), correction, block[r][v]));
     }
-  }
-}
-
-/// sums[row][column] of kRows rows after one tile; weights[row][token].
-template <int kRows, typename Values>
-void value_strip(const float* weights, const Values& values, int64_t stride, int64_t tokens,
-                 const float* corrections, bool first_tile, float* sums) {
-  constexpr int kVectors = value_vectors(kRows);
-  int64_t column = 0;
-  for (; column + 16 * kVectors <= stride; column += 16 * kVectors) {
-    value_block<kRows, kVectors>(weights, values, column, stride, tokens, corrections, first_tile, sums);
-  }
-  for (; column < stride; column += 16) {
-    value_block<kRows, 1>(weights, values, column, stride, tokens, corrections, first_tile, sums);
-  }
-}
-
-/// Calls the instance for `rows` (1 … kStripRows) rows.
-template <int kRows = kStripRows, typename Keys>
-inline void score_rows(int64_t rows, const float* queries, const Keys& keys, int64_t columns, float* scores) {
-  if (rows == kRows) return score_strip<kRows>(queries, keys, columns, scores);
-  if constexpr (kRows > 1) score_rows<kRows - 1>(rows, queries, keys, columns, scores);
-}
-template <int kRows = kStripRows, typename Values>
-inline void sum_rows(int64_t rows, const float* weights, const Values& values, int64_t stride, int64_t tokens,
-                     const float* corrections, bool first_tile, float* sums) {
-  if (rows == kRows) {
-    return value_strip<kRows>(weights, values, stride, tokens, corrections, first_tile, sums);
-  }
-  if constexpr (kRows > 1) {
-    sum_rows<kRows - 1>(rows, weights, values, stride, tokens, corrections, first_tile, sums);
   }
 }
 

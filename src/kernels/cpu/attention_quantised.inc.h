@@ -237,7 +237,8 @@ inline void quantise_weights(const float* weights, const float* tops, int64_t ro
   }
 }
 
-/// One register block of the weighted sum of values: kRows rows × kVectors vectors of columns.
+/// One register block of the weighted sum of values: kRows rows × kVectors vectors of columns, which are
+/// whole blocks. `tokens`: pairs that any row sees.
 template <int kRows, int kVectors, typename Values>
 inline void value_block(const IntegerWeights& weights, const Values& values, int64_t column, int64_t stride,
                         int64_t tokens, const float* corrections, bool first_tile, float* sums) {
@@ -273,39 +274,6 @@ inline void value_block(const IntegerWeights& weights, const Values& values, int
       float* sum = sums + r * stride + column + 16 * v;
       store(sum, first_tile ? part : fma(load(sum), correction, part));
     }
-  }
-}
-
-/// sums[row][column] of kRows rows after one tile. `tokens`: pairs that any row sees. Columns: a multiple
-/// of 32.
-template <int kRows, typename Values>
-void value_strip(const IntegerWeights& weights, const Values& values, int64_t columns, int64_t tokens,
-                 const float* corrections, bool first_tile, float* sums) {
-  constexpr int kVectors = value_vectors(kRows);
-  int64_t column = 0;
-  for (; column + 16 * kVectors <= columns; column += 16 * kVectors) {
-    value_block<kRows, kVectors>(weights, values, column, columns, tokens, corrections, first_tile, sums);
-  }
-  for (; column < columns; column += 16) {
-    value_block<kRows, 1>(weights, values, column, columns, tokens, corrections, first_tile, sums);
-  }
-}
-
-/// Calls the instance for `rows` (1 … kStripRows) rows.
-template <int kRows = kStripRows>
-inline void score_integer_rows(int64_t rows, const IntegerScores& in, int64_t columns, float* scores) {
-  if (rows == kRows) return score_strip<kRows>(in, columns, scores);
-  if constexpr (kRows > 1) score_integer_rows<kRows - 1>(rows, in, columns, scores);
-}
-template <int kRows = kStripRows, typename Values>
-inline void sum_integer_rows(int64_t rows, const IntegerWeights& weights, const Values& values,
-                             int64_t columns, int64_t tokens, const float* corrections, bool first_tile,
-                             float* sums) {
-  if (rows == kRows) {
-    return value_strip<kRows>(weights, values, columns, tokens, corrections, first_tile, sums);
-  }
-  if constexpr (kRows > 1) {
-    sum_integer_rows<kRows - 1>(rows, weights, values, columns, tokens, corrections, first_tile, sums);
   }
 }
 
