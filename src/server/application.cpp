@@ -177,7 +177,7 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
     throw error;
   }
   if (!route->open) copy.key_name = authenticate(request);
-  if (draining_ && !route->quick) {
+  if (draining_ && !route->quick && !route->while_draining) {
     ApiError error(503, "", "draining", "the server is shutting down");
     error.headers.push_back({"Retry-After", "5"});
     throw error;

@@ -229,17 +229,20 @@ void add_model_routes(Router& router, ServerContext& context) {
                 sink.respond(HttpResponse::json(200, to_text({{"version", here.version}})));
               }),
               true, true});
-  router.add({"GET", "/metrics", shown(show_metrics)});
+  // What tells of running answers, or steers them, works as long as they run.
+  constexpr bool kOpen = false, kQuick = false, kWhileDraining = true;
+  router.add({"GET", "/metrics", shown(show_metrics), kOpen, kQuick, kWhileDraining});
   router.add({"GET", "/v1/models", shown(list_models)});
   router.add({"GET", "/v1/models/*", simple(show_model)});
   router.add({"POST", "/tokenize", simple(tokenize)});
   router.add({"POST", "/detokenize", simple(detokenize)});
   router.add({"POST", "/apply-template", simple(apply_template)});
-  router.add({"POST", "/v1/requests/*", simple(steer_request)});
+  router.add({"POST", "/v1/requests/*", simple(steer_request), kOpen, kQuick, kWhileDraining});
   router.add({"GET", "/v1/streams/*",
               [&context](const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
                 resume_stream(context, request, sink);
-              }});
+              },
+              kOpen, kQuick, kWhileDraining});
 }
 
 }  // namespace r1::server

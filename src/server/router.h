@@ -18,8 +18,9 @@ struct Route {
   std::string method;
   std::string path;  // ends with "*": everything below, which is given as HttpRequest::path_rest
   Handler handler;
-  bool open = false;   // no key is needed
-  bool quick = false;  // never waits: may run on the I/O thread
+  bool open = false;            // no key is needed
+  bool quick = false;           // never waits: may run on the I/O thread
+  bool while_draining = false;  // answered to the end of the server; quick routes are as well
 };
 
 /// Filled at the start, const afterwards.

@@ -80,6 +80,7 @@ TEST(Application, KnowsItsPathsAndMethods) {
 
 TEST(Application, DrainsAndThenEndsWhatStillRuns) {
   TestServer server;
+  server.fake->before_pass = [] { std::this_thread::sleep_for(std::chrono::milliseconds(5)); };
   const auto sink = server.send("POST", "/v1/chat/completions",
                                 Json{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
                                      {"stream", true},
@@ -93,6 +94,12 @@ TEST(Application, DrainsAndThenEndsWhatStillRuns) {
   const auto late = server.chat({});
   EXPECT_EQ(late.status, 503);
   EXPECT_NE(late.header("retry-after"), "");
+  // The running answer can be watched and steered to its end.
+  EXPECT_GT(server.metric("r1_requests_running{model=\"small\"}"), 0);
+  const std::string begun = sink->text();
+  const std::string id = test::events(begun.substr(0, begun.find("\n\n") + 2))[0]["id"];
+  EXPECT_EQ(server.ask("POST", "/v1/requests/" + id + "/answer_now").status, 200);
+  EXPECT_EQ(server.ask("GET", "/v1/streams/" + id).status, 404) << "it was not asked to be resumable";
   server.application->cancel_all();
   sink->wait();
   EXPECT_THAT(sink->whole.body, HasSubstr("\"error\":{\"message\":\"the server is shutting down\""));

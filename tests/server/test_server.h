@@ -143,6 +143,11 @@ class RecordingSink : public ResponseSink {
       return whole.body.find(text) != std::string::npos;
     })) << whole.body;
   }
+  /// What has come up to now.
+  std::string text() {
+    const std::lock_guard lock(mutex_);
+    return whole.body;
+  }
   bool done() {
     const std::lock_guard lock(mutex_);
     return done_;
