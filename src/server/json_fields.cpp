@@ -28,13 +28,66 @@ bool is_too_deep(std::string_view text) {
   return false;
 }
 
+/// Follows a parser: where it is, and which keys it has seen in the objects that are open.
+class DuplicateKeys {
+ public:
+  bool operator()(int, Json::parse_event_t event, const Json& value) {
+    using Event = Json::parse_event_t;
+    switch (event) {
+      case Event::key:
+        take_key(value.get_ref<const std::string&>());
+        break;
+      case Event::object_start:
+      case Event::array_start:
+        open_.emplace_back();
+        break;
+      case Event::object_end:
+      case Event::array_end:
+        open_.pop_back();
+        [[fallthrough]];
+      case Event::value:
+        if (!open_.empty()) ++open_.back().index;
+        break;
+    }
+    return true;  // keep it
+  }
+
+ private:
+  struct Open {
+    std::set<std::string> keys;  // none: an array, or an object's beginning
+    std::string key;             // the last one
+    size_t index = 0;            // of the value that comes next
+  };
+
+  /// Readers differ in which of two values they believe: what one checks another need not see.
+  void take_key(const std::string& key) {
+    Open& object = open_.back();
+    if (!object.keys.insert(key).second) {
+      const std::string name = fmt::format("{}{}", path(), key.substr(0, 100));
+      throw ApiError(400, name, "duplicate_key", fmt::format("{}: this key is given more than once", name));
+    }
+    object.key = key;
+  }
+
+  std::string path() const {
+    std::string text;
+    for (size_t i = 0; i + 1 < open_.size(); ++i) {
+      text += open_[i].keys.empty() ? fmt::format("[{}]", open_[i].index)
+                                    : fmt::format("{}{}", i > 0 ? "." : "", open_[i].key.substr(0, 100));
+    }
+    return text.empty() ? "" : text + ".";
+  }
+
+  std::vector<Open> open_;
+};
+
 }  // namespace
 
 Json parse_body(std::string_view body) {
   if (is_too_deep(body)) throw ApiError(400, "", "invalid_json", "the body is nested too deeply");
   Json parsed;
   try {
-    parsed = Json::parse(body);
+    parsed = Json::parse(body, DuplicateKeys());
   } catch (const Json::exception& error) {
     std::string reason = error.what();
     // The library quotes what it last read, which need not be UTF-8.

@@ -13,7 +13,8 @@
 
 namespace r1::server {
 
-/// Parses a body: valid UTF-8, one JSON value, at most 64 brackets deep, an object. Throws ApiError 400.
+/// Parses a body: valid UTF-8, one JSON value, at most 64 brackets deep, no key twice in an object, an
+/// object. Throws ApiError 400.
 Json parse_body(std::string_view body);
 
 /// A view of an object; the object must outlive it. A field that is null counts as absent. Every function

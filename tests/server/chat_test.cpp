@@ -267,6 +267,33 @@ TEST(Chat, ContinuesAnAssistantsMessageAlsoInsideTheThinking) {
   EXPECT_EQ(answer.json["choices"][0]["message"]["content"], "Done.");
 }
 
+// The second of two values won, so that what looked at the first in front of the server saw another request.
+TEST(Chat, RefusesAKeyThatIsGivenTwice) {
+  TestServer server;
+  server.fake->say("\n</think>\n\nyes");
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"model": "small", "messages": [{"role": "user", "content": "a"}], "model": "small"})", "model"},
+      {R"({"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "a", "role": "user"}]})",
+       "messages[1].role"},
+      {R"({"messages": [[], {}, {"content": [{"type": "text", "t\u0079pe": "text"}]}]})",
+       "messages[2].content[0].type"},
+      {R"({"messages": [], "response_format": {"json_schema": {"schema": {"a": 1, "a": 1}}}})",
+       "response_format.json_schema.schema.a"}};
+  for (const auto& [body, param] : cases) {
+    const auto answer = server.ask("POST", "/v1/chat/completions", body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_EQ(answer.json["error"]["param"], param) << answer.body;
+    EXPECT_EQ(answer.json["error"]["code"], "duplicate_key");
+  }
+  // The same key in objects of their own is no repetition.
+  EXPECT_EQ(server
+                .ask("POST", "/v1/chat/completions",
+                     R"({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "a"}],
+                           "metadata": {"model": "x", "messages": {"model": "x"}}, "model": "small"})")
+                .status,
+            200);
+}
+
 TEST(Chat, RefusesByName) {
   TestServer server;
   const std::pair<Json, const char*> cases[] = {
@@ -379,7 +406,8 @@ TEST(Chat, AnswerNowClosesTheThinking) {
                        {"logit_bias", {{std::to_string(*server.tokenizer->find_special("</think>")), -100}}}}
                       .dump());
   sink->wait_for_text("reasoning_content");
-  const std::string id = events(sink->whole.body)[0]["id"];
+  const std::string begun = sink->text();
+  const std::string id = events(begun.substr(0, begun.find("\n\n") + 2))[0]["id"];
   EXPECT_EQ(server.ask("POST", "/v1/requests/" + id + "/answer_now").status, 200);
   sink->wait_for_text("\"content\":\"");
   hold = false;
