@@ -65,6 +65,64 @@ TEST(ShippedModel, AnswersManyAtOnceAsItAnswersEachAlone) {
   EXPECT_GE(right, 20);
 }
 
+/// How many tokens two prompts begin with in common.
+int64_t common_tokens(const Json& a, const Json& b) {
+  size_t count = 0;
+  while (count < std::min(a.size(), b.size()) && a[count] == b[count]) ++count;
+  return static_cast<int64_t>(count);
+}
+
+// The template leaves the thinking of earlier turns out. Keys and values of an answer were computed behind
+// its thinking, so the answer itself is read again, once; whatever was in a prompt before never is.
+TEST(ShippedModel, AChatOfFiveTurnsReadsNothingOfAnEarlierPromptAgain) {
+  RealServer server;
+  Json messages = Json::array(), earlier;
+  for (int turn = 0; turn < 5; ++turn) {
+    messages.push_back({{"role", "user"}, {"content", "What is " + std::to_string(17 + turn) + "+25?"}});
+    const Json prompt = server.post("/tokenize", {{"messages", messages}}).json["tokens"];
+    const auto answer = server.chat({{"messages", messages}, {"temperature", 0}});
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json& usage = answer.json["usage"];
+    ASSERT_EQ(usage["prompt_tokens"], prompt.size());
+    EXPECT_GT(usage["completion_tokens_details"]["reasoning_tokens"], 0);
+    const int64_t cached = usage["prompt_tokens_details"]["cached_tokens"];
+    EXPECT_EQ(cached, turn == 0 ? 0 : common_tokens(prompt, earlier)) << "turn " << turn + 1;
+    if (turn > 0) {
+      // What is new: the answer, the question, and markers around them.
+      const auto tokens_of = [&](const std::string& text) -> int64_t {
+        return server.post("/tokenize", {{"content", text}}).json["count"];
+      };
+      const int64_t fresh = static_cast<int64_t>(prompt.size()) - cached;
+      EXPECT_LE(fresh, tokens_of(messages[messages.size() - 2]["content"]) +
+                           tokens_of(messages[messages.size() - 1]["content"]) + 6);
+    }
+    earlier = prompt;
+    messages.push_back({{"role", "assistant"}, {"content", answer.json["choices"][0]["message"]["content"]}});
+  }
+}
+
+// Texts that are continued as they are have nothing taken out of them: only what was added is read.
+TEST(ShippedModel, ATextThatGrowsIsReadOnce) {
+  RealServer server;
+  const auto count = [&](const std::string& part) -> int64_t {
+    return server.post("/tokenize", {{"content", part}}).json["count"];
+  };
+  std::string text = "What is 17+25?";
+  const std::string added = "\nWhat is 3+4?";
+  for (int turn = 0; turn < 5; ++turn) {
+    const auto answer =
+        server.post("/v1/completions", {{"prompt", text}, {"max_tokens", 20}, {"temperature", 0}});
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const Json& usage = answer.json["usage"];
+    const int64_t fresh = usage["prompt_tokens"].get<int64_t>() -
+                          usage["prompt_tokens_details"]["cached_tokens"].get<int64_t>();
+    // Two more: the last token of an answer was never read, and the parts may be cut otherwise where they
+    // meet.
+    if (turn > 0) EXPECT_LE(fresh, count(added) + 2) << "turn " << turn + 1;
+    text += answer.json["choices"][0]["text"].get<std::string>() + added;
+  }
+}
+
 TEST(ShippedModel, CarriesOnAnAnswerFromWithinItsThinking) {
   RealServer server;
   Json body = question("What is 17+25?");
