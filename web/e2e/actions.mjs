@@ -19,8 +19,9 @@ export async function ended(page) {
 }
 
 export async function askAndWait(page, text) {
+  const before = await answers(page).count();
   await ask(page, text);
-  await page.locator('.send-stop').waitFor().catch(() => undefined); // a short answer may be over already
+  await answers(page).nth(before).waitFor(); // its own answer, not the one before; it may be over already
   await ended(page);
 }
 

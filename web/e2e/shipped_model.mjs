@@ -1,6 +1,6 @@
 // The page, the server and the model that ships, together: what a new user sees.
 import assert from 'node:assert/strict';
-import { answerText, askAndWait, lastAnswer } from './actions.mjs';
+import { answerText, askAndWait, lastAnswer, until } from './actions.mjs';
 
 export const shippedModel = {
   'shipped model: a sum is worked out in the thoughts and typeset in the answer, in English and Chinese': {
@@ -16,7 +16,7 @@ export const shippedModel = {
       assert.match(await answerText(page), /答案是/);
       assert.match(await answerText(page), /42/);
       await page.reload();
-      assert.match(await answerText(page), /42/);
+      await until(async () => /42/.test(await answerText(page)), 'it is there after a reload');
     },
   },
 };
