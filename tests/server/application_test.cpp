@@ -1,4 +1,6 @@
 // Who may ask: Host, Origin, keys, methods; and how the server ends.
+#include <thread>
+
 #include "tests/server/test_server.h"
 
 namespace r1::server {

@@ -338,6 +338,7 @@ TEST(Chat, RefusesByName) {
 
 TEST(Chat, AnAbortedRequestFreesItsMemory) {
   TestServer server;
+  server.fake->before_pass = [] { std::this_thread::sleep_for(std::chrono::milliseconds(5)); };
   const auto sink = server.send("POST", "/v1/chat/completions",
                                 Json{{"messages", {{{"role", "user"}, {"content", "hi"}}}},
                                      {"stream", true},

@@ -145,7 +145,7 @@ TEST_F(SiteTest, AnAnswerGoesOnWhereItWasStoppedInsideTheThinking) {
   server_->fake->say("One two\n\nthree four.</think>\n\nDone.");
   std::atomic<int> passes = 0;
   server_->fake->before_pass = [&] {
-    if (++passes > 9) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (++passes > 9) std::this_thread::sleep_for(std::chrono::milliseconds(100));
   };
   question("question-1", "Count.");
   ASSERT_EQ(start("answer-001", "question-1").status, 201);

@@ -237,9 +237,10 @@ TEST(Tokenizer, refuses_bad_hub_files_by_name) {
   EXPECT_THAT(with([](json& h) { h["model"]["vocab"]["zz"] = "7"; }), HasSubstr("\"zz\""));
   EXPECT_THAT(with([](json& h) { h["model"]["byte_fallback"] = true; }), HasSubstr("byte_fallback"));
   EXPECT_THAT(with([](json& h) { h["model"]["continuing_subword_prefix"] = "##"; }), HasSubstr("##"));
-  EXPECT_THAT(with([](json& h) { h["added_tokens"] = {added(3, "<s>", true)}; }),
+  EXPECT_THAT(with([](json& h) { h["added_tokens"] = json::array({added(3, "<s>", true)}); }),
               HasSubstr("id 3 is given to"));
-  EXPECT_THAT(with([](json& h) { h["added_tokens"] = {added(263, "", true)}; }), HasSubstr("empty"));
+  EXPECT_THAT(with([](json& h) { h["added_tokens"] = json::array({added(263, "", true)}); }),
+              HasSubstr("empty"));
   EXPECT_THAT(with([](json& h) {
                 h["added_tokens"] = {added(263, "q", true), added(264, "q", true)};
               }),

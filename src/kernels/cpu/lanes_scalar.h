@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "tensor/float_formats.h"
 
@@ -138,10 +139,14 @@ inline F32x16 to_float(const I32x16& a) {
   for (int i = 0; i < 16; i++) r.v[i] = static_cast<float>(a.v[i]);
   return r;
 }
-/// Nearest integer, ties to even; lanes must lie within int32.
+/// Nearest integer, ties to even; what is not within int32, and NaN, is its lowest value, as on x86.
 inline I32x16 round_to_int(const F32x16& a) {
   I32x16 r;
-  for (int i = 0; i < 16; i++) r.v[i] = static_cast<int32_t>(std::nearbyintf(a.v[i]));
+  for (int i = 0; i < 16; i++) {
+    const float nearest = std::nearbyintf(a.v[i]);
+    const bool fits = nearest >= -0x1p31F && nearest < 0x1p31F;
+    r.v[i] = fits ? static_cast<int32_t>(nearest) : std::numeric_limits<int32_t>::lowest();
+  }
   return r;
 }
 inline F32x16 as_float(const I32x16& a) {
