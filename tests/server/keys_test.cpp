@@ -103,6 +103,7 @@ TEST(Keys, LetInLimitAndCount) {
   EXPECT_EQ(server.ask("GET", "/v1/models", "", bearer("sk-r1-no")).json["error"]["code"], "invalid_api_key");
   EXPECT_EQ(server.ask("GET", "/v1/models", "", bearer(ada)).status, 200);
 
+  server.fake->babble();
   server.fake->before_pass = [] { std::this_thread::sleep_for(std::chrono::milliseconds(2)); };
   const std::string body =
       R"({"messages": [{"role": "user", "content": "hi"}], "stream": true, "max_tokens": 900})";

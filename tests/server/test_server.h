@@ -38,11 +38,13 @@ class ScriptedModel : public FakeModel {
     const std::lock_guard lock(mutex_);
     script_ = tokenizer_.encode(text, true);
     script_.push_back(*tokenizer_.eos());
+    endless_ = false;
   }
-  /// Random text from now on.
+  /// Random text without an end from now on.
   void babble() {
     const std::lock_guard lock(mutex_);
     script_.clear();
+    endless_ = true;
   }
   mutable std::function<void()> before_pass;
   /// Everything up to the token that was asked for last, as text with its markers.
@@ -61,6 +63,11 @@ class ScriptedModel : public FakeModel {
     if (before_pass) before_pass();
     FakeModel::forward(context, batch, cache, logits, cancelled);
     const std::lock_guard lock(mutex_);
+    if (endless_) {
+      const auto end = static_cast<size_t>(*tokenizer_.eos());
+      for (size_t row = 0; row < batch.output_rows.size(); ++row)
+        logits[row * static_cast<size_t>(info().vocabulary) + end] = -1000;
+    }
     if (script_.empty()) return;
     // The position in the script is how many of its tokens the sequence ends with already.
     size_t output = 0;
@@ -95,6 +102,7 @@ class ScriptedModel : public FakeModel {
   Tokenizer tokenizer_;
   mutable std::mutex mutex_;
   std::vector<int32_t> script_;
+  bool endless_ = false;
   mutable std::vector<int32_t> last_sequence_;
 };
 
