@@ -90,8 +90,14 @@ TEST_F(SiteTest, AKeyOpensASession) {
 TEST_F(SiteTest, ThinksAnswersAndStoresIt) {
   server_->fake->say("Let me see.</think>\n\nIt is 4.");
   question("question-1", "What is 2 + 2?");
+  std::atomic<bool> watched = false;
+  server_->fake->before_pass = [&] {
+    while (!watched) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
   ASSERT_EQ(start("answer-001", "question-1").status, 201);
-  const auto events = read_events(watch("answer-001")->wait().body);
+  const auto page = watch("answer-001");
+  watched = true;
+  const auto events = read_events(page->wait().body);
   EXPECT_EQ(events.front().name, "snapshot");
   EXPECT_EQ(events.back().name, "end");
   const Json& end = events.back().data["node"];

@@ -40,7 +40,7 @@ class ScriptedModel : public FakeModel {
     script_.push_back(*tokenizer_.eos());
     endless_ = false;
   }
-  /// Random text without an end from now on.
+  /// Random text from now on that neither thinks nor ends by itself.
   void babble() {
     const std::lock_guard lock(mutex_);
     script_.clear();
@@ -64,9 +64,11 @@ class ScriptedModel : public FakeModel {
     FakeModel::forward(context, batch, cache, logits, cancelled);
     const std::lock_guard lock(mutex_);
     if (endless_) {
-      const auto end = static_cast<size_t>(*tokenizer_.eos());
-      for (size_t row = 0; row < batch.output_rows.size(); ++row)
-        logits[row * static_cast<size_t>(info().vocabulary) + end] = -1000;
+      for (const auto marker :
+           {tokenizer_.eos(), tokenizer_.find_special("<think>"), tokenizer_.find_special("</think>")}) {
+        for (size_t row = 0; row < batch.output_rows.size(); ++row)
+          logits[row * static_cast<size_t>(info().vocabulary) + static_cast<size_t>(*marker)] = -1000;
+      }
     }
     if (script_.empty()) return;
     // The position in the script is how many of its tokens the sequence ends with already.
