@@ -8,6 +8,7 @@
 namespace r1 {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -158,6 +159,14 @@ TEST_F(DataSampleTest, ReadsOnBehindBadLinesWhenSomebodyCollectsThem) {
       [&](const std::string& message) { bad.push_back(message); });
   EXPECT_EQ(good, 2);
   EXPECT_THAT(bad, ElementsAre(HasSubstr("a.jsonl:1"), HasSubstr("a.jsonl:3")));
+}
+
+TEST_F(DataSampleTest, ANumberThatIsTooLargeIsABadLine) {
+  for (const char* name : {"a.jsonl", "a.json"}) {
+    const std::string text = R"({"text": 1e999})";
+    EXPECT_THAT(refusal(name, name[6] == 0 ? "[" + text + "]" : text),
+                AllOf(HasSubstr(std::string(name) + ":1"), HasSubstr("too large")));
+  }
 }
 
 TEST_F(DataSampleTest, RefusesAnUnknownEndingAndDeepNesting) {

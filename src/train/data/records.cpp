@@ -33,6 +33,8 @@ ordered_json parse_object(std::string_view text, const std::string& place) {
     throw Bad{
         fmt::format("{}: no sound JSON at byte {}: {}", place, error.byte,
                     std::string_view(error.what()).substr(std::string_view(error.what()).rfind(": ") + 2))};
+  } catch (const ordered_json::out_of_range&) {
+    throw Bad{fmt::format("{}: a number is too large for 64 bits of floating point", place)};
   }
   if (!value.is_object()) {
     throw Bad{fmt::format("{}: expected an object {{…}}, found {} {}", place, value.type_name(),
