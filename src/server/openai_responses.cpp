@@ -169,6 +169,11 @@ class ResponseAnswer : public CompletionObserver {
   bool alive_ = true;
 };
 
+/// The shortest number that is this float: 0.95, not 0.949999988079071.
+double as_written(float value) {
+  return std::stod(fmt::format("{}", value));
+}
+
 void create_response(ServerContext& context, const HttpRequest& request,
                      const std::shared_ptr<ResponseSink>& sink) {
   const ResponseRequest wanted = read_response_request(parse_body(request.body));
@@ -196,8 +201,8 @@ void create_response(ServerContext& context, const HttpRequest& request,
                {"model", spec.model_name},
                {"previous_response_id", nullptr},
                {"store", false},
-               {"temperature", spec.sampling.temperature},
-               {"top_p", spec.sampling.top_p},
+               {"temperature", as_written(spec.sampling.temperature)},
+               {"top_p", as_written(spec.sampling.top_p)},
                {"truncation", "disabled"},
                {"usage", nullptr}};
   head.update(wanted.echo);

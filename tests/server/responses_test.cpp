@@ -39,6 +39,7 @@ TEST(Responses, HasThinkingAndMessageAsItems) {
   EXPECT_EQ(answer.json["status"], "completed");
   EXPECT_EQ(answer.json["store"], false);
   EXPECT_EQ(answer.json["metadata"]["a"], "b");
+  EXPECT_EQ(answer.json["top_p"], 0.95) << "as it is written, not as a float's digits";
   EXPECT_EQ(answer.json["instructions"], "Be brief.");
   ASSERT_EQ(answer.json["output"].size(), 2U);
   EXPECT_EQ(answer.json["output"][0]["type"], "reasoning");
