@@ -27,5 +27,8 @@ struct PackedAttention {
   std::span<const kernels::AttentionSlice> slices;  // their rows, end to end
 };
 void attention_backward(Context& context, Tape& tape, const PackedAttention& record);
+/// What it takes of Context::shared_scratch; columns: of a key and a value together, or of a key that holds
+/// its value.
+size_t attention_backward_bytes(int64_t rows, int64_t heads, int64_t key_value_heads, int64_t columns);
 
 }  // namespace r1
