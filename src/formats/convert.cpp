@@ -20,16 +20,12 @@ namespace r1 {
 namespace {
 
 using Source = TensorPlan::Source;
-constexpr int64_t kScaleBlock = 128;
 
 /// Row `row` of a hub tensor as float32, with its FP8 block scales applied.
 void read_row(const TensorView& tensor, int64_t row, std::span<float> values) {
-  dequantise_row(tensor.dtype,
-                 tensor.data + static_cast<size_t>(row) * row_bytes(tensor.dtype, tensor.columns()), values);
-  if (tensor.block_scales == nullptr) return;
-  const int64_t blocks = (tensor.columns() + kScaleBlock - 1) / kScaleBlock;
-  const float* scales = tensor.block_scales + row / kScaleBlock * blocks;
-  for (size_t i = 0; i < values.size(); ++i) values[i] *= scales[i / kScaleBlock];
+  dequantise_matrix_row(tensor.dtype,
+                        tensor.data + static_cast<size_t>(row) * row_bytes(tensor.dtype, tensor.columns()),
+                        tensor.block_scales, row, tensor.columns(), 0, values);
 }
 
 /// Encodes a row; false when a finite value became infinite (F16) or the encoder refuses a value.
@@ -231,6 +227,7 @@ class Converter {
         kept = source.dtype;
         break;
       case DType::f8_e4m3:
+      case DType::nf4:
         kept = DType::bf16;
         break;
       default:

@@ -1,6 +1,7 @@
 #include "formats/hub_directory.h"
 
 #include "base/error.h"
+#include "formats/bitsandbytes.h"
 #include "formats/json_file.h"
 
 namespace r1 {
@@ -33,13 +34,16 @@ std::optional<std::string> template_of(const std::filesystem::path& config_path,
               config_path.string(), short_json(value));
 }
 
-void check_quantisation(const std::string& name, const nlohmann::json& config) {
-  if (!config.contains("quantization_config")) return;
+/// True for bitsandbytes.
+bool check_quantisation(const std::string& name, const nlohmann::json& config) {
+  if (!config.contains("quantization_config")) return false;
   const nlohmann::json& value = config["quantization_config"];
   const auto method = value.is_object() ? value.value("quant_method", nlohmann::json()) : nlohmann::json();
+  if (value.is_object() && is_bitsandbytes(name, value)) return true;
   if (method != "fp8") {
-    throw_error(ErrorKind::unsupported, "{}: quantization_config.quant_method: expected \"fp8\", found {}",
-                name, short_json(method));
+    throw_error(ErrorKind::unsupported,
+                "{}: quantization_config.quant_method: expected \"fp8\" or \"bitsandbytes\", found {}", name,
+                short_json(method));
   }
   const auto block = value.value("weight_block_size", nlohmann::json());
   if (block != nlohmann::json({kScaleBlock, kScaleBlock})) {
@@ -47,6 +51,7 @@ void check_quantisation(const std::string& name, const nlohmann::json& config) {
                 "{}: quantization_config.weight_block_size: expected [{}, {}], found {}", name, kScaleBlock,
                 kScaleBlock, short_json(block));
   }
+  return false;
 }
 
 void pair_scales(const std::string& name, const nlohmann::json& config, SafetensorsFile& weights) {
@@ -101,9 +106,10 @@ HubDirectory HubDirectory::open(const std::filesystem::path& path) {
   nlohmann::json config = read_json(config_path);
   if (!config.is_object())
     throw_error(ErrorKind::bad_file, "{}: expected a JSON object", config_path.string());
-  check_quantisation(config_path.string(), config);
+  const bool bitsandbytes = check_quantisation(config_path.string(), config);
 
   HubDirectory hub{path, std::move(config), {}, {}, {}, {}, open_weights(path)};
+  if (bitsandbytes) unpack_bitsandbytes(path.string(), hub.weights);
   pair_scales(path.string(), hub.config, hub.weights);
   const auto generation_path = path / "generation_config.json";
   if (std::filesystem::exists(generation_path)) hub.generation_config = read_json(generation_path);

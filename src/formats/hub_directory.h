@@ -24,8 +24,8 @@ struct HubDirectory {
 
   /// Opens model.safetensors or, where present, model.safetensors.index.json with its shards. FP8 tensors get
   /// their block scales from `NAME_scale_inv` ({ceil(o/128), ceil(i/128)} float32).
-  /// Error(bad_file) for missing or damaged parts, Error(unsupported) for other quantisations than FP8 with
-  /// 128 × 128 blocks.
+  /// Four-bit tensors of bitsandbytes are unpacked (formats/bitsandbytes.h). Error(bad_file) for missing or
+  /// damaged parts, Error(unsupported) for other quantisations than these and FP8 with 128 × 128 blocks.
   static HubDirectory open(const std::filesystem::path& path);
 };
 

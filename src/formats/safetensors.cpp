@@ -254,6 +254,14 @@ void SafetensorsFile::set_block_scales(std::string_view tensor_name, const float
   tensors_[tensor_index_.at(std::string(tensor_name))].block_scales = scales;
 }
 
+void SafetensorsFile::replace(std::vector<TensorView> tensors,
+                              std::vector<std::unique_ptr<std::byte[]>> memory) {
+  tensors_ = std::move(tensors);
+  tensor_index_.clear();
+  for (size_t i = 0; i < tensors_.size(); ++i) tensor_index_[tensors_[i].name] = i;
+  for (auto& own : memory) copies_.push_back(std::move(own));
+}
+
 void SafetensorsFile::populate(const TensorView& tensor) const {
   for (const MappedFile& mapping : mappings_) {
     const auto bytes = mapping.bytes();

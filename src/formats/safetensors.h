@@ -48,6 +48,9 @@ class SafetensorsFile {
   /// Sets block_scales of the named tensor (hub_directory.h pairs FP8 tensors with their scales).
   void set_block_scales(std::string_view tensor_name, const float* scales);
 
+  /// These instead of all tensors; some may lie in `memory`, which this object keeps.
+  void replace(std::vector<TensorView> tensors, std::vector<std::unique_ptr<std::byte[]>> memory);
+
  private:
   SafetensorsFile() = default;
   void add(std::span<const std::byte> bytes, const std::string& name);

@@ -45,7 +45,7 @@ void check(const ModelFile& base, const TensorView& tensor) {
 Nf4Base::Nf4Base(const std::shared_ptr<const ModelFile>& base, ThreadPool& pool) {
   std::vector<TensorView> views;
   for (const TensorView& tensor : base->tensors()) {
-    if (!is_linear_of_a_block(tensor)) continue;
+    if (!is_linear_of_a_block(tensor) || tensor.dtype == DType::nf4) continue;
     check(*base, tensor);
     const int64_t scales = nf4_scale_count(tensor.rows(), tensor.columns());
     const size_t bytes = static_cast<size_t>(tensor.rows()) * row_bytes(DType::nf4, tensor.columns());

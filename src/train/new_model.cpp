@@ -116,6 +116,7 @@ void write_hub_directory(const fs::path& output, nlohmann::json config, const fs
     if (type == "auto") {
       const TensorView* own = types != nullptr ? types->find(tensor.name) : nullptr;
       if (own != nullptr && (own->dtype == DType::bf16 || own->dtype == DType::f16)) dtype = own->dtype;
+      if (own != nullptr && own->dtype == DType::nf4) dtype = DType::bf16;
     } else if (type == "bf16" || type == "f16") {
       dtype = *dtype_from_name(type);
     } else if (type != "f32") {
@@ -150,6 +151,7 @@ void write_hub_directory(const fs::path& output, nlohmann::json config, const fs
   }
   writer.finish();
   const DType written = dtypes.empty() ? DType::f32 : dtypes[order.back()];
+  config.erase("quantization_config");  // nothing is, as written
   config["torch_dtype"] = written == DType::bf16 ? "bfloat16" : written == DType::f16 ? "float16" : "float32";
   OutputFile file(output / "config.json");
   file.write(config.dump(2) + "\n");

@@ -52,7 +52,7 @@ TEST(ModelFile, NamesWhatIsMissing) {
   test::write_file(folder / "config.json", "{}");
   expect_error(ErrorKind::bad_file, "found neither", [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json", R"({"quantization_config":{"quant_method":"gptq"}})");
-  expect_error(ErrorKind::unsupported, "quant_method: expected \"fp8\", found \"gptq\"",
+  expect_error(ErrorKind::unsupported, "quant_method: expected \"fp8\" or \"bitsandbytes\", found \"gptq\"",
                [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json",
                    R"({"quantization_config":{"quant_method":"fp8","weight_block_size":[64,64]}})");
