@@ -25,6 +25,7 @@
 #include "train/data/data_set.h"
 #include "train/frozen_base.h"
 #include "train/low_rank.h"
+#include "train/memory_plan.h"
 #include "train/new_model.h"
 #include "train/report/training_log.h"
 #include "train/trainer.h"
@@ -53,6 +54,7 @@ struct Subject {
   fs::path tokenizer_folder;
   std::unique_ptr<SampleRenderer> renderer;
   std::unique_ptr<LowRankAdapter> adapter;  // tuning = lora: what is trained instead of `store`
+  size_t program = 0;                       // bytes resident before there was anything that is planned
 
   ParameterStore& trained() { return adapter ? adapter->parameters() : store; }
 
@@ -72,14 +74,26 @@ struct Subject {
   }
 };
 
-size_t available_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string word;
-  while (file >> word) {
-    size_t kibibytes = 0;
-    if (word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
+// A field of a file of /proc that counts in KiB, in bytes; 0: not there.
+size_t read_kibibytes(const char* file_name, std::string_view field) {
+  std::ifstream file(file_name);
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(field)) return std::strtoull(line.c_str() + field.size(), nullptr, 10) * 1024;
   }
   return 0;
+}
+
+// What the program has without a model, and what comes yet of its own code and buffers.
+size_t program_memory() {
+  constexpr size_t kRest = size_t{8} << 20;
+  return read_kibibytes("/proc/self/status", "VmRSS:") + kRest;
+}
+
+// What the program may take in all: what it has already and what is left.
+size_t available_memory() {
+  const size_t left = read_kibibytes("/proc/meminfo", "MemAvailable:");
+  return left == 0 ? 0 : left + read_kibibytes("/proc/self/status", "RssAnon:");
 }
 
 // The layer that a tensor belongs to; -1: none.
@@ -104,6 +118,7 @@ void make_subject(const TrainingOptions& options, Subject& own) {
   const std::string settings = read_text_file(own.tokenizer_folder / "tokenizer_config.json");
   Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
   own.config = new_model_config(options, tokenizer);
+  own.program = program_memory();
   add_new_model(own.config, options, own.store);
   own.bound = ModelFile::in_memory(own.config, own.store.views());
   std::vector<int32_t> ends;
@@ -118,6 +133,7 @@ void open_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own
   Vocabulary vocabulary = load_vocabulary(*own.base);
   own.renderer = std::make_unique<SampleRenderer>(std::move(vocabulary.tokenizer), vocabulary.chat_template,
                                                   vocabulary.end_of_generation);
+  own.program = program_memory();
   if (options.tuning == "lora") {
     own.bound = own.base;
     if (options.base_type == "nf4") {
@@ -160,6 +176,7 @@ void open_subject(const TrainingOptions& options, ThreadPool& pool, Subject& own
   for (const TensorView& tensor : own.base->tensors()) {
     if (all || layer_of(tensor.name) >= std::max<int64_t>(0, layers - options.trained_layers)) {
       own.store.add_copy(tensor);
+      own.base->release(tensor);
     }
   }
   own.bound = ModelFile::with_tensors(own.base, own.store.views());
@@ -237,10 +254,12 @@ void print_plan(const MemoryPlan& plan, Subject& own) {
   fmt::print("{}: {} layers, width {}, {} parameters, {} trained\n", own.model->info().architecture,
              own.model->info().layers, own.model->info().hidden, own.model->info().parameters,
              own.trained().elements());
-  fmt::print("memory: about {}: weights {}, gradients {}, optimiser {}, activations {} ({}), logits {}\n",
-             size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
-             size(plan.activations), plan.keep == Keep::everything ? "all kept" : "layers run twice",
-             size(plan.logits));
+  fmt::print(
+      "memory: about {}: weights {}, gradients {}, optimiser {}, activations {} ({}), working memory {}, "
+      "program {}\n",
+      size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
+      size(plan.activations), plan.keep == Keep::everything ? "all kept" : "layers run twice",
+      size(plan.working), size(plan.program));
 }
 
 LogEntry log_entry(const StepReport& report) {
@@ -325,7 +344,23 @@ void train(TrainCommand& command) {
       own.store.add("score.weight", {1, hidden});
     }
   }
-  const MemoryPlan plan = plan_memory(options, own.decoder(), own.trained(), available_memory());
+  TrainerParts parts;
+  parts.stage = command.stage;
+  parts.adapter = own.adapter ? &own.adapter->adapter() : nullptr;
+  std::unique_ptr<Model> reference;
+  if (command.stage == TrainingStage::dpo || command.stage == TrainingStage::kto) {
+    parts.reference = &own.decoder();  // with LoRA: the model without the adapter
+    if (!own.adapter) {
+      if (!own.base) {
+        throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
+      }
+      reference = load_model(own.base, as_needed());
+      parts.reference = dynamic_cast<const Decoder*>(reference.get());
+    }
+  }
+  const MemoryPlan plan = plan_memory(
+      options, own.decoder(), own.trained(),
+      {command.stage, reference ? parts.reference : nullptr, pool.size(), own.program, available_memory()});
   print_plan(plan, own);
 
   auto data = std::make_shared<DataSet>(load_data(options, command.stage, options.data, *own.renderer, pool));
@@ -394,20 +429,6 @@ void train(TrainCommand& command) {
   const bool best_only = evaluation != nullptr && options.save_best;
   if (best_only) hooks.save_best = write_model;
 
-  TrainerParts parts;
-  parts.stage = command.stage;
-  parts.adapter = own.adapter ? &own.adapter->adapter() : nullptr;
-  std::unique_ptr<Model> reference;
-  if (command.stage == TrainingStage::dpo || command.stage == TrainingStage::kto) {
-    parts.reference = &own.decoder();  // with LoRA: the model without the adapter
-    if (!own.adapter) {
-      if (!own.base) {
-        throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
-      }
-      reference = load_model(own.base, as_needed());
-      parts.reference = dynamic_cast<const Decoder*>(reference.get());
-    }
-  }
   if (command.stage == TrainingStage::reward) parts.score = own.score();
   if (own.adapter) parts.weights_changed = [&](Context& used) { own.adapter->refresh(used); };
   Trainer trainer(context, own.decoder(), own.trained(), options, *batches, evaluation.get(), plan.keep,

@@ -78,6 +78,13 @@ struct DecoderPass {
   const float* pending = nullptr;  // addend where it is not yet added to x, else null
 };
 
+/// For memory plans: what backward of attention and of a layer's products take beside row_floats.
+struct AttentionWidths {
+  int64_t heads = 0, key_value_heads = 0;
+  int64_t columns = 0;      // of a key and its value (of a key alone where it holds the value)
+  int64_t longest_row = 0;  // the longest row of a layer that is multiplied by a matrix
+};
+
 class Decoder : public Model {
  public:
   const ModelInfo& info() const override { return info_; }
@@ -97,6 +104,8 @@ class Decoder : public Model {
   const DecoderWeights& weights() const { return weights_; }
   /// Floats that a layer's ops keep of one row while a tape records, of the widest layer: for memory plans.
   virtual int64_t row_floats() const = 0;
+  /// Heads and columns of a row's queries, keys and values, and the longest row that meets a layer's matrix.
+  virtual AttentionWidths attention_widths() const = 0;
 
  protected:
   explicit Decoder(std::shared_ptr<const ModelFile> file) : binder_(std::move(file)) {}

@@ -68,8 +68,17 @@ class DeepseekV3 final : public Decoder {
                                     : rule_.chosen * (3 * own.experts.gate[0].outputs() + 2 * info_.hidden) +
                                           3 * own.shared.gate.outputs() + rule_.experts);
     }
-    return 6 * info_.hidden + 3 * d.query_latent + 2 * d.cached() +
+    return 4 * info_.hidden + 3 * d.query_latent + 2 * d.cached() +
            d.heads * (d.query() + d.cached() + d.latent + d.value) + widest;
+  }
+
+  AttentionWidths attention_widths() const override {
+    const LatentDimensions& d = dimensions_;
+    int64_t longest = std::max({info_.hidden, d.heads * d.query(), d.heads * d.value});
+    for (const FeedForward& own : feed_forward_) {
+      longest = std::max(longest, own.is_dense ? own.dense.gate.outputs() : own.shared.gate.outputs());
+    }
+    return {d.heads, 1, d.cached(), longest};
   }
 
  protected:

@@ -46,10 +46,16 @@ std::vector<KvLayerShape> DenseDecoder::kv_layers() const {
 
 int64_t DenseDecoder::row_floats() const {
   const GroupedQueryAttention& attention = attention_[0];
-  // Two norms with a copy of their input, both blocks' results; queries and attention's result, keys, values;
-  // gate, up and their product.
-  return 6 * info_.hidden + 2 * attention.query.outputs() + 2 * attention.key.outputs() +
+  // Two norms with a copy of their input; queries and attention's result, keys, values; gate, up and their
+  // product.
+  return 4 * info_.hidden + 2 * attention.query.outputs() + 2 * attention.key.outputs() +
          3 * feed_forward_[0].gate.outputs();
+}
+
+AttentionWidths DenseDecoder::attention_widths() const {
+  const GroupedQueryAttention& own = attention_[0];
+  return {own.heads, own.key_value_heads, 2 * own.head_columns,
+          std::max({info_.hidden, own.query.outputs(), feed_forward_[0].gate.outputs()})};
 }
 
 WantedForms DenseDecoder::attention_forms(const Context& context, int64_t layer) const {

@@ -14,6 +14,7 @@ class DenseDecoder : public Decoder {
  public:
   std::vector<KvLayerShape> kv_layers() const override;
   int64_t row_floats() const override;
+  AttentionWidths attention_widths() const override;
 
  protected:
   struct Traits {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::align_val_t kAlignment{64};
 constexpr size_t kFirstChunk = size_t{1} << 20;
+constexpr size_t kLargestChunk = size_t{256} << 20;  // that is taken for more than one request
 
 size_t round_up(size_t bytes) {
   return (bytes + 63) / 64 * 64;
@@ -32,13 +33,15 @@ std::byte* Arena::take(size_t bytes) {
   }
   if (chunk_ == chunks_.size()) {
     const size_t wanted = std::max({kFirstChunk, bytes, chunks_.empty() ? 0 : 2 * chunks_.back().bytes});
-    // Doubling keeps the number of chunks small; large requests get just their size.
-    const size_t size = bytes > kFirstChunk ? std::max(bytes, std::min(wanted, size_t{32} << 20)) : wanted;
-    chunks_.push_back({allocate_aligned(size), size});
+    // Doubling keeps the number of chunks small, and so what is lost at their ends; the system gives pages
+    // only to what is used. The largest requests get just their size.
+    const size_t size = bytes > kFirstChunk ? std::max(bytes, std::min(wanted, kLargestChunk)) : wanted;
+    chunks_.push_back({allocate_aligned(size), size, reserved_bytes()});
     used_ = 0;
   }
   std::byte* memory = chunks_[chunk_].memory.get() + used_;
   used_ += bytes;
+  peak_ = std::max(peak_, chunks_[chunk_].before + used_);
   return memory;
 }
 
@@ -82,6 +85,12 @@ Context::~Context() = default;
 std::byte* Context::thread_scratch(int thread, size_t bytes) {
   assert(thread >= 0 && thread < static_cast<int>(scratch_->threads.size()));
   return scratch_->threads[thread].take(bytes);
+}
+
+size_t Context::scratch_bytes() const {
+  size_t bytes = scratch_->shared.bytes;
+  for (const Scratch::Part& part : scratch_->threads) bytes += part.bytes;
+  return bytes;
 }
 
 std::byte* Context::shared_scratch(size_t bytes) {

@@ -66,11 +66,14 @@ class Arena {
   };
 
   size_t reserved_bytes() const;
+  /// Of the reserved bytes, those that were ever in use, ends of chunks that were passed over included.
+  size_t peak_bytes() const { return peak_; }
 
  private:
   struct Chunk {
     AlignedBytes memory;
     size_t bytes = 0;
+    size_t before = 0;  // bytes of the chunks before this one
   };
   std::byte* take(size_t bytes);
   void release(size_t chunk, size_t used);
@@ -78,6 +81,7 @@ class Arena {
   std::vector<Chunk> chunks_;
   size_t chunk_ = 0;  // the one in use
   size_t used_ = 0;   // bytes of it
+  size_t peak_ = 0;
   int holds_ = 0;
 };
 
@@ -109,6 +113,9 @@ class Context {
 
   /// 64-byte aligned scratch of at least `bytes` that thread `thread` has to itself until its next call.
   std::byte* thread_scratch(int thread, size_t bytes);
+
+  /// Of both kinds of scratch, for all threads.
+  size_t scratch_bytes() const;
 
   /// parallel_for of the pool without a copy of `body` (std::function would allocate for large captures).
   /// With `worth` false the loop runs on the caller: for loops of less than some microseconds.

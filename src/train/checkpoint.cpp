@@ -96,6 +96,7 @@ void write_checkpoint(const fs::path& output, const RunState& state, const Param
                          {"batch", state.batch},
                          {"tokens", state.tokens},
                          {"loss_mean", state.loss_mean},
+                         {"loss_variance", state.loss_variance},
                          {"loss_count", state.loss_count},
                          {"best_loss", state.best_loss},
                          {"best_step", state.best_step},
@@ -159,6 +160,7 @@ RunState read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser&
     text.at("batch").get_to(state.batch);
     text.at("tokens").get_to(state.tokens);
     text.at("loss_mean").get_to(state.loss_mean);
+    state.loss_variance = text.value("loss_variance", 0.0);  // checkpoints of before had none
     text.at("loss_count").get_to(state.loss_count);
     text.at("best_loss").get_to(state.best_loss);
     text.at("best_step").get_to(state.best_step);

@@ -22,7 +22,8 @@ struct RunState {
   int64_t step = 0;              // steps done
   int64_t epoch = 0, batch = 0;  // of the next micro-batch
   int64_t tokens = 0;            // rows that went through the model
-  double loss_mean = 0;          // running mean, for the search for spikes
+  double loss_mean = 0;          // running mean and variance, for the search for spikes
+  double loss_variance = 0;
   int64_t loss_count = 0;
   double best_loss = 0;  // of evaluations; best_step 0: none yet
   int64_t best_step = 0;

@@ -102,25 +102,18 @@ void orpo(const LossOptions& options, const TrainingBatch& batch, std::span<cons
 }
 
 void kto(const LossOptions& options, const TrainingBatch& batch, std::span<const float> log_probs,
-         std::span<const float> reference, double share, LossSums& out) {
-  std::vector<double> ratios;
-  double mean = 0;
+         std::span<const float> reference, double share, double point, LossSums& out) {
   for (const PackedSequence& sequence : batch.sequences) {
-    ratios.push_back(sum_of(batch, sequence, log_probs, reference).ratio());
-    mean += ratios.back() / static_cast<double>(batch.sequences.size());
-  }
-  const double anchor = std::max(0.0, mean);
-  for (size_t i = 0; i < ratios.size(); ++i) {
-    const bool desirable = batch.sequences[i].desirable;
-    const double sign = desirable ? 1 : -1;
-    const double weight = desirable ? options.desirable_weight : options.undesirable_weight;
-    const double value = sigmoid(sign * options.beta * (ratios[i] - anchor));
+    const double ratio = sum_of(batch, sequence, log_probs, reference).ratio();
+    const double sign = sequence.desirable ? 1 : -1;
+    const double weight = sequence.desirable ? options.desirable_weight : options.undesirable_weight;
+    const double value = sigmoid(sign * options.beta * (ratio - point));
     out.loss += share * weight * (1 - value);
-    set_coefficients(batch, batch.sequences[i], -share * weight * sign * options.beta * value * (1 - value),
-                     out);
-    out.metrics[desirable ? "rewards/desirable" : "rewards/undesirable"] += share * options.beta * ratios[i];
+    set_coefficients(batch, sequence, -share * weight * sign * options.beta * value * (1 - value), out);
+    out.metrics[sequence.desirable ? "rewards/desirable" : "rewards/undesirable"] +=
+        share * options.beta * ratio;
+    out.metrics["kl"] += share * point;
   }
-  out.metrics["kl"] += share * static_cast<double>(ratios.size()) * anchor;
 }
 
 }  // namespace
@@ -142,7 +135,8 @@ int64_t loss_units(TrainingStage stage, const TrainingBatch& batch) {
 }
 
 LossSums token_loss(TrainingStage stage, const LossOptions& options, const TrainingBatch& batch,
-                    std::span<const float> log_probs, std::span<const float> reference, int64_t units) {
+                    std::span<const float> log_probs, std::span<const float> reference, int64_t units,
+                    double point) {
   LossSums out;
   out.coefficients.assign(batch.tokens.size(), 0.0F);
   const double share = 1.0 / static_cast<double>(units);
@@ -162,12 +156,47 @@ LossSums token_loss(TrainingStage stage, const LossOptions& options, const Train
       orpo(options, batch, log_probs, share, out);
       return out;
     case TrainingStage::kto:
-      kto(options, batch, log_probs, reference, share, out);
+      kto(options, batch, log_probs, reference, share, point, out);
       return out;
     case TrainingStage::reward:
       break;
   }
   throw_error(ErrorKind::invalid_argument, "stage {} has no loss of tokens", static_cast<int>(stage));
+}
+
+TrainingBatch mismatched_answers(const TrainingBatch& batch) {
+  TrainingBatch out;
+  const size_t count = batch.sequences.size();
+  if (count < 2) return out;
+  // The first row of the answer: behind the row that predicts it.
+  auto answer = [&](const PackedSequence& own) {
+    int64_t row = own.first_row;
+    while (row < own.first_row + own.rows && batch.targets[row] < 0) ++row;
+    return std::min(row + 1, own.first_row + own.rows);
+  };
+  for (size_t i = 0; i < count; ++i) {
+    const PackedSequence& prompt = batch.sequences[i];
+    const PackedSequence& other = batch.sequences[(i + count - 1) % count];
+    const int64_t prompt_end = answer(prompt), begin = answer(other), end = other.first_row + other.rows;
+    const int64_t rows = prompt_end - prompt.first_row + end - begin;
+    out.sequences.push_back({out.rows(), rows, prompt.sample, false, prompt.desirable});
+    out.tokens.insert(out.tokens.end(), batch.tokens.begin() + prompt.first_row,
+                      batch.tokens.begin() + prompt_end);
+    out.targets.insert(out.targets.end(), static_cast<size_t>(prompt_end - prompt.first_row - 1), -1);
+    out.targets.push_back(begin < end ? batch.targets[begin - 1] : -1);
+    out.tokens.insert(out.tokens.end(), batch.tokens.begin() + begin, batch.tokens.begin() + end);
+    out.targets.insert(out.targets.end(), batch.targets.begin() + begin, batch.targets.begin() + end);
+  }
+  return out;
+}
+
+double reference_point(const TrainingBatch& mismatched, std::span<const float> log_probs,
+                       std::span<const float> reference) {
+  if (mismatched.sequences.empty()) return 0;
+  double sum = 0;
+  for (const PackedSequence& sequence : mismatched.sequences)
+    sum += sum_of(mismatched, sequence, log_probs, reference).ratio();
+  return std::max(0.0, sum / static_cast<double>(mismatched.sequences.size()));
 }
 
 LossSums reward_loss(const TrainingBatch& batch, std::span<const float> scores, int64_t units,

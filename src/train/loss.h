@@ -4,9 +4,9 @@
 //          (Rafailov et al., Direct Preference Optimization, 2023)
 //   orpo   mean -log p of the chosen answer + λ · -log σ(log odds(chosen) - log odds(rejected)), with odds of
 //          the mean probability of a token: p / (1 - p) (Hong et al., ORPO, 2024)
-//   kto    w · (1 - σ(±β · (log π - log π_ref - z)))  (Ethayarajh et al., KTO, 2024); z, which gets no
-//          gradient, is the mean of log π - log π_ref over the pass, not below 0: the paper takes it over
-//          mismatched answers
+//   kto    w · (1 - σ(±β · (log π - log π_ref - z)))  (Ethayarajh et al., KTO, 2024, section 4.1); z, which
+//          gets no gradient, is the mean of log π - log π_ref over a pass whose prompts have each other's
+//          answers (mismatched_answers), not below 0
 //   reward -log σ(score(chosen) - score(rejected)), the score being a linear function of the last token's row
 #pragma once
 
@@ -36,10 +36,18 @@ struct LossSums {
 /// What a step's loss is a mean over: trained tokens, pairs, or sequences (kto).
 int64_t loss_units(TrainingStage stage, const TrainingBatch& batch);
 
-/// log_probs, reference: [rows], of the targets; reference is read for dpo and kto. `units`: of the whole
-/// step. Not for reward.
+/// log_probs, reference: [rows], of the targets; reference is read for dpo and kto, `point` (z above) for
+/// kto. `units`: of the whole step. Not for reward.
 LossSums token_loss(TrainingStage stage, const LossOptions& options, const TrainingBatch& batch,
-                    std::span<const float> log_probs, std::span<const float> reference, int64_t units);
+                    std::span<const float> log_probs, std::span<const float> reference, int64_t units,
+                    double point = 0);
+
+/// Each sequence's prompt (up to its first target) with the answer of the sequence before it, the first one's
+/// with the last one's. As many rows as `batch`. Empty for fewer than two sequences.
+TrainingBatch mismatched_answers(const TrainingBatch& batch);
+/// z of kto: the mean over the sequences of Σ (log_probs - reference), not below 0.
+double reference_point(const TrainingBatch& mismatched, std::span<const float> log_probs,
+                       std::span<const float> reference);
 
 /// scores: one a sequence. derivatives: the loss's by each score.
 LossSums reward_loss(const TrainingBatch& batch, std::span<const float> scores, int64_t units,

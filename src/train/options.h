@@ -88,7 +88,7 @@ struct TrainingOptions {
   int64_t log_steps = 10;
   bool resume = false;
   bool overwrite = false;
-  double spike = 5;
+  double spike = 10;
   int64_t samples = 2;
   int64_t sample_tokens = 64;
   bool ui = false;
@@ -170,7 +170,9 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("log_steps", own.log_steps, "steps between lines of the log");
   visitor("resume", own.resume, "continue from the newest good checkpoint in the output directory");
   visitor("overwrite", own.overwrite, "begin anew although the output directory has checkpoints");
-  visitor("spike", own.spike, "stop when the loss is above this many times its running mean; 0: never");
+  visitor(
+      "spike", own.spike,
+      "stop when the loss is this many running deviations, and at least 1, above its running mean; 0: never");
   visitor("samples", own.samples,
           "evaluation samples that the model answers after each evaluation, into samples.jsonl");
   visitor("sample_tokens", own.sample_tokens, "tokens of such an answer at most");

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "kernels/training.h"
-#include "nn/cross_entropy.h"
 #include "train/loss.h"
 
 namespace r1 {
@@ -16,7 +15,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kLossWindow = 50;  // steps over which the running mean of the loss is taken
+// Steps over which running mean and variance of the loss are taken: with weights that fall by 1/50 a step,
+// once there are so many (Finch, Incremental calculation of weighted mean and variance, 2009).
+constexpr int64_t kLossWindow = 50;
+// Less than a nat more (the tokens' chance on average not even divided by e) is no divergence, however even
+// the loss was before.
+constexpr double kLeastSpike = 1;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -38,6 +42,21 @@ std::string broken_tensor(const ParameterStore& store) {
     if (!is_finite({own.gradient, static_cast<size_t>(own.count)})) return "gradient of '" + own.name + "'";
   }
   return "the loss alone";
+}
+
+// The name of the parameter with the largest gradient.
+std::string steepest_parameter(const ParameterStore& store) {
+  std::string name;
+  double most = -1;
+  for (const Parameter& own : store.all()) {
+    double sum = 0;
+    for (int64_t i = 0; i < own.count; ++i) sum += static_cast<double>(own.gradient[i]) * own.gradient[i];
+    if (sum > most) {
+      most = sum;
+      name = own.name;
+    }
+  }
+  return name;
 }
 
 // Micro-batches in `epochs` (a fraction counts the beginning of the last one).
@@ -73,51 +92,6 @@ uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batch
 }
 
 }  // namespace
-
-MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, const ParameterStore& store,
-                       size_t available) {
-  const ModelInfo& info = model.info();
-  MemoryPlan plan;
-  const size_t trained = static_cast<size_t>(store.elements()) * sizeof(float);
-  plan.weights = info.weight_bytes;
-  plan.gradients = trained;
-  plan.optimiser = optimiser_bytes(options, store);
-  const KvLayerShape kv = model.kv_layers()[0];
-  int64_t kept = model.row_floats();
-  // What A sees of each layer's input, or the output before its magnitude: about as much again.
-  if (options.tuning == "lora" && (options.lora.dropout > 0 || options.lora.dora)) kept += model.row_floats();
-  // And as much for gradients.
-  const int64_t row = 2 * kept + kv.heads * (kv.key_columns + kv.value_columns);
-  const auto rows = static_cast<size_t>(options.batch_tokens);
-  const auto layers = static_cast<size_t>(info.layers);
-  const size_t one_layer = rows * static_cast<size_t>(row) * sizeof(float);
-  const size_t inputs = rows * layers * static_cast<size_t>(info.hidden) * sizeof(float);
-  plan.logits = static_cast<size_t>(logit_chunk_rows(info.vocabulary) * info.vocabulary) * sizeof(float);
-  auto with = [&](Keep keep) {
-    plan.keep = keep;
-    plan.activations = keep == Keep::everything ? one_layer * layers + one_layer : inputs + 2 * one_layer;
-  };
-  if (options.keep == "everything") {
-    with(Keep::everything);
-  } else if (options.keep == "layer-inputs") {
-    with(Keep::layer_inputs);
-  } else if (options.keep == "auto") {
-    with(Keep::everything);
-    if (available > 0 && plan.total() > available / 2) with(Keep::layer_inputs);
-  } else {
-    throw_error(ErrorKind::invalid_argument, "keep: expected auto, everything or layer-inputs, found '{}'",
-                options.keep);
-  }
-  if (available > 0 && plan.total() > available) {
-    throw_error(ErrorKind::out_of_memory,
-                "training needs about {} MiB, {} MiB are available: weights {}, gradients {}, optimiser {}, "
-                "activations {}, logits {}; a smaller batch_tokens (now {}){} lowers it",
-                plan.total() >> 20, available >> 20, plan.weights >> 20, plan.gradients >> 20,
-                plan.optimiser >> 20, plan.activations >> 20, plan.logits >> 20, options.batch_tokens,
-                plan.keep == Keep::everything ? " or keep = layer-inputs" : "");
-  }
-  return plan;
-}
 
 struct Trainer::State {
   State(Context& own_context, const Decoder& own_model, ParameterStore& own_store,
@@ -161,6 +135,7 @@ struct Trainer::State {
   TrainingCache cache;
   RunState run;
   int64_t steps = 0;
+  bool alone_remarked = false;
 
   double epoch() const {
     return static_cast<double>(run.epoch) +
@@ -191,16 +166,35 @@ struct Trainer::State {
     if (parts.stage == TrainingStage::dpo || parts.stage == TrainingStage::kto) {
       reference = TrainingPass(context, *parts.reference, {}, cache, batch, Keep::layer_inputs).log_probs();
     }
+    const double point = parts.stage == TrainingStage::kto ? kto_point(batch) : 0;
     TrainingPass pass(context, model, store.gradients(), cache, batch, kept, parts.adapter);
     const bool simple = parts.stage == TrainingStage::sft || parts.stage == TrainingStage::pretrain;
     std::vector<float> log_probs(batch.tokens.size());
     if (!gradients || !simple) log_probs = pass.log_probs();
-    LossSums sums = token_loss(parts.stage, loss_options, batch, log_probs, reference, units);
+    LossSums sums = token_loss(parts.stage, loss_options, batch, log_probs, reference, units, point);
     if (!gradients) return sums;
     pass.backward(sums.coefficients, log_probs.data());
     // Plain cross-entropy knows its derivatives before its value: one run over the logits is enough.
-    if (simple) sums = token_loss(parts.stage, loss_options, batch, log_probs, reference, units);
+    if (simple) sums = token_loss(parts.stage, loss_options, batch, log_probs, reference, units, point);
     return sums;
+  }
+
+  /// kto: the reference point of a pass.
+  double kto_point(const TrainingBatch& batch) {
+    const TrainingBatch other = mismatched_answers(batch);
+    if (other.sequences.empty()) {
+      if (!alone_remarked && hooks.remark) {
+        hooks.remark(
+            "kto: some passes hold one answer only: their reference point is 0, as there is no other answer "
+            "to take it from; a larger batch_tokens or packing = first-fit puts more into a pass");
+      }
+      alone_remarked = true;
+      return 0;
+    }
+    auto log_probs = [&](const Decoder& own, const Adapter* adapter) {
+      return TrainingPass(context, own, {}, cache, other, Keep::layer_inputs, adapter).log_probs();
+    };
+    return reference_point(other, log_probs(model, parts.adapter), log_probs(*parts.reference, nullptr));
   }
 
   /// The scalar of each sequence: score · the last row.
@@ -257,27 +251,21 @@ struct Trainer::State {
           "or --resume from a checkpoint before it may help",
           run.step + 1, loss, norm, broken_tensor(store));
     }
-    if (options.spike > 0 && run.loss_count >= kLossWindow && loss > options.spike * run.loss_mean) {
-      const Parameter* largest = nullptr;
-      double most = -1;
-      for (const Parameter& own : store.all()) {
-        double sum = 0;
-        for (int64_t i = 0; i < own.count; ++i) sum += static_cast<double>(own.gradient[i]) * own.gradient[i];
-        if (sum > most) {
-          most = sum;
-          largest = &own;
-        }
-      }
+    const double excess = loss - run.loss_mean;
+    const double deviation = std::sqrt(run.loss_variance);
+    if (options.spike > 0 && run.loss_count >= kLossWindow &&
+        excess > std::max(kLeastSpike, options.spike * deviation)) {
       throw_error(ErrorKind::invalid_argument,
-                  "step {}: the loss jumped to {:.4f} from {:.4f} (gradient norm {:.3g}, most of it in "
-                  "'{}'); stopped: "
-                  "spike = {} is the limit",
-                  run.step + 1, loss, run.loss_mean, norm, largest != nullptr ? largest->name : "",
-                  options.spike);
+                  "step {}: the loss jumped to {:.4f} from a mean of {:.4f} with a deviation of {:.4f} "
+                  "(gradient norm {:.3g}, most of it in '{}'); stopped: the limit is spike = {} deviations, "
+                  "and {} at least",
+                  run.step + 1, loss, run.loss_mean, deviation, norm, steepest_parameter(store),
+                  options.spike, kLeastSpike);
     }
     ++run.loss_count;
     const double weight = 1.0 / static_cast<double>(std::min(run.loss_count, kLossWindow));
-    run.loss_mean += weight * (loss - run.loss_mean);
+    run.loss_mean += weight * excess;
+    run.loss_variance = (1 - weight) * (run.loss_variance + weight * excess * excess);
   }
 
   void save() { write_checkpoint(options.output, run, store, *optimiser, options.keep_checkpoints); }

@@ -51,22 +51,6 @@ struct TrainerHooks {
   std::function<void()> save_best;       // the best evaluation so far: keep these weights
 };
 
-/// The memory that a run will need, in bytes.
-struct MemoryPlan {
-  size_t weights = 0;  // of the model, frozen ones included
-  size_t gradients = 0;
-  size_t optimiser = 0;
-  size_t activations = 0;  // of one pass, with keys and values
-  size_t logits = 0;
-  Keep keep = Keep::layer_inputs;
-  size_t total() const { return weights + gradients + optimiser + activations + logits; }
-};
-
-/// Estimates the memory for batches of options.batch_tokens rows, and decides what is kept (options.keep).
-/// Throws Error(out_of_memory) with what to change when it is more than `available` (0: not known).
-MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, const ParameterStore& store,
-                       size_t available);
-
 /// What a run trains with besides the model. Not owned.
 struct TrainerParts {
   TrainingStage stage = TrainingStage::sft;

@@ -76,6 +76,63 @@ TEST(Loss, KtoPushesDesirableUpAndOthersDown) {
   }
 }
 
+// With z given, the derivatives are those of w · (1 - σ(±β (r - z))): z gets none.
+TEST(Loss, KtosDerivativesAgreeWithDifferencesAtAFixedPoint) {
+  const TrainingBatch batch = pairs();
+  const std::vector<float> policy = log_probs(batch, 1), reference = log_probs(batch, 2);
+  const LossOptions options{0.7, 0.9, 1.3, 0.6};
+  const LossSums sums = token_loss(TrainingStage::kto, options, batch, policy, reference, 4, 0.8);
+  double expected = 0;
+  for (const PackedSequence& own : batch.sequences) {
+    double ratio = 0;
+    for (int64_t row = own.first_row; row < own.first_row + own.rows; ++row) {
+      if (batch.targets[row] >= 0) ratio += static_cast<double>(policy[row]) - reference[row];
+    }
+    const double sign = own.desirable ? 1 : -1;
+    const double value = 1 / (1 + std::exp(-sign * 0.7 * (ratio - 0.8)));
+    const double weight = own.desirable ? 1.3 : 0.6;
+    expected += weight * (1 - value) / 4;
+    EXPECT_NEAR(sums.coefficients[own.first_row + 2], -weight * sign * 0.7 * value * (1 - value) / 4, 1e-7);
+  }
+  EXPECT_NEAR(sums.loss, expected, 1e-9);
+  EXPECT_NEAR(sums.metrics.at("kl"), 0.8, 1e-12);
+}
+
+TEST(Loss, KtosPointIsTakenOverEachOthersAnswers) {
+  // Prompt and answer of three sequences; the last token of a turn is trained, what follows it is not.
+  TrainingBatch batch;
+  auto add = [&](const std::vector<int32_t>& tokens, size_t prompt, size_t trained) {
+    batch.sequences.push_back(
+        {batch.rows(), static_cast<int64_t>(tokens.size()), batch.rows(), false, tokens[0] != 20});
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      batch.tokens.push_back(tokens[i]);
+      batch.targets.push_back(i + 1 >= prompt && i + 1 < prompt + trained ? tokens[i + 1] : -1);
+    }
+  };
+  add({10, 11, 12, 13}, 2, 2);
+  add({20, 21, 22, 23, 24}, 3, 2);
+  add({30, 31, 32}, 1, 1);  // 32 is not trained
+  const TrainingBatch other = mismatched_answers(batch);
+  EXPECT_EQ(other.tokens, (std::vector<int32_t>{10, 11, 31, 32, 20, 21, 22, 12, 13, 30, 23, 24}));
+  EXPECT_EQ(other.targets, (std::vector<int32_t>{-1, 31, -1, -1, -1, -1, 12, 13, -1, 23, 24, -1}));
+  ASSERT_EQ(other.sequences.size(), 3U);
+  EXPECT_EQ(other.sequences[1].first_row, 4);
+  EXPECT_EQ(other.sequences[1].rows, 5);
+  EXPECT_FALSE(other.sequences[1].desirable);
+
+  std::vector<float> policy(12, 0), reference(12, 0);
+  policy[1] = 1;
+  policy[6] = 3;
+  policy[7] = -0.5F;
+  reference[9] = 2;
+  policy[3] = 100;  // no target there
+  EXPECT_NEAR(reference_point(other, policy, reference), (1 + 2.5 - 2) / 3.0, 1e-7);
+  EXPECT_EQ(reference_point(other, reference, policy), 0);  // not below 0
+  batch.sequences.resize(1);
+  EXPECT_TRUE(mismatched_answers(batch).sequences.empty());
+  EXPECT_EQ(reference_point({}, {}, {}), 0);
+}
+
 TEST(Loss, RewardIsLogTwoForEqualScores) {
   const TrainingBatch batch = pairs();
   std::vector<float> derivatives(4);

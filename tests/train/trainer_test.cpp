@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "tests/temporary_folder.h"
+#include "train/memory_plan.h"
 #include "train/new_model.h"
 
 namespace r1 {
@@ -47,6 +48,28 @@ class CountingSource final : public BatchSource {
 
  private:
   int64_t sequences_, batches_;
+};
+
+/// Always the same token, which is learnt to almost no loss; from step `from` on (each `every`-th one) some
+/// of a batch's 40 targets are others.
+class OddSource final : public BatchSource {
+ public:
+  OddSource(int64_t from, int64_t every, int64_t odd) : from_(from), every_(every), odd_(odd) {}
+  int64_t batches(int64_t) const override { return 1000; }
+  uint64_t fingerprint() const override { return 78; }
+  TrainingBatch batch(int64_t, int64_t index) const override {
+    TrainingBatch out;
+    out.sequences.push_back({0, 40, 0, false, true});
+    const int64_t odd = index + 1 >= from_ && (index + 1) % every_ == 0 ? odd_ : 0;
+    for (int64_t i = 0; i < 40; ++i) {
+      out.tokens.push_back(3);
+      out.targets.push_back(i < odd ? static_cast<int32_t>(4 + (index + i) % 30) : 3);
+    }
+    return out;
+  }
+
+ private:
+  int64_t from_, every_, odd_;
 };
 
 class TrainerTest : public testing::Test {
@@ -305,10 +328,41 @@ TEST_F(TrainerTest, ScheduleRisesAndFalls) {
   EXPECT_THROW(scheduled_rate(options_, 5, 20), Error);
 }
 
+TEST_F(TrainerTest, ALossThatJumpsByNatsStopsTheRun) {
+  options_.max_steps = 100;
+  try {
+    train(options_, OddSource(90, 1, 40));
+    FAIL() << "went on";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("step 90: the loss jumped to"));
+    EXPECT_THAT(error.what(), HasSubstr("most of it in"));
+  }
+  EXPECT_LT(losses_.back(), 0.05);
+  options_.spike = 0;
+  train(options_, OddSource(90, 1, 40));
+  EXPECT_EQ(losses_.size(), 100U);
+}
+
+// The first model's run ended at a batch of 0.25 after a mean of 0.04, which was one with a hard sample.
+TEST_F(TrainerTest, AJumpOfALowLossIsNoSpike) {
+  options_.max_steps = 100;
+  train(options_, OddSource(90, 10, 2));
+  ASSERT_EQ(losses_.size(), 100U);
+  EXPECT_GT(losses_[89], 8 * losses_[88]);
+  EXPECT_GT(losses_[89], 0.2);
+}
+
+TEST_F(TrainerTest, JumpsOfALossThatAlwaysJumpsAreNoSpikes) {
+  options_.max_steps = 100;
+  train(options_, OddSource(1, 5, 40));
+  ASSERT_EQ(losses_.size(), 100U);
+  EXPECT_GT(losses_[99], 1.5 + losses_[98]);
+}
+
 TEST_F(TrainerTest, WhatCannotFitIsRefusedWithAWayOut) {
   Run run(options_);
   try {
-    plan_memory(options_, run.decoder(), run.store, size_t{1} << 20);
+    plan_memory(options_, run.decoder(), run.store, {.available = size_t{1} << 20});
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
