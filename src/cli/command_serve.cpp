@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -115,7 +119,16 @@ void wait_for_signal(const sigset_t& signals, Tidy tidy) {
   while (sigtimedwait(&signals, nullptr, &second) < 0) tidy();
 }
 
+/// glibc gives many threads a heap each, where what requests left free stays in pieces: after 30,000 requests
+/// 13 MiB of 31, with two heaps 2 of 21. To be called before threads begin.
+void keep_heaps_few() {
+#ifdef __GLIBC__
+  mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 void serve(const ServeOptions& options) {
+  keep_heaps_few();
   const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
   const bool loopback = is_loopback(address);
   // Keys of `r1 keys` are asked for wherever other machines could come in, and where somebody wants it.
