@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Puts the same load on r1 and on llama.cpp's server in turn, with the same model file, and prints medians and ratios.
 
-  bench/serve_compare.py MODEL.gguf --peer LLAMA-SERVER [--rounds 2] [--concurrency 16 32] [-p 12] [-n 32]
+  bench/serve_compare.py MODEL.gguf --peer LLAMA-SERVER [--rounds 2] [--concurrency 16 32] [-p 12] [-n 32] [--lookup N]
 
 Both servers get the same threads and room for the largest concurrency; `r1 bench serve` makes the load: a closed loop,
-two requests for each place, prompts that no cache has seen.
+two requests for each place, prompts that no cache has seen. With a model whose text repeats itself, --lookup 0 keeps
+r1 from drafting what comes next, which the peer does not do.
 """
 import argparse
 import json
@@ -80,6 +81,7 @@ def main():
     parser.add_argument("--concurrency", type=int, nargs="+", default=[16, 32])
     parser.add_argument("-p", "--prompt-words", type=int, default=12)
     parser.add_argument("-n", "--output-tokens", type=int, default=32)
+    parser.add_argument("--lookup", type=int, default=5, help="tokens that r1 drafts from earlier text a step")
     arguments = parser.parse_args()
     places = max(arguments.concurrency)
     context = 2 * (arguments.prompt_words + arguments.output_tokens) + 128
@@ -87,7 +89,7 @@ def main():
     for _ in range(arguments.rounds):
         port = free_port()
         ours = load(arguments, [arguments.r1, "serve", arguments.model, "--port", port, "-t", arguments.threads,
-                                "--max-num-seqs", places, "-c", context], port)
+                                "--max-num-seqs", places, "-c", context, "--lookup", arguments.lookup], port)
         port = free_port()
         theirs = load(arguments, [arguments.peer, "-m", arguments.model, "--host", "127.0.0.1", "--port", port, "-t",
                                   arguments.threads, "-np", places, "-c", places * context, "--no-webui"], port)

@@ -173,7 +173,9 @@ class Client:
             self.site(*deed)
 
     def act_upload(self):
-        status, text = self.site("POST", "/files?name=" + urllib.parse.quote("note.csv"), raw=b"a,b\n1,2\n" * 50)
+        name, data = self.random.choice([("note.csv", b"a,b\n1,2\n" * 50),
+                                         ("page.html", b"<p>" + LONG.encode() + b"</p>")])
+        status, text = self.site("POST", "/files?name=" + urllib.parse.quote(name), raw=data)
         if status == 201:
             self.site("GET", f"/files/{json.loads(text)['id']}/text")
             self.site("DELETE", f"/files/{json.loads(text)['id']}")
