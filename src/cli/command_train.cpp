@@ -260,6 +260,7 @@ void print_plan(const MemoryPlan& plan, Subject& own) {
       size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
       size(plan.activations), plan.keep == Keep::everything ? "all kept" : "layers run twice",
       size(plan.working), size(plan.program));
+  std::fflush(stdout);
 }
 
 LogEntry log_entry(const StepReport& report) {
