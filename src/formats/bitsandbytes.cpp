@@ -15,6 +15,7 @@
 namespace r1 {
 namespace {
 
+constexpr int64_t kMostBlock = 1 << 20;
 constexpr std::string_view kState = ".quant_state.bitsandbytes__";
 
 /// What a tensor's state says, checked against its parts.
@@ -68,9 +69,9 @@ class Reader {
       if (text.contains("nested_blocksize")) {
         own.nested_block = text.at("nested_blocksize").get<int64_t>();
         own.offset = text.at("nested_offset").get<float>();
-        if (own.nested_block < 1)
-          throw_error(ErrorKind::bad_file, "{}: nested_blocksize: expected at least 1, found {}", where,
-                      own.nested_block);
+        if (own.nested_block < 1 || own.nested_block > kMostBlock)
+          throw_error(ErrorKind::bad_file, "{}: nested_blocksize: expected 1 to {}, found {}", where,
+                      kMostBlock, own.nested_block);
       }
     } catch (const nlohmann::json::exception& error) {
       throw_error(ErrorKind::bad_file, "{}: {}", where, error.what());
@@ -82,8 +83,9 @@ class Reader {
       throw_error(ErrorKind::bad_file, "{}: shape: expected two sides of {} elements, found [{}]", where,
                   2 * bytes, fmt::join(own.shape, ", "));
     }
-    if (own.block < 1 || own.block % 2 != 0)
-      throw_error(ErrorKind::bad_file, "{}: blocksize: expected an even number, found {}", where, own.block);
+    if (own.block < 1 || own.block > kMostBlock || own.block % 2 != 0)
+      throw_error(ErrorKind::bad_file, "{}: blocksize: expected an even number up to {}, found {}", where,
+                  kMostBlock, own.block);
     own.map = floats(tensor + ".quant_map", 16);
     if (own.nested_block == 0) {
       own.absmax = reinterpret_cast<const std::byte*>(floats(tensor + ".absmax", own.blocks()));

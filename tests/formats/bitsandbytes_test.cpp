@@ -73,10 +73,10 @@ TEST_F(DamagedBitsandbytes, IsRefusedByName) {
   refuses(ErrorKind::bad_file, "shape: expected two sides of 19200 elements, found [151, 128]", "[150, 128]",
           "[151, 128]");
   refuses(ErrorKind::bad_file, "shape: expected two sides", "[150, 128]", "[15,-1280]");
-  refuses(ErrorKind::bad_file, "blocksize: expected an even number", "\"blocksize\": 64",
-          "\"blocksize\": -4");
-  refuses(ErrorKind::bad_file, "nested_blocksize: expected at least 1", "\"nested_blocksize\": 256",
-          "\"nested_blocksize\":   0");
+  refuses(ErrorKind::bad_file, "blocksize: expected an even number up to 1048576, found -4",
+          "\"blocksize\": 64", "\"blocksize\": -4");
+  refuses(ErrorKind::bad_file, "nested_blocksize: expected 1 to 1048576, found 0",
+          "\"nested_blocksize\": 256", "\"nested_blocksize\":   0");
 }
 
 TEST_F(DamagedBitsandbytes, EightBitsAreRefusedWithAWayOut) {
