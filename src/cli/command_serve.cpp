@@ -120,7 +120,7 @@ void wait_for_signal(const sigset_t& signals, Tidy tidy) {
 }
 
 /// glibc gives many threads a heap each, where what requests left free stays in pieces: after 30,000 requests
-/// 13 MiB of 31, with two heaps 2 of 21. To be called before threads begin.
+/// 13 MiB of 31; with two heaps 2 of 21 (docs/performance.md). To be called before threads begin.
 void keep_heaps_few() {
 #ifdef __GLIBC__
   mallopt(M_ARENA_MAX, 2);
