@@ -97,7 +97,8 @@ TEST(Application, DrainsAndThenEndsWhatStillRuns) {
   EXPECT_EQ(late.status, 503);
   EXPECT_NE(late.header("retry-after"), "");
   // The running answer can be watched and steered to its end.
-  EXPECT_GT(server.metric("r1_requests_running{model=\"small\"}"), 0);
+  EXPECT_TRUE(
+      server.wait_for_metric("r1_requests_running{model=\"small\"}", [](double count) { return count > 0; }));
   const std::string begun = sink->text();
   const std::string id = test::events(begun.substr(0, begun.find("\n\n") + 2))[0]["id"];
   EXPECT_EQ(server.ask("POST", "/v1/requests/" + id + "/answer_now").status, 200);

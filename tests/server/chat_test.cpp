@@ -347,12 +347,12 @@ TEST(Chat, AnAbortedRequestFreesItsMemory) {
                                      {"ignore_eos", true}}
                                     .dump());
   sink->wait_for_text("reasoning");
-  EXPECT_GT(server.metric("r1_kv_blocks{model=\"small\",state=\"used\"}"), 0);
+  const std::string used = "r1_kv_blocks{model=\"small\",state=\"used\"}";
+  EXPECT_TRUE(server.wait_for_metric(used, [](double blocks) { return blocks > 0; }));
   sink->hang_up();
-  for (int i = 0; i < 500 && server.metric("r1_requests_running{model=\"small\"}") != 0; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_EQ(server.metric("r1_kv_blocks{model=\"small\",state=\"used\"}"), 0);
-  EXPECT_EQ(server.metric("r1_completions_total{model=\"small\",reason=\"cancelled\"}"), 1);
+  EXPECT_TRUE(server.wait_for_metric("r1_completions_total{model=\"small\",reason=\"cancelled\"}",
+                                     [](double count) { return count == 1; }));
+  EXPECT_TRUE(server.wait_for_metric(used, [](double blocks) { return blocks == 0; }));
 }
 
 TEST(Chat, AFailedPassIsToldAndTheNextRequestIsServed) {

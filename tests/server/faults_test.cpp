@@ -68,8 +68,8 @@ class Served {
     return server.metric("r1_completions_total{model=\"small\",reason=\"" + reason + "\"}");
   }
   bool wait_until_free() {
-    for (int i = 0; i < 1000 && blocks_used() != 0; ++i) std::this_thread::sleep_for(10ms);
-    return blocks_used() == 0;
+    return server.wait_for_metric("r1_kv_blocks{model=\"small\",state=\"used\"}",
+                                  [](double blocks) { return blocks == 0; });
   }
 
   TestServer server;
@@ -101,7 +101,8 @@ TEST(Faults, AThirdOfTheClientsVanishAndTheOthersNoticeNothing) {
   EXPECT_EQ(whole, kClients - gone);
   EXPECT_EQ(gone, kClients * 3 / 10);
   EXPECT_TRUE(served.wait_until_free()) << served.blocks_used();
-  EXPECT_EQ(served.completions("length"), whole);
+  EXPECT_TRUE(served.server.wait_for_metric("r1_completions_total{model=\"small\",reason=\"length\"}",
+                                            [&](double count) { return count == whole; }));
   // Some may have gone before their request was read.
   EXPECT_LE(served.completions("cancelled"), gone);
   EXPECT_GT(served.completions("cancelled"), gone / 2.0);
@@ -220,6 +221,7 @@ TEST(Faults, TheEndComesWhileThirtyTwoAnswersRun) {
     EXPECT_THAT(all, HasSubstr("the server is shutting down"));
     EXPECT_THAT(all, Not(HasSubstr("[DONE]")));
   }
+  for (int i = 0; i < 1000 && served.http->active_requests() > 0; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(served.http->active_requests(), 0);
 }
 
@@ -251,7 +253,8 @@ TEST(Faults, AThousandIdleStreamsAreSmall) {
     EXPECT_LT(resident_bytes() - before, int64_t{100} << 20);
     clients.clear();
     EXPECT_TRUE(served.wait_until_free());
-    EXPECT_EQ(waiting(), 0);
+    EXPECT_TRUE(served.server.wait_for_metric("r1_requests_waiting{model=\"small\"}",
+                                              [](double count) { return count == 0; }));
   }
   files.rlim_cur = before_limit;
   setrlimit(RLIMIT_NOFILE, &files);

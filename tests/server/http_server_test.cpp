@@ -106,6 +106,8 @@ TEST(HttpServer, NoticesAClientThatGoesAway) {
   client.read_until("xxxxxxxxxx");
   client.close();
   EXPECT_TRUE(fixture.wait_for_abort());
+  for (int tries = 0; tries < 1000 && fixture.server->active_requests() > 0; ++tries)
+    std::this_thread::sleep_for(10ms);
   EXPECT_EQ(fixture.server->active_requests(), 0);
 }
 

@@ -207,9 +207,8 @@ TEST_F(SiteTest, AnAnswerBelongsToTheServerAndEndsWithItsConversation) {
   EXPECT_EQ(ask("DELETE", "/conversations/conversation").status, 204);
   EXPECT_EQ(ask("GET", "/conversations/conversation").status, 404);
   EXPECT_EQ(watch("answer-001", {})->wait().status, 200) << "its last events are kept for a minute";
-  for (int i = 0; i < 200 && server_->metric("r1_requests_running{model=\"small\"}") > 0; ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  EXPECT_EQ(server_->metric("r1_requests_running{model=\"small\"}"), 0);
+  EXPECT_TRUE(server_->wait_for_metric("r1_requests_running{model=\"small\"}",
+                                       [](double count) { return count == 0; }));
 }
 
 TEST_F(SiteTest, TheServersEndStoresWhatRuns) {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "server/application.h"
 #include "tests/engine/fake_model.h"
@@ -264,6 +265,15 @@ class TestServer {
     const std::string all = ask("GET", "/metrics").body;
     const size_t at = all.find("\n" + line + " ");
     return at == std::string::npos ? -1 : std::stod(all.substr(at + line.size() + 2));
+  }
+
+  /// A figure follows the step that changes it a moment later: waits until it is as wanted.
+  bool wait_for_metric(const std::string& line, const std::function<bool(double)>& wanted) {
+    for (int tries = 0; tries < 1000; ++tries) {
+      if (wanted(metric(line))) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
   }
 
   kernels::KernelTable table{};
