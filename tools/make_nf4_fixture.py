@@ -12,19 +12,9 @@ import sys
 
 import numpy
 
+from four_bit_types import NF4, dynamic_type
+
 ROWS, COLUMNS, BLOCK, SUPER = 300, 64, 64, 256
-NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
-       -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
-       0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
-
-
-def dynamic_type():
-    values = [0.0, 1.0]
-    for decade in range(7):
-        edges = numpy.linspace(0.1, 1, 2 ** decade + 1)
-        for middle in (edges[:-1] + edges[1:]) / 2:
-            values += [10.0 ** (decade - 6) * middle, -(10.0 ** (decade - 6)) * middle]
-    return numpy.array(sorted(values), dtype="float32").astype("float64")
 
 
 def nearest(table, x):
@@ -41,7 +31,7 @@ for row in range(ROWS):
 
 largest = numpy.array([numpy.abs(row).max() for row in rows])  # a row is a block here
 mean = float(numpy.float32(largest.mean()))
-code = dynamic_type()
+code = dynamic_type().astype("float64")
 scale_codes, scales, weights, decoded = [], [mean], bytearray(), []
 for first in range(0, len(largest), SUPER):
     part = largest[first:first + SUPER] - mean

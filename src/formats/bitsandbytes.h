@@ -4,9 +4,8 @@
 // elements in the high bits, row after row, lie
 //   NAME.quant_map                              F32 {16}: the values of the codes
 //   NAME.absmax                                 F32, or U8 codes: the largest magnitude of each block
-//   NAME.nested_absmax, NAME.nested_quant_map   F32, with U8 codes: absmax = map[code] · nested_absmax[block]
-//   +
-//                                               nested_offset
+//   NAME.nested_absmax, NAME.nested_quant_map   F32, with U8 codes:
+//                                               absmax = map[code] · nested_absmax[block] + nested_offset
 //   NAME.quant_state.bitsandbytes__nf4 (_fp4)   U8: JSON with quant_type, blocksize, dtype, shape and, with
 //                                               codes, nested_blocksize, nested_dtype, nested_offset
 #pragma once

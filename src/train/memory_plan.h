@@ -14,8 +14,7 @@ namespace r1 {
 /// What a run has besides its options. Not owned.
 struct PlanSurroundings {
   TrainingStage stage = TrainingStage::sft;
-  const Decoder* reference =
-      nullptr;  // a model of its own beside the trained one (dpo, kto with full tuning)
+  const Decoder* reference = nullptr;  // a model of its own beside the trained one: dpo, kto in full tuning
   int threads = 1;
   size_t program = 0;    // bytes that the process has apart from all that is planned
   size_t available = 0;  // bytes that the run may take in all; 0: not known

@@ -2,20 +2,12 @@
 import { useEffect } from 'preact/hooks';
 import { formatBytes, formatNumber, formatShort, t } from '../i18n';
 import { Chart, type Line } from '../ui/chart';
+import { Tile } from '../ui/tile';
 import { ageSeconds, connected, entries, type Entry, follow, run, type SampleAnswer, samples, smooth } from './run';
 
 const SILENT_SECONDS = 120; // without a line of the log: said
 
 const short = (value: number | null | undefined) => (value == null ? '–' : Math.abs(value) >= 0.001 && Math.abs(value) < 10000 ? String(Number(value.toPrecision(4))) : value.toExponential(2));
-
-function Tile({ label, value }: { label: string; value: string }) {
-  return (
-    <div class="tile">
-      <dt>{label}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
-}
 
 function state(): string {
   if (!connected.value) return t('trainOffline');

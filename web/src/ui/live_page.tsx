@@ -5,6 +5,7 @@ import type { MetricsEvent, Sample } from '../api/types';
 import { formatBytes, formatNumber, formatShort, t } from '../i18n';
 import { errorText, showNotice } from '../state/notices';
 import { Chart } from './chart';
+import { Tile } from './tile';
 
 const KEPT_SAMPLES = 300;
 
@@ -30,15 +31,6 @@ function useSamples(): { samples: Sample[]; connected: boolean } {
     return () => abort.abort();
   }, []);
   return { samples, connected };
-}
-
-function Tile({ label, value }: { label: string; value: string }) {
-  return (
-    <div class="tile">
-      <dt>{label}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
 }
 
 const ms = (value: number | undefined) => (value === undefined ? '–' : value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
