@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "base/memory_use.h"
 #include "base/random.h"
 #include "cli/commands.h"
 #include "cli/machine_limits.h"
@@ -86,26 +86,6 @@ class Sequences {
   uint64_t draw_ = 0;
 };
 
-/// Bytes of physical memory that were in use at most, and now, of which mapped files.
-struct Memory {
-  size_t peak = 0, resident = 0, files = 0;
-};
-
-Memory read_memory() {
-  Memory memory;
-  std::ifstream status("/proc/self/status");
-  std::string line;
-  while (std::getline(status, line)) {
-    const auto value = [&](const char* key) {
-      return line.rfind(key, 0) == 0 ? std::stoull(line.substr(line.find(':') + 1)) << 10U : 0;
-    };
-    memory.peak += value("VmHWM:");
-    memory.resident += value("VmRSS:");
-    memory.files += value("RssFile:");
-  }
-  return memory;
-}
-
 nlohmann::json measure(const BenchOptions& options) {
   const auto start = Clock::now();
   const auto file = ModelFile::open(locate_model(options.model));
@@ -170,7 +150,7 @@ nlohmann::json measure(const BenchOptions& options) {
           steps * static_cast<double>(batch) * 2 * static_cast<double>(info.active_parameters)},
          {"seconds", times}});
   }
-  const Memory memory = read_memory();
+  const MemoryUse memory = read_memory_use();
   report["peak_memory_bytes"] = memory.peak;
   report["resident_bytes"] = memory.resident;
   report["resident_file_bytes"] = memory.files;

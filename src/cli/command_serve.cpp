@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <thread>
 
 #include "base/error.h"
+#include "base/memory_use.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
 #include "cli/options.h"
@@ -83,18 +83,6 @@ server::AdapterLocation adapter_location(const std::string& text) {
   return location;
 }
 
-/// Bytes that may be had without swapping; 0: not known.
-int64_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  std::string name;
-  int64_t kib = 0;
-  while (in >> name >> kib) {
-    if (name == "MemAvailable:") return kib * 1024;
-    in.ignore(256, '\n');
-  }
-  return 0;
-}
-
 server::ModelSettings model_settings(const ServeOptions& options) {
   server::ModelSettings settings;
   settings.threads = options.runtime.threads;
@@ -106,7 +94,7 @@ server::ModelSettings model_settings(const ServeOptions& options) {
   settings.engine.sequences = options.sequences;
   settings.engine.batch_tokens = options.batch_tokens;
   // Taken as used; at most what all requests together can fill.
-  if (settings.engine.kv_bytes == 0) settings.engine.kv_bytes = available_memory() / 4;
+  if (settings.engine.kv_bytes == 0) settings.engine.kv_bytes = static_cast<int64_t>(available_memory() / 4);
   settings.load = load_options(static_cast<size_t>(options.expert_cache_gib * (1U << 30U)));
   settings.lookup = options.lookup;
   return settings;

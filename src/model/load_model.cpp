@@ -1,9 +1,9 @@
 // The table of architectures, and what loading does for all of them.
-#include <fstream>
 #include <span>
 #include <string>
 
 #include "base/error.h"
+#include "base/memory_use.h"
 #include "formats/model_file.h"
 #include "model/architectures.h"
 #include "model/config_reader.h"
@@ -26,17 +26,6 @@ constexpr Architecture kArchitectures[] = {
 std::string architecture_of(const ModelFile& file) {
   if (const GgufFile* gguf = file.gguf()) return std::string(gguf->require_string("general.architecture"));
   return ConfigReader(file, "").text({"", "model_type"});
-}
-
-// Bytes that the system could give without swapping; 0 when it does not say.
-size_t available_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string word;
-  while (file >> word) {
-    size_t kibibytes = 0;
-    if (word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
-  }
-  return 0;
 }
 
 }  // namespace
