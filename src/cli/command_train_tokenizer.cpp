@@ -106,14 +106,10 @@ void train_tokenizer(const TokenizerOptions& options) {
 
 }  // namespace
 
-void add_train_tokenizer_command(CLI::App& app) {
-  const std::vector<CLI::App*> present =
-      app.get_subcommands([](const CLI::App* command) { return command->get_name() == "train"; });
-  CLI::App* train = present.empty() ? app.add_subcommand("train", "Train models and tokenizers") : present[0];
-  train->require_subcommand(1);
+void add_train_tokenizer_command(CLI::App& train) {
   auto options = std::make_shared<TokenizerOptions>();
   CLI::App* command =
-      train->add_subcommand("tokenizer", "A byte-level BPE vocabulary with R1's special tokens and template");
+      train.add_subcommand("tokenizer", "A byte-level BPE vocabulary with R1's special tokens and template");
   command->add_option("files", options->files, "text files; of .jsonl and .json the fields that hold text")
       ->required()
       ->check(CLI::ExistingFile);

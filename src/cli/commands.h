@@ -15,15 +15,16 @@ void add_convert_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);
 void add_hub_commands(CLI::App& app);  // pull, list, show, rm
 void add_merge_command(CLI::App& app);
-void add_train_command(CLI::App& app);  // train pretrain, sft
+void add_train_command(CLI::App& app);              // train pretrain, sft, …
+void add_train_tokenizer_command(CLI::App& train);  // train tokenizer
+void add_train_watch_command(CLI::App& train);      // train watch
 void add_serve_command(CLI::App& app);
 void add_keys_command(CLI::App& app);           // keys create, list, revoke
 void add_extract_child_command(CLI::App& app);  // hidden
 void add_index_command(CLI::App& app);          // index add, list, refresh, remove, search
 void add_debug_commands(CLI::App& app);
-void add_train_tokenizer_command(CLI::App& app);  // train tokenizer
-void add_data_commands(CLI::App& app);            // data make, check, score
-void add_data_score_command(CLI::App& data);      // data score
-void add_data_check_command(CLI::App& data);      // data check
+void add_data_commands(CLI::App& app);        // data make, check, score
+void add_data_score_command(CLI::App& data);  // data score
+void add_data_check_command(CLI::App& data);  // data check
 
 }  // namespace r1::cli

@@ -29,7 +29,6 @@ int main(int argc, char** argv) {
   add_convert_command(app);
   add_quantize_command(app);
   add_hub_commands(app);
-  add_train_tokenizer_command(app);
   add_data_commands(app);
   add_serve_command(app);
   add_keys_command(app);

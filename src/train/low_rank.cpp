@@ -21,7 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "base_model.model.";
-const std::string kScore = "score.weight";  // as in Qwen2ForSequenceClassification
 
 // Linear layers of a block: the last parts of their hub names, and GGUF's names.
 const std::map<std::string, std::string>& gguf_modules() {
@@ -192,13 +191,6 @@ void LowRankAdapter::begin_as_principal_part(Context& context, Module& module) {
   module.first_b.assign(b, b + module.outputs * rank);
 }
 
-Parameter& LowRankAdapter::score(int64_t hidden) {
-  for (Parameter& own : parameters_.all()) {
-    if (own.name == kScore) return own;
-  }
-  return parameters_.add(kScore, {1, hidden});
-}
-
 std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, const LowRankOptions& options) {
   if (options.rank < 1 || !(options.alpha > 0)) {
     throw_error(ErrorKind::invalid_argument,
@@ -354,8 +346,8 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
     left.erase(b->name);
     targets.insert(last_part(module));
   }
-  if (const TensorView* score = weights.find(std::string(kPrefix) + kScore)) {
-    copy_values(*score, own->score(score->columns()));
+  if (const TensorView* score = weights.find(std::string(kPrefix) + kRewardHead)) {
+    copy_values(*score, own->parameters_.add(kRewardHead, score->shape));
     left.erase(score->name);
   }
   if (!left.empty()) {
@@ -388,7 +380,7 @@ void LowRankAdapter::write(const fs::path& directory, const std::string& base_na
     std::vector<int64_t> shape = own.shape;
     if (twice && own.name.ends_with(".lora_A.weight")) shape[0] = rank;
     if (twice && own.name.ends_with(".lora_B.weight")) shape[1] = rank;
-    has_score = has_score || own.name == kScore;
+    has_score = has_score || own.name == kRewardHead;
     writer.declare_tensor(std::string(kPrefix) + own.name, DType::f32, shape);
   }
   for (const Parameter& own : parameters_.all()) {
@@ -469,6 +461,7 @@ std::vector<TensorView> LowRankAdapter::merged(const ModelFile& file, ParameterS
     tensor.bytes = static_cast<size_t>(sum.count) * sizeof(float);
     tensor.block_scales = nullptr;
   }
+  put_reward_head(parameters_, tensors);
   return tensors;
 }
 

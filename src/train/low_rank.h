@@ -43,13 +43,12 @@ class LowRankAdapter {
   Adapter& adapter() { return adapter_; }
   /// After A, B or W changed: computes what the terms know of them (DoRA's norms).
   void refresh(Context& context);
-  /// A reward model's head {1, hidden}, trained and kept with the adapter; zero where it was not read.
-  Parameter& score(int64_t hidden);
-  /// A and B of every module.
+  /// A and B of every module; a reward model's head where one was read or is added.
   ParameterStore& parameters() { return parameters_; }
   const LowRankOptions& options() const { return options_; }
 
-  /// All tensors of `file`, those with a term as float32 sums in memory that `store` gets.
+  /// All tensors of `file`, those with a term as float32 sums in memory that `store` gets, and a reward
+  /// model's head as it is here.
   std::vector<TensorView> merged(const ModelFile& file, ParameterStore& store) const;
 
  private:

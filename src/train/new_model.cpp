@@ -1,5 +1,6 @@
 #include "train/new_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -106,6 +107,23 @@ void add_new_model(const nlohmann::json& config, const TrainingOptions& options,
   if (!options.tie_embeddings) matrix("lm_head.weight", vocabulary, hidden, options.initial_deviation);
 }
 
+namespace {
+
+// As transformers opens a reward model: one label, whose logit is the reward.
+void describe_reward_model(nlohmann::json& config) {
+  constexpr std::string_view kLanguageModel = "ForCausalLM";
+  for (nlohmann::json& name : config.at("architectures")) {
+    auto text = name.get<std::string>();
+    if (!text.ends_with(kLanguageModel)) continue;
+    text.replace(text.size() - kLanguageModel.size(), kLanguageModel.size(), "ForSequenceClassification");
+    name = text;
+  }
+  config["id2label"] = {{"0", "reward"}};
+  config["label2id"] = {{"reward", 0}};
+}
+
+}  // namespace
+
 void write_hub_directory(const fs::path& output, nlohmann::json config, const fs::path& tokenizer_folder,
                          const std::vector<TensorView>& tensors, const std::string& type,
                          const ModelFile* types) {
@@ -152,6 +170,10 @@ void write_hub_directory(const fs::path& output, nlohmann::json config, const fs
   writer.finish();
   const DType written = dtypes.empty() ? DType::f32 : dtypes[order.back()];
   config.erase("quantization_config");  // nothing is, as written
+  if (std::any_of(tensors.begin(), tensors.end(),
+                  [](const TensorView& tensor) { return tensor.name == kRewardHead; })) {
+    describe_reward_model(config);
+  }
   config["torch_dtype"] = written == DType::bf16 ? "bfloat16" : written == DType::f16 ? "float16" : "float32";
   OutputFile file(output / "config.json");
   file.write(config.dump(2) + "\n");

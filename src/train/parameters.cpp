@@ -66,4 +66,12 @@ std::vector<TensorView> ParameterStore::views() const {
   return views;
 }
 
+void put_reward_head(const ParameterStore& store, std::vector<TensorView>& tensors) {
+  if (store.find(kRewardHead) == nullptr) return;
+  std::erase_if(tensors, [](const TensorView& tensor) { return tensor.name == kRewardHead; });
+  for (TensorView& own : store.views()) {
+    if (own.name == kRewardHead) tensors.push_back(std::move(own));
+  }
+}
+
 }  // namespace r1

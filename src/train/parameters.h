@@ -13,6 +13,9 @@
 
 namespace r1 {
 
+/// The head of a reward model, {1, hidden}: as in Hugging Face's Qwen2ForSequenceClassification.
+inline constexpr const char* kRewardHead = "score.weight";
+
 struct Parameter {
   std::string name;            // the tensor's name in the model file
   std::vector<int64_t> shape;  // {outputs, inputs} or {count}
@@ -51,5 +54,9 @@ class ParameterStore {
   std::vector<AlignedBytes> memory_;
   WeightGradients gradients_;
 };
+
+/// Puts the store's reward head among a model's tensors, in place of one that they have; nothing where the
+/// store has none.
+void put_reward_head(const ParameterStore& store, std::vector<TensorView>& tensors);
 
 }  // namespace r1

@@ -303,14 +303,14 @@ TEST_F(AdapterTest, ARewardModelsHeadIsTrainedAndKeptWithIt) {
   const auto model = load_model(file);
   const auto adapter = LowRankAdapter::create(*file, kind(false, false, 0));
   const int64_t hidden = model->info().hidden;
-  adapter->score(hidden);
+  Parameter& head = adapter->parameters().add(kRewardHead, {1, hidden});
   std::vector<double> losses;
   TrainerHooks hooks;
   hooks.on_step = [&](const StepReport& report) { losses.push_back(report.loss); };
   TrainerParts parts;
   parts.stage = TrainingStage::reward;
   parts.adapter = &adapter->adapter();
-  parts.score = &adapter->score(hidden);
+  parts.score = &head;
   const OneBatch source(true);
   TrainingOptions options = training(12);
   options.learning_rate = 5e-3;
@@ -324,8 +324,15 @@ TEST_F(AdapterTest, ARewardModelsHeadIsTrainedAndKeptWithIt) {
   EXPECT_EQ(config["task_type"], "SEQ_CLS");
   EXPECT_EQ(config["modules_to_save"], nlohmann::json({"score"}));
   const auto again = LowRankAdapter::open(folder_ / "adapter", *file);
-  const Parameter& kept = again->score(hidden);
-  EXPECT_EQ(std::memcmp(kept.values, adapter->score(hidden).values, hidden * sizeof(float)), 0);
+  const size_t bytes = static_cast<size_t>(hidden) * sizeof(float);
+  const Parameter* kept = again->parameters().find(kRewardHead);
+  ASSERT_NE(kept, nullptr);
+  EXPECT_EQ(std::memcmp(kept->values, head.values, bytes), 0);
+  ParameterStore sums;
+  const std::vector<TensorView> merged = again->merged(*file, sums);
+  EXPECT_EQ(merged.size(), file->tensors().size() + 1);
+  EXPECT_EQ(merged.back().name, kRewardHead);
+  EXPECT_EQ(std::memcmp(merged.back().data, head.values, bytes), 0);
 }
 
 // tools/make_peft_adapters.py writes PEFT's layout by hand and computes the loss with PyTorch.

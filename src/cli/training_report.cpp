@@ -1,0 +1,115 @@
+#include "cli/training_report.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <utility>
+
+namespace r1::cli {
+namespace {
+
+TrainingLogOptions log_options(const TrainingOptions& options, int64_t steps) {
+  TrainingLogOptions own;
+  own.directory = options.output;
+  own.total_steps = steps;
+  own.epochs = options.epochs;
+  own.batch_size = options.accumulation;
+  own.logging_steps = options.log_steps;
+  own.evaluation_steps = options.eval_steps;
+  own.save_steps = options.save_steps;
+  own.title = options.name.empty() ? options.output : options.name;
+  own.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
+  return own;
+}
+
+LogEntry log_entry(const StepReport& report) {
+  LogEntry entry;
+  entry.step = report.step;
+  entry.epoch = report.epoch;
+  entry.seconds = report.seconds;
+  entry.loss = report.loss;
+  entry.learning_rate = report.learning_rate;
+  entry.gradient_norm = report.gradient_norm;
+  entry.tokens_per_second = report.tokens_per_second;
+  entry.total_tokens = report.tokens;
+  entry.metrics = report.metrics;
+  return entry;
+}
+
+LogEntry log_entry(const EvaluationReport& report, const StepReport& last) {
+  LogEntry entry;
+  entry.step = report.step;
+  entry.epoch = report.epoch;
+  entry.seconds = last.seconds;
+  entry.evaluation_loss = report.loss;
+  entry.total_tokens = last.tokens;
+  return entry;
+}
+
+// The word of run.json, and the one of the terminal's last line.
+std::pair<const char*, const char*> end_texts(TrainingEnd end) {
+  switch (end) {
+    case TrainingEnd::finished:
+      return {"finished", "done"};
+    case TrainingEnd::stopped:
+      return {"interrupted", "interrupted (--resume continues)"};
+    case TrainingEnd::stopped_early:
+      break;
+  }
+  return {"stopped early", "stopped early: evaluations no longer improve"};
+}
+
+}  // namespace
+
+TrainingReport::TrainingReport(const TrainingOptions& options) : options_(options), bar_("train", "steps") {}
+
+void TrainingReport::begin(const nlohmann::ordered_json& description, int64_t step, int64_t steps) {
+  steps_ = steps;
+  if (step > 0) fmt::print("resumed at step {} of {}\n", step, steps);
+  log_.emplace(log_options(options_, steps), step);
+  monitor_.emplace(options_.output, description, step);
+  if (options_.ui) {
+    page_.emplace(options_.output, options_.ui_port);
+    fmt::print("the run's page: {}\n", page_->address());
+  }
+  std::fflush(stdout);
+}
+
+void TrainingReport::on_step(const StepReport& report) {
+  last_ = report;
+  bar_.update(static_cast<uint64_t>(report.step), static_cast<uint64_t>(report.steps),
+              fmt::format("loss {:.4f}, {:.0f} tokens/s", report.loss, report.tokens_per_second));
+}
+
+void TrainingReport::on_log(const StepReport& report) {
+  log_->add(log_entry(report));
+  fmt::print("step {}/{} epoch {:.3f} loss {:.4f} rate {:.3g} norm {:.3f} {:.0f} tokens/s {:.0f} s left\n",
+             report.step, report.steps, report.epoch, report.loss, report.learning_rate, report.gradient_norm,
+             report.tokens_per_second, report.seconds_left);
+  std::fflush(stdout);
+}
+
+void TrainingReport::on_evaluation(const EvaluationReport& report) {
+  log_->add(log_entry(report, last_));
+  if (report.best) log_->set_best(report.step, report.loss, options_.save_best ? options_.output : "");
+  log_->save();
+  fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}\n", report.step, report.loss,
+             report.targets, report.best ? ", the best so far" : "");
+  std::fflush(stdout);
+}
+
+void TrainingReport::on_sample(int64_t step, const SampleAnswer& sample) {
+  monitor_->add(step, sample);
+}
+
+void TrainingReport::end(TrainingEnd end, const RunState& state) {
+  bar_.finish();
+  log_->save();
+  const auto [word, line] = end_texts(end);
+  monitor_->finish(word);
+  fmt::print("{}: {} after {} of {} steps, {} tokens, {:.0f} s\n", options_.output, line, state.step, steps_,
+             state.tokens, state.seconds);
+}
+
+}  // namespace r1::cli

@@ -1,0 +1,194 @@
+#include "train/trained_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/memory_use.h"
+#include "formats/json_file.h"
+#include "model/model.h"
+#include "model/vocabulary_loading.h"
+#include "train/new_model.h"
+
+namespace r1 {
+namespace {
+
+namespace fs = std::filesystem;
+
+// What the program has, and what comes yet of its own code and buffers.
+size_t memory_of_program() {
+  constexpr size_t kRest = size_t{8} << 20;
+  return read_memory_use().resident + kRest;
+}
+
+// The layer that a tensor belongs to; -1: none.
+int64_t layer_of(const std::string& name) {
+  constexpr std::string_view kLayers = "model.layers.";
+  return name.starts_with(kLayers) ? std::stoll(name.substr(kLayers.size())) : -1;
+}
+
+// Pages of the file come in as they are used: rows of the embedding that no sample has, and weights that are
+// trained as copies, never do.
+std::unique_ptr<Model> load_as_needed(const std::shared_ptr<const ModelFile>& file) {
+  ModelLoadOptions options;
+  options.populate = ModelLoadOptions::Populate::never;
+  return load_model(file, options);
+}
+
+const Decoder& as_decoder(const Model& model) {
+  const auto* decoder = dynamic_cast<const Decoder*>(&model);
+  if (decoder == nullptr)
+    throw_error(ErrorKind::unsupported, "{}: cannot be trained", model.info().architecture);
+  return *decoder;
+}
+
+}  // namespace
+
+TrainedModel::TrainedModel(const TrainingOptions& options, const fs::path& base, TrainingStage stage,
+                           ThreadPool& pool) {
+  if (base.empty()) {
+    make(options);
+  } else {
+    base_ = ModelFile::open(base);
+    open(options, pool);
+  }
+  model_ = load_as_needed(bound_);
+  decoder_ = &as_decoder(*model_);
+  if (stage == TrainingStage::reward) add_score();
+  if (stage == TrainingStage::dpo || stage == TrainingStage::kto) load_reference();
+}
+
+void TrainedModel::make(const TrainingOptions& options) {
+  if (options.tokenizer.empty()) {
+    throw_error(ErrorKind::invalid_argument,
+                "--model or --tokenizer: expected a model to start from, or the tokenizer of a new one "
+                "(r1 train tokenizer makes one)");
+  }
+  if (options.tuning != "full") {
+    throw_error(ErrorKind::invalid_argument, "tuning: expected full for a new model, found '{}'",
+                options.tuning);
+  }
+  tokenizer_folder_ = options.tokenizer;
+  const std::string json = read_text_file(tokenizer_folder_ / "tokenizer.json");
+  const std::string settings = read_text_file(tokenizer_folder_ / "tokenizer_config.json");
+  Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
+  config_ = new_model_config(options, tokenizer);
+  program_memory_ = memory_of_program();
+  add_new_model(config_, options, store_);
+  bound_ = ModelFile::in_memory(config_, store_.views());
+  std::vector<int32_t> ends;
+  if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
+  renderer_ = std::make_unique<SampleRenderer>(
+      std::move(tokenizer), read_chat_template(tokenizer_folder_).value_or(""), std::move(ends));
+}
+
+void TrainedModel::open(const TrainingOptions& options, ThreadPool& pool) {
+  tokenizer_folder_ = base_->path();
+  Vocabulary vocabulary = load_vocabulary(*base_);
+  renderer_ = std::make_unique<SampleRenderer>(std::move(vocabulary.tokenizer), vocabulary.chat_template,
+                                               vocabulary.end_of_generation);
+  program_memory_ = memory_of_program();
+  if (options.tuning == "lora") {
+    open_adapter(options, pool);
+  } else {
+    open_weights(options);
+  }
+}
+
+void TrainedModel::open_adapter(const TrainingOptions& options, ThreadPool& pool) {
+  bound_ = base_;
+  if (options.base_type == "nf4") {
+    nf4_ = std::make_unique<Nf4Base>(base_, pool);
+    bound_ = nf4_->file();
+  } else if (options.base_type != "stored") {
+    throw_error(ErrorKind::invalid_argument, "base_type: expected stored or nf4, found '{}'",
+                options.base_type);
+  }
+  LowRankOptions lora = options.lora;
+  lora.seed = options.seed;
+  adapter_ = options.adapter.empty() ? LowRankAdapter::create(*bound_, lora)
+                                     : LowRankAdapter::open(options.adapter, *bound_, lora.plus_ratio);
+  if (!options.adapter.empty() && (lora.pissa || lora.dora != adapter_->options().dora)) {
+    throw_error(ErrorKind::invalid_argument,
+                "{}: pissa and dora say how a new adapter begins: this one has use_dora = {}",
+                options.adapter, adapter_->options().dora);
+  }
+}
+
+void TrainedModel::open_weights(const TrainingOptions& options) {
+  if (options.tuning != "full" && options.tuning != "freeze") {
+    throw_error(ErrorKind::invalid_argument, "tuning: expected full, lora or freeze, found '{}'",
+                options.tuning);
+  }
+  if (options.base_type != "stored") {
+    throw_error(ErrorKind::invalid_argument, "base_type: '{}' goes with tuning = lora, found {}",
+                options.base_type, options.tuning);
+  }
+  if (base_->hub() == nullptr) {
+    throw_error(
+        ErrorKind::unsupported,
+        "--model: '{}': a GGUF file is trained with tuning = lora; full and freeze take a hub directory",
+        options.model);
+  }
+  config_ = base_->hub()->config;
+  int64_t layers = 0;
+  for (const TensorView& tensor : base_->tensors()) layers = std::max(layers, layer_of(tensor.name) + 1);
+  const int64_t first = options.tuning == "full" ? -1 : std::max<int64_t>(0, layers - options.trained_layers);
+  for (const TensorView& tensor : base_->tensors()) {
+    if (layer_of(tensor.name) < first) continue;
+    store_.add_copy(tensor);
+    base_->release(tensor);
+  }
+  bound_ = ModelFile::with_tensors(base_, store_.views());
+}
+
+void TrainedModel::add_score() {
+  if (score() != nullptr) return;  // came with the weights or the adapter
+  const int64_t hidden = model_->info().hidden;
+  const TensorView* stored = base_ ? base_->find(kRewardHead) : nullptr;
+  if (stored == nullptr) {
+    parameters().add(kRewardHead, {1, hidden});
+  } else {
+    parameters().add_copy(*stored);
+  }
+  if (score()->count != hidden) {
+    throw_error(ErrorKind::unsupported, "{}: {}: expected one row of {} values, found {} values",
+                base_->path().string(), kRewardHead, hidden, score()->count);
+  }
+}
+
+Parameter* TrainedModel::score() {
+  for (Parameter& parameter : parameters().all()) {
+    if (parameter.name == kRewardHead) return &parameter;
+  }
+  return nullptr;
+}
+
+void TrainedModel::load_reference() {
+  reference_ = decoder_;  // with an adapter: the model without it
+  if (adapter_) return;
+  if (!base_) throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
+  reference_model_ = load_as_needed(base_);
+  reference_ = &as_decoder(*reference_model_);
+}
+
+void TrainedModel::refresh(Context& context) {
+  if (adapter_) adapter_->refresh(context);
+}
+
+void TrainedModel::write(const fs::path& output, const std::string& base_name,
+                         const std::string& save_type) const {
+  if (adapter_) {
+    adapter_->write(output, base_name);
+    return;
+  }
+  std::vector<TensorView> tensors(bound_->tensors().begin(), bound_->tensors().end());
+  put_reward_head(store_, tensors);
+  write_hub_directory(output, config_, tokenizer_folder_, tensors, save_type, base_.get());
+}
+
+bool TrainedModel::is_written(const fs::path& output) const {
+  return fs::exists(output / (adapter_ ? "adapter_model.safetensors" : "model.safetensors"));
+}
+
+}  // namespace r1

@@ -1,0 +1,72 @@
+// What a training run trains: a new model with random weights, all or the last layers of a given one, or a
+// LoRA adapter over a frozen one. From the options to parameters, and back to files.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/thread_pool.h"
+#include "model/decoder.h"
+#include "train/data/render.h"
+#include "train/frozen_base.h"
+#include "train/low_rank.h"
+#include "train/options.h"
+#include "train/parameters.h"
+#include "train/sample.h"
+
+namespace r1 {
+
+/// One thread at a time.
+class TrainedModel {
+ public:
+  /// `base`: the model to start from, a GGUF file or hub directory; empty: a new one. Throws
+  /// Error(invalid_argument) and Error(unsupported) for options that do not go together, and as opening the
+  /// files does.
+  TrainedModel(const TrainingOptions& options, const std::filesystem::path& base, TrainingStage stage,
+               ThreadPool& pool);
+
+  const Decoder& decoder() const { return *decoder_; }
+  const SampleRenderer& renderer() const { return *renderer_; }
+  const ModelFile* base() const { return base_.get(); }  // null: a new model
+  ParameterStore& parameters() { return adapter_ ? adapter_->parameters() : store_; }
+  Adapter* adapter() { return adapter_ ? &adapter_->adapter() : nullptr; }  // null: weights are trained
+  /// Reward: the head {1, hidden}, "score.weight" as in Qwen2ForSequenceClassification, zero in the
+  /// beginning; else null.
+  Parameter* score();
+  /// dpo, kto: the policy to stay near; with an adapter decoder() itself. Else null.
+  const Decoder* reference() const { return reference_; }
+  /// Bytes that the process had resident before there was anything of the model.
+  size_t program_memory() const { return program_memory_; }
+
+  /// To be called when parameters have changed (TrainerParts::weights_changed).
+  void refresh(Context& context);
+  /// Writes a PEFT directory or a hub directory. `base_name`: what an adapter says it belongs to.
+  void write(const std::filesystem::path& output, const std::string& base_name,
+             const std::string& save_type) const;
+  /// write() has written here before.
+  bool is_written(const std::filesystem::path& output) const;
+
+ private:
+  void make(const TrainingOptions& options);
+  void open(const TrainingOptions& options, ThreadPool& pool);
+  void open_adapter(const TrainingOptions& options, ThreadPool& pool);
+  void open_weights(const TrainingOptions& options);
+  void add_score();
+  void load_reference();
+
+  ParameterStore store_;
+  std::shared_ptr<const ModelFile> base_;
+  std::unique_ptr<Nf4Base> nf4_;  // base_type = nf4
+  std::shared_ptr<const ModelFile> bound_;
+  std::unique_ptr<Model> model_, reference_model_;
+  const Decoder* decoder_ = nullptr;
+  const Decoder* reference_ = nullptr;
+  nlohmann::json config_;
+  std::filesystem::path tokenizer_folder_;
+  std::unique_ptr<SampleRenderer> renderer_;
+  std::unique_ptr<LowRankAdapter> adapter_;  // what is trained instead of store_
+  size_t program_memory_ = 0;
+};
+
+}  // namespace r1

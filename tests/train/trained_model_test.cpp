@@ -1,0 +1,145 @@
+#include "train/trained_model.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "tests/train/data_files.h"
+
+namespace r1 {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Each;
+using testing::HasSubstr;
+
+class TrainedModelTest : public DataFiles {
+ protected:
+  TrainedModelTest() {
+    const TrainedTokenizer trained = trained_tokenizer();
+    write("tokenizer.json", trained.tokenizer_json());
+    write("tokenizer_config.json", trained.tokenizer_config_json(64));
+    options_.tokenizer = folder_.string();
+    options_.layers = 3;
+    options_.hidden = 32;
+    options_.heads = 2;
+    options_.key_value_heads = 1;
+    options_.intermediate = 64;
+    options_.context_length = 64;
+    options_.lora.rank = 2;
+  }
+
+  std::unique_ptr<TrainedModel> open(const fs::path& base, TrainingStage stage = TrainingStage::sft) {
+    return std::make_unique<TrainedModel>(options_, base, stage, pool_);
+  }
+  std::string refusal(const fs::path& base, TrainingStage stage = TrainingStage::sft) {
+    try {
+      open(base, stage);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+  /// The directory of a new model; of a reward model with a head that is `head` everywhere.
+  fs::path make_base(float head = 0) {
+    const auto made = open({}, head == 0 ? TrainingStage::sft : TrainingStage::reward);
+    if (head != 0) fill(*made, head);
+    made->write(folder_ / "base", "", "auto");
+    return folder_ / "base";
+  }
+  static void fill(TrainedModel& model, float head) {
+    std::fill_n(model.score()->values, model.score()->count, head);
+  }
+  static std::vector<float> head_of(TrainedModel& model) {
+    const Parameter* head = model.score();
+    return {head->values, head->values + head->count};
+  }
+
+  TrainingOptions options_;
+  ThreadPool pool_{1};
+};
+
+TEST_F(TrainedModelTest, FreezeTrainsTheLastLayersAlone) {
+  const fs::path base = make_base();
+  options_.tuning = "freeze";
+  options_.trained_layers = 2;
+  const auto model = open(base);
+  for (const Parameter& own : model->parameters().all()) {
+    EXPECT_THAT(own.name, testing::AnyOf(HasSubstr("layers.1."), HasSubstr("layers.2.")));
+  }
+  options_.trained_layers = 100;  // all layers, and nothing that is not a layer
+  EXPECT_EQ(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
+  EXPECT_NE(open(base)->parameters().find("model.layers.0.self_attn.q_proj.weight"), nullptr);
+  options_.tuning = "full";
+  EXPECT_NE(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
+}
+
+TEST_F(TrainedModelTest, ANewRewardModelBeginsAtZeroAndSaysWhatItIs) {
+  const fs::path base = make_base();
+  const auto model = open(base, TrainingStage::reward);
+  EXPECT_THAT(head_of(*model), Each(0.0F));
+  fill(*model, 0.5F);
+  model->write(folder_ / "reward", "", "auto");
+  const auto config = nlohmann::json::parse(std::ifstream(folder_ / "reward/config.json"));
+  EXPECT_EQ(config["architectures"], nlohmann::json({"Qwen2ForSequenceClassification"}));
+  EXPECT_EQ(config["id2label"].size(), 1U);
+  EXPECT_EQ(open(base)->score(), nullptr);
+}
+
+// It began at zero again, and what was trained was not what was written.
+TEST_F(TrainedModelTest, ARewardModelsHeadIsContinuedHoweverItIsTrained) {
+  const fs::path base = make_base(0.25F);
+  for (const char* tuning : {"full", "freeze", "lora"}) {
+    options_.tuning = tuning;
+    const auto model = open(base, TrainingStage::reward);
+    EXPECT_THAT(head_of(*model), Each(0.25F)) << tuning;
+    fill(*model, 0.75F);
+    const fs::path out = folder_ / tuning;
+    EXPECT_FALSE(model->is_written(out));
+    model->write(out, base.string(), "auto");
+    EXPECT_TRUE(model->is_written(out));
+    if (options_.tuning == "lora") {
+      options_.adapter = out.string();
+      EXPECT_THAT(head_of(*open(base, TrainingStage::reward)), Each(0.75F));
+    } else {
+      EXPECT_THAT(head_of(*open(out, TrainingStage::reward)), Each(0.75F)) << tuning;
+    }
+  }
+}
+
+TEST_F(TrainedModelTest, AReferenceIsTheBaseWithoutTheAdapter) {
+  const fs::path base = make_base();
+  EXPECT_EQ(open(base)->reference(), nullptr);
+  const auto full = open(base, TrainingStage::dpo);
+  EXPECT_NE(full->reference(), nullptr);
+  EXPECT_NE(full->reference(), &full->decoder());
+  options_.tuning = "lora";
+  const auto low_rank = open(base, TrainingStage::kto);
+  EXPECT_EQ(low_rank->reference(), &low_rank->decoder());
+  EXPECT_NE(low_rank->adapter(), nullptr);
+}
+
+TEST_F(TrainedModelTest, OptionsThatDoNotGoTogetherAreRefused) {
+  const fs::path base = make_base();
+  EXPECT_THAT(refusal({}, TrainingStage::dpo), HasSubstr("--model"));
+  options_.tuning = "half";
+  EXPECT_THAT(refusal(base), HasSubstr("full, lora or freeze, found 'half'"));
+  options_.tuning = "full";
+  options_.base_type = "nf4";
+  EXPECT_THAT(refusal(base), HasSubstr("base_type: 'nf4' goes with tuning = lora"));
+  options_.base_type = "stored";
+  options_.tuning = "lora";
+  EXPECT_THAT(refusal({}), HasSubstr("expected full for a new model, found 'lora'"));
+  options_.base_type = "nf8";
+  EXPECT_THAT(refusal(base), HasSubstr("expected stored or nf4, found 'nf8'"));
+  options_.tuning = "full";
+  options_.tokenizer.clear();
+  EXPECT_THAT(refusal({}), HasSubstr("--model or --tokenizer"));
+}
+
+}  // namespace
+}  // namespace r1
