@@ -1,27 +1,16 @@
 // `r1 serve` with the model that ships, in a folder of its own.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startServer } from '../../tests/clients/server.mjs';
 
 export async function startProgram(path) {
   const folder = mkdtempSync(join(tmpdir(), 'r1-e2e-'));
-  const server = spawn(path, ['serve', '--port', '0', '--site-folder', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((resolve) => server.on('exit', resolve));
-  const address = await new Promise((resolve, reject) => {
-    let text = '';
-    server.stdout.on('data', (data) => {
-      text += data;
-      const found = text.match(/listening on (\S+)/);
-      if (found) resolve(found[1]);
-    });
-    server.on('exit', (code) => reject(new Error(`${path} ended with ${code}`)));
-  });
+  const server = await startServer(path, ['--site-folder', folder]);
   return {
-    address,
+    address: server.base,
     async stop() {
-      server.kill('SIGTERM');
-      await ended;
+      await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -77,6 +77,9 @@ describe('citations', () => {
     expect(citationAt('[citation: 1, 2，3]', 0)?.numbers).toEqual([1, 2, 3]);
     expect(citationAt('[citation:x]', 0)).toBeNull();
     expect(citationAt('[citation:]', 0)).toBeNull();
+    expect(citationAt('[citation:12345]', 0)).toBeNull();
+    expect(citationAt('[citation:1,]', 0)).toBeNull();
+    expect(citationAt('[citation:1', 0)).toBeNull();
   });
   it('makes chips of known numbers, one each', () => {
     const chips = render('True[citation:3][citation:1].').querySelectorAll('button.cite');

@@ -65,7 +65,7 @@ export async function openConversation(id: string | null): Promise<void> {
       leaf.value = loaded.leaf ?? newestLeaf(tree.value, null);
       loading.value = false;
     });
-    for (const node of loaded.nodes) if (node.role === 'assistant' && node.state === 'running') follow(node);
+    for (const node of loaded.nodes) if (node.role === 'assistant' && node.state === 'running') follow(id, node);
   } catch (cause) {
     if (conversationId.value !== id) return;
     loading.value = false;
@@ -83,17 +83,19 @@ async function say(parent: string | null, content: string, files: readonly Attac
     if (isNew) {
       const words = titleOf(content) || (files[0]?.name ?? '');
       noteSummary(await api.createConversation(conversation, words), true);
-      batch(() => {
-        conversationId.value = conversation;
-        title.value = words;
-      });
-      navigate(`/c/${conversation}`);
+      if (conversationId.value === null) {
+        batch(() => {
+          conversationId.value = conversation;
+          title.value = words;
+        });
+        navigate(`/c/${conversation}`);
+      }
     }
     return api.putQuestion(conversation, newId(), question);
   });
   if (!node) return false;
-  show(node);
-  await answer(node.id);
+  show(conversation, node);
+  await answerIn(conversation, node.id);
   return true;
 }
 
@@ -107,8 +109,10 @@ export function editQuestion(question: UserNode, content: string): Promise<boole
 
 /** Starts an answer to the question `parent`: the first, or another one. */
 export async function answer(parent: string): Promise<void> {
-  const conversation = conversationId.value;
-  if (conversation === null) return;
+  if (conversationId.value !== null) await answerIn(conversationId.value, parent);
+}
+
+async function answerIn(conversation: string, parent: string): Promise<void> {
   const { search_provider, system_prompt, temperature, top_p, max_tokens, thinking_budget, deep_think, search } = settings.value;
   const node = await attempt(() =>
     api.startAnswer({
@@ -117,8 +121,11 @@ export async function answer(parent: string): Promise<void> {
     }),
   );
   if (!node) return;
-  show(node);
-  follow(node);
+  if (!show(conversation, node)) {
+    noteRunning(conversation, node.id);
+    return;
+  }
+  follow(conversation, node);
   const summary = { id: conversation, title: title.value, created: node.created, updated: node.created, leaf: node.id, running: node.id };
   noteSummary(summary, true);
 }
@@ -132,10 +139,9 @@ export async function answerNow(id: string): Promise<void> {
 }
 
 export async function continueAnswer(id: string): Promise<void> {
+  const conversation = conversationId.value;
   const node = await attempt(() => api.continueAnswer(id));
-  if (!node) return;
-  show(node);
-  follow(node);
+  if (node && conversation !== null && show(conversation, node)) follow(conversation, node);
 }
 
 /** Turns to another version of a question or answer, down to the newest words below it. */
@@ -146,15 +152,17 @@ export function showBranch(id: string): void {
   if (conversation) void attempt(() => api.changeConversation(conversation, { leaf: target }));
 }
 
-function show(node: ConversationNode): void {
+/** False: meanwhile the user has gone to another conversation, whose tree it is no part of. */
+function show(conversation: string, node: ConversationNode): boolean {
+  if (conversationId.value !== conversation) return false;
   batch(() => {
     tree.value = withNode(tree.value, node);
     leaf.value = newestLeaf(tree.value, node.id);
   });
+  return true;
 }
 
-function follow(node: AnswerNode): void {
-  const conversation = conversationId.value as string;
+function follow(conversation: string, node: AnswerNode): void {
   const live: LiveAnswer = new LiveAnswer(node, (final) => ended(conversation, final), announcePhase, (cause) => {
     const error = { message: errorText(cause), type: 'stream', param: null, code: null };
     ended(conversation, { ...node, reasoning: live.reasoning.value, content: live.content.value, state: 'failed', error });

@@ -46,26 +46,34 @@ export function takeDraft(): Draft {
   return taken;
 }
 
-/** Puts back what could not be sent. */
+/** Puts back what could not be sent, in front of what was written meanwhile. */
 export function restoreDraft(taken: Draft): void {
-  setDraftText(taken.text);
-  changeFiles(() => taken.files);
+  const { text } = draft.value;
+  setDraftText(text === '' ? taken.text : `${taken.text}\n\n${text}`);
+  changeFiles(current, (files) => [...taken.files, ...files]);
 }
 
-function changeFiles(change: (files: DraftFile[]) => DraftFile[]): void {
-  draft.value = { ...draft.value, files: change(draft.value.files) };
+function changeFiles(conversation: string | null | undefined, change: (files: DraftFile[]) => DraftFile[]): void {
+  if (conversation === current) {
+    draft.value = { ...draft.value, files: change(draft.value.files) };
+    return;
+  }
+  const key = storageKey(conversation ?? null);
+  const own = kept.get(key) ?? EMPTY;
+  kept.set(key, { ...own, files: change(own.files) });
 }
 
 async function upload(file: File): Promise<void> {
   const limit = info.value?.files.max_bytes ?? Infinity;
   if (file.size > limit) return showNotice(t('fileTooLarge', { name: file.name, size: formatBytes(limit) }));
   const key = nextKey++;
-  changeFiles((files) => [...files, { key, name: file.name, uploaded: null }]);
+  const home = current; // the user may be elsewhere when the file has arrived
+  changeFiles(home, (files) => [...files, { key, name: file.name, uploaded: null }]);
   try {
     const uploaded = await api.upload(file);
-    changeFiles((files) => files.map((f) => (f.key === key ? { key, name: uploaded.name, uploaded } : f)));
+    changeFiles(home, (files) => files.map((f) => (f.key === key ? { key, name: uploaded.name, uploaded } : f)));
   } catch (cause) {
-    changeFiles((files) => files.filter((f) => f.key !== key));
+    changeFiles(home, (files) => files.filter((f) => f.key !== key));
     showNotice(errorText(cause));
   }
 }
@@ -75,6 +83,6 @@ export function attachFiles(files: Iterable<File>): void {
 }
 
 export function removeFile(file: DraftFile): void {
-  changeFiles((files) => files.filter((f) => f.key !== file.key));
+  changeFiles(current, (files) => files.filter((f) => f.key !== file.key));
   if (file.uploaded) api.deleteFile(file.uploaded.id).catch(() => undefined); // the server removes it by itself too
 }
