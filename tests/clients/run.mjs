@@ -7,7 +7,7 @@ import OpenAI from "openai";
 import { runAll, startServer } from "./server.mjs";
 
 const [program, model] = process.argv.slice(2);
-const server = await startServer(program, [model, "--served-model-name", "tiny", "--api-key", "secret", "-c", "2048"]);
+const server = await startServer(program, [model, "--served-model-name", "tiny", "--api-key", "secret", "-c", "2048", "--no-site"]);
 const base = server.base;
 
 const openai = new OpenAI({ baseURL: `${base}/v1`, apiKey: "secret", maxRetries: 0 });

@@ -1,9 +1,9 @@
-// Starts `r1 serve` for a test and ends it.
+// Starts `r1 serve` for a test and ends it; also for the tests of web/e2e.
 import { spawn } from "node:child_process";
 
-/** {base: "http://…", stop(): its exit code}; port and --no-site are given here. */
+/** {base: "http://…", stop(): its exit code}; the port is given here. */
 export async function startServer(program, flags) {
-  const server = spawn(program, ["serve", ...flags, "--port", "0", "--no-site"], { stdio: ["ignore", "pipe", "inherit"] });
+  const server = spawn(program, ["serve", ...flags, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => server.on("exit", resolve));
   const base = await new Promise((resolve, reject) => {
     let text = "";

@@ -5,7 +5,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { runAll, startServer } from "./server.mjs";
 
-const server = await startServer(process.argv[2], ["--api-key", "secret"]);
+const server = await startServer(process.argv[2], ["--api-key", "secret", "--no-site"]);
 const openai = new OpenAI({ baseURL: `${server.base}/v1`, apiKey: "secret", maxRetries: 0 });
 const anthropic = new Anthropic({ baseURL: server.base, apiKey: "secret", maxRetries: 0 });
 const [{ id: model }] = (await openai.models.list()).data;
