@@ -118,7 +118,9 @@ TEST(ShippedModel, ATextThatGrowsIsReadOnce) {
                           usage["prompt_tokens_details"]["cached_tokens"].get<int64_t>();
     // Two more: the last token of an answer was never read, and the parts may be cut otherwise where they
     // meet.
-    if (turn > 0) EXPECT_LE(fresh, count(added) + 2) << "turn " << turn + 1;
+    if (turn > 0) {
+      EXPECT_LE(fresh, count(added) + 2) << "turn " << turn + 1;
+    }
     text += answer.json["choices"][0]["text"].get<std::string>() + added;
   }
 }
