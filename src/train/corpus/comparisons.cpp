@@ -122,13 +122,17 @@ Problem make_comparison(Task& task) {
   const std::vector<Decimal> numbers = draw_numbers(task.draw, task.level);
   const bool largest = task.draw.chance(0.6);
   Working working(task.detail);
+  // What is asked is written down first, and what it makes of each step behind it: a small model that only
+  // compares has forgotten it by then.
+  working.line(task.is_chinese() ? (largest ? "要大的" : "要小的")
+                                 : (largest ? "the larger" : "the smaller"));
   Decimal best = numbers[0];
   std::vector<std::string> texts{best.text()};
   for (size_t i = 1; i < numbers.size(); ++i) {
     std::string steps;
     const int order = compare(best, numbers[i], task, steps);
-    working.line(steps);
     if (largest == (order < 0)) best = numbers[i];
+    working.line(fmt::format("{} {}{}", steps, task.is_chinese() ? "取" : "keep ", best.text()));
     texts.push_back(numbers[i].text());
   }
   std::vector<std::string> sorted = texts;
