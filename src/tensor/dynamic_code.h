@@ -16,13 +16,17 @@ class DynamicCode {
   static const DynamicCode& of_unsigned();
 
   float value(uint8_t code) const { return values_[code]; }
-  /// The code of the nearest value; of two equally near the smaller value's.
+  /// The code of the nearest value; of two equally near the smaller value's. `x`: -1 to 1.
   uint8_t nearest(float x) const;
 
  private:
   explicit DynamicCode(bool is_signed);
   std::array<float, 256> values_{};   // ascending
-  std::array<float, 255> middles_{};  // between value i and i + 1
+  std::array<float, 256> middles_{};  // between value i and i + 1; last: infinity
+  // nearest() looks up the least code of the numbers with these upper 16 bits, sign below: at most two of
+  // the middles lie within such a cell.
+  static constexpr uint32_t kCells = (0x3F80U + 1) * 2;  // 0x3F80: those of 1
+  std::array<uint8_t, kCells> least_{};
 };
 
 }  // namespace r1

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -33,6 +35,33 @@ TEST(DynamicCode, HasTheValuesOfItsDescription) {
     }
     EXPECT_EQ(own->nearest(2.0F), 255);
     EXPECT_EQ(own->nearest(-2.0F), 0);
+  }
+}
+
+TEST(DynamicCode, TheNearestIsTheOneOfAPlainSearch) {
+  for (const DynamicCode* code : {&DynamicCode::of_signed(), &DynamicCode::of_unsigned()}) {
+    std::vector<float> middles;
+    for (int i = 0; i < 255; ++i)
+      middles.push_back(0.5F *
+                        (code->value(static_cast<uint8_t>(i)) + code->value(static_cast<uint8_t>(i + 1))));
+    std::vector<float> tried{0.0F, -0.0F, 1.0F, -1.0F};
+    for (const float middle : middles) {
+      float below = middle, above = middle;
+      for (int i = 0; i < 3; ++i) {
+        tried.insert(tried.end(), {below, above});
+        below = std::nextafter(below, -2.0F);
+        above = std::nextafter(above, 2.0F);
+      }
+    }
+    for (uint32_t bits = 0; bits <= std::bit_cast<uint32_t>(1.0F); bits += 4099) {
+      tried.insert(tried.end(), {std::bit_cast<float>(bits), -std::bit_cast<float>(bits)});
+    }
+    int wrong = 0;
+    for (const float x : tried) {
+      const auto place = std::lower_bound(middles.begin(), middles.end(), x) - middles.begin();
+      if (code->nearest(x) != place && wrong++ < 5) ADD_FAILURE() << x << ": " << int{code->nearest(x)};
+    }
+    EXPECT_EQ(wrong, 0);
   }
 }
 
