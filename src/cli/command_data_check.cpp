@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -26,8 +27,7 @@ namespace fs = std::filesystem;
 
 struct CheckOptions {
   std::vector<std::string> files, columns;
-  std::string model, format = "auto";
-  bool all_turns = false;
+  std::string model, format = "auto", train_on = "last";
   int64_t show = 3, sequence_length = 0;
 };
 
@@ -79,7 +79,8 @@ class Report {
     ++forms_[std::string(name_of(sample.format))];
     std::vector<TrainingSample> rendered;
     try {
-      rendered = renderer_.render(sample, options_.all_turns ? TrainedTurns::all : TrainedTurns::last);
+      rendered =
+          renderer_.render(sample, options_.train_on == "all" ? TrainedTurns::all : TrainedTurns::last);
     } catch (const Error& error) {
       return bad(error.what());
     }
@@ -95,8 +96,9 @@ class Report {
     print_list("the same prompt with another answer", repeated_prompts_);
     print_list(fmt::format("longer than {} tokens", options_.sequence_length), long_);
     print_list("no token is trained", untrained_);
+    print_list("both answers of the pair are the same", equal_pairs_);
     print_list("wrong", bad_);
-    return bad_.empty() && long_.empty() && untrained_.empty();
+    return bad_.empty() && long_.empty() && untrained_.empty() && equal_pairs_.empty();
   }
 
  private:
@@ -120,6 +122,7 @@ class Report {
         long_.push_back(fmt::format("{}: {} tokens", sample.source, length));
       }
     }
+    if (sample.sequence.tokens == sample.rejected.tokens) equal_pairs_.push_back(sample.source);
     const std::vector<int32_t>& tokens = sample.sequence.tokens;
     const uint64_t whole = hash_tokens(tokens) ^ hash_tokens(sample.rejected.tokens);
     const auto first =
@@ -141,8 +144,8 @@ class Report {
     std::string forms;
     for (const auto& [form, count] : forms_)
       forms += fmt::format("{}{} {}", forms.empty() ? "" : ", ", count, form);
-    const auto at = [&](double share) {
-      return lengths_[static_cast<size_t>(share * static_cast<double>(lengths_.size() - 1))];
+    const auto at = [&](double share) {  // nearest rank
+      return lengths_[static_cast<size_t>(std::ceil(share * static_cast<double>(lengths_.size()))) - 1];
     };
     fmt::print("\n{} samples ({}), {} sequences, {} tokens, {} of them trained ({:.1f}%)\n",
                samples_.size() + duplicates_.size(), forms, lengths_.size(), total, trained_,
@@ -181,20 +184,13 @@ class Report {
   std::map<std::string, int64_t> forms_;
   std::vector<int64_t> lengths_;
   std::unordered_map<uint64_t, std::string> samples_, prompts_;
-  std::vector<std::string> duplicates_, repeated_prompts_, long_, untrained_, bad_;
+  std::vector<std::string> duplicates_, repeated_prompts_, long_, untrained_, equal_pairs_, bad_;
 };
 
 void check(const CheckOptions& options) {
   ReadOptions read;
   read.format = data_format_from_name(options.format);
-  for (const std::string& column : options.columns) {
-    const size_t equals = column.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == column.size()) {
-      throw_error(ErrorKind::invalid_argument,
-                  "--column: expected FIELD=COLUMN as question=Frage, found '{}'", column);
-    }
-    read.columns[column.substr(0, equals)] = column.substr(equals + 1);
-  }
+  read.columns = column_names(options.columns);
   const SampleRenderer renderer = load_renderer(options.model);
   Report report(renderer, options);
   for (const std::string& file : options.files) {
@@ -211,7 +207,7 @@ void add_data_check_command(CLI::App& data) {
   auto options = std::make_shared<CheckOptions>();
   CLI::App* command = data.add_subcommand(
       "check", "How samples are rendered, with the trained tokens marked; lengths, duplicates, bad lines");
-  command->add_option("files", options->files, ".jsonl, .json, .csv, .txt or .md")
+  command->add_option("files", options->files, ".jsonl, .json, .csv, .tsv, .txt or .md")
       ->required()
       ->check(CLI::ExistingFile);
   command
@@ -219,12 +215,16 @@ void add_data_check_command(CLI::App& data) {
                    "model whose template and tokenizer count, or a tokenizer's directory")
       ->required();
   command->add_option("--format", options->format,
-                      "auto, text, triple, alpaca, sharegpt, messages, preference or kto");
+                      "auto, text, triple, alpaca, sharegpt, messages, completion, preference or kto");
   command
-      ->add_option("--column", options->columns, "own name of a column: question=Frage (may be given again)")
-      ->allow_extra_args(false);
-  command->add_flag("--all-turns", options->all_turns,
-                    "train every answer of a conversation, not the last alone");
+      ->add_option("--columns,--column", options->columns,
+                   "own names of fields, as question=Frage,answer=Antwort")
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  command->add_option("--train-on", options->train_on, "answers that are trained: last, all")
+      ->check(CLI::IsMember({"last", "all"}));
+  command->add_flag_callback(
+      "--all-turns", [options] { options->train_on = "all"; }, "the same as --train-on all");
   command->add_option("--show", options->show, "samples to show")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
   command

@@ -59,6 +59,19 @@ TEST_F(DataCommandsTest, CheckListsEveryBadLineAndLeavesWithOne) {
   EXPECT_EQ(std::count(check.error.begin(), check.error.end(), '\n'), 1) << check.error;
 }
 
+TEST_F(DataCommandsTest, CheckRefusesEmptyFilesAndPairsThatSayNothing) {
+  ASSERT_EQ(r1("data make --count 300 -o train.jsonl").code, 0);
+  ASSERT_EQ(r1("train tokenizer train.jsonl --vocab-size 400 -o tokenizer").code, 0);
+  std::ofstream(folder_ / "empty.jsonl") << "";
+  const test::Outcome empty = r1("data check empty.jsonl -m tokenizer");
+  EXPECT_EQ(empty.code, 1);
+  EXPECT_THAT(empty.out, HasSubstr("empty.jsonl:1: expected at least one record, found none"));
+  std::ofstream(folder_ / "pairs.jsonl") << R"({"prompt": "p", "chosen": "c", "rejected": "c"})";
+  const test::Outcome pairs = r1("data check pairs.jsonl -m tokenizer");
+  EXPECT_EQ(pairs.code, 1);
+  EXPECT_THAT(pairs.out, HasSubstr("both answers of the pair are the same: 1\n  pairs.jsonl:1"));
+}
+
 TEST_F(DataCommandsTest, RecipesHaveOnlyKeysThatTheirCommandKnows) {
   int recipes = 0;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(R1_TEST_FIXTURES) / "../../recipes")) {
@@ -75,6 +88,8 @@ TEST_F(DataCommandsTest, RecipesHaveOnlyKeysThatTheirCommandKnows) {
     EXPECT_EQ(outcome.code, 1);  // its files are not here
     EXPECT_EQ(outcome.error.find("is no option"), std::string::npos) << outcome.error;
     EXPECT_EQ(outcome.error.find(".toml"), std::string::npos) << outcome.error;
+    EXPECT_EQ(outcome.error.find("goes with"), std::string::npos) << outcome.error;
+    EXPECT_EQ(outcome.error.find("expected one of"), std::string::npos) << outcome.error;
   }
   EXPECT_GE(recipes, 8);
 }

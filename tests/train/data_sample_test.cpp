@@ -128,7 +128,9 @@ TEST_F(DataSampleTest, NamesFileLineFieldExpectedAndFound) {
               HasSubstr("f.csv:2: expected 2 fields (question, answer), found 3"));
   EXPECT_THAT(refusal("g.csv", "question,answer\na,\"b\n"),
               HasSubstr("g.csv:2: field 2: expected a closing '\"'"));
-  EXPECT_THAT(refusal("h.json", "{\"question\": \"q\"}"), HasSubstr("h.json:1: expected a list"));
+  EXPECT_THAT(
+      refusal("h.json", "{\"question\":\n \"q\"}"),
+      HasSubstr("h.json:1: expected a list [ … ] of objects, or one object a line, found '{\"question\":'"));
   EXPECT_THAT(refusal("i.json", "[{\"text\": \"a\"}\n {\"text\": \"b\"}]"),
               HasSubstr("i.json:1: no sound JSON"));
   EXPECT_THAT(refusal("j.json", "[{\"text\": \"a\"},\n"), HasSubstr("j.json:2: expected ']'"));
@@ -166,6 +168,146 @@ TEST_F(DataSampleTest, ANumberThatIsTooLargeIsABadLine) {
     const std::string text = R"({"text": 1e999})";
     EXPECT_THAT(refusal(name, name[6] == 0 ? "[" + text + "]" : text),
                 AllOf(HasSubstr(std::string(name) + ":1"), HasSubstr("too large")));
+  }
+}
+
+TEST_F(DataSampleTest, JsonFilesMayHaveOneObjectALine) {
+  const auto samples = read("a.json", "{\"text\": \"a\"}\n\n{\"text\": \"b\"}\n");
+  ASSERT_EQ(samples.size(), 2U);
+  EXPECT_THAT(samples[1].place, HasSubstr("a.json:3"));
+}
+
+TEST_F(DataSampleTest, TablesMayBeApartBySemicolonsOrTabs) {
+  for (const std::string text : {"question;answer\nq, r?;\"a;b\"\n", "question\tanswer\nq, r?\ta;b\n",
+                                 "\"question\";\"answer\"\r\n\"q, r?\";\"a;b\"\r\n"}) {
+    const auto samples = read("a.csv", text);
+    ASSERT_EQ(samples.size(), 1U);
+    EXPECT_EQ(turns(samples[0]), "user:q, r?|assistant:a;b|");
+  }
+  EXPECT_EQ(read("a.tsv", "question\tanswer\nq\ta\n").size(), 1U);
+  ReadOptions chinese;
+  chinese.columns = {{"question", "问题"}, {"answer", "答案"}, {"think", "思考"}};
+  const auto samples = read("a.csv", "问题,答案,思考\n一加一？,二,想一想\n", chinese);
+  EXPECT_EQ(turns(samples.at(0)), "user:一加一？|assistant:(想一想)二|");
+}
+
+TEST_F(DataSampleTest, TextThatIsNotUtf8IsNamedByLineAndByte) {
+  const std::string gbk = "\xc4\xe3\xba\xc3";
+  EXPECT_THAT(refusal("a.csv", "question,answer\nq,a\nq," + gbk + "\n"),
+              HasSubstr("a.csv:3: column 'answer': expected UTF-8, found the byte 0xc4 at byte 1"));
+  EXPECT_THAT(refusal("a.jsonl", "{\"text\": \"a\"}\n{\"text\": \"" + gbk + "\"}"),
+              HasSubstr("a.jsonl:2: JSON: expected UTF-8, found the byte 0xc4 at byte 11"));
+  EXPECT_THAT(refusal("a.json", "[{\"text\": \"" + gbk + "\"}]"),
+              HasSubstr("a.json:1: JSON: expected UTF-8"));
+  EXPECT_THAT(refusal("a.txt", "好" + gbk),
+              HasSubstr("a.txt:1: text: expected UTF-8, found the byte 0xc4 at byte 4"));
+  EXPECT_THAT(refusal("a.csv", std::string("\xff\xfeq\0,\0", 6)),
+              HasSubstr("a.csv:1: expected UTF-8, found UTF-16"));
+}
+
+TEST_F(DataSampleTest, FilesWithoutAnyRecordAreRefused) {
+  for (const auto& [name, text] : {std::pair<const char*, const char*>{"a.jsonl", ""},
+                                   {"b.jsonl", "\n \n"},
+                                   {"c.csv", "question,answer\n"},
+                                   {"d.csv", ""},
+                                   {"e.json", "[]"},
+                                   {"f.json", ""}}) {
+    EXPECT_THAT(refusal(name, text), HasSubstr(":1: expected at least one record, found none")) << name;
+  }
+}
+
+TEST_F(DataSampleTest, FieldsThatStandTwiceAreRefused) {
+  EXPECT_THAT(refusal("a.jsonl", R"({"question": "q", "answer": "a", "question": "r"})"),
+              HasSubstr("a.jsonl:1: field 'question': expected once, found twice"));
+  EXPECT_THAT(refusal("a.csv", "question,answer,answer\nq,a,b\n"),
+              HasSubstr("a.csv:1: column 'answer': expected once, found twice"));
+  EXPECT_EQ(read("a.csv", ",question,answer\n0,q,a\n").size(), 1U);  // a column of numbers without a name
+}
+
+TEST_F(DataSampleTest, AnswersThatSayNothingAreRefused) {
+  EXPECT_THAT(refusal("a.jsonl", R"({"question": "q", "answer": ""})"),
+              HasSubstr("a.jsonl:1: turn 2: expected text of the assistant, found none"));
+  EXPECT_THAT(refusal("a.csv", "question,answer,think\nq,,t\n"), HasSubstr("a.csv:2: turn 2: expected text"));
+  EXPECT_THAT(refusal("a.jsonl", R"({"prompt": "p", "chosen": "c", "rejected": ""})"),
+              HasSubstr("a.jsonl:1: rejected: expected text of the assistant, found none"));
+}
+
+// OpenAI's files leave answers out of training by a weight of 0, which would be trained here.
+TEST_F(DataSampleTest, WeightsOfAnswersAreRefused) {
+  EXPECT_THAT(
+      refusal(
+          "a.jsonl",
+          R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 0}]})"),
+      HasSubstr("field 'messages[1].weight': expected 1 or nothing"));
+  EXPECT_EQ(
+      read(
+          "a.jsonl",
+          R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "weight": 1}]})")
+          .size(),
+      1U);
+}
+
+TEST_F(DataSampleTest, LabelsAreTruthsOrOnesAndZeros) {
+  const auto samples = read("a.jsonl", R"({"prompt": "p", "completion": "c", "label": 1}
+{"prompt": "p", "completion": "c", "label": 0}
+{"prompt": "p", "completion": "c", "label": "TRUE"}
+{"prompt": [{"role": "user", "content": "p"}], "completion": [{"role": "assistant", "content": "c"}], "label": false}
+)");
+  ASSERT_EQ(samples.size(), 4U);
+  EXPECT_TRUE(samples[0].desirable);
+  EXPECT_FALSE(samples[1].desirable);
+  EXPECT_TRUE(samples[2].desirable);
+  EXPECT_FALSE(samples[3].desirable);
+  EXPECT_EQ(turns(samples[3]), "user:p|assistant:c|");
+  EXPECT_THAT(refusal("a.jsonl", R"({"prompt": "p", "completion": "c", "label": 2})"),
+              HasSubstr("field 'label': expected true or false, found number 2"));
+}
+
+TEST_F(DataSampleTest, AnswersMayRepeatTheirPromptButNoOther) {
+  const auto samples = read(
+      "a.jsonl",
+      R"({"prompt": "p", "chosen": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "c"}], "rejected": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "r"}]}
+{"chosen": [{"from": "human", "value": "p"}, {"from": "gpt", "value": "c"}], "rejected": [{"from": "human", "value": "p"}, {"from": "gpt", "value": "r"}]}
+)");
+  ASSERT_EQ(samples.size(), 2U);
+  for (const DataSample& sample : samples) {
+    EXPECT_EQ(turns(sample), "user:p|");
+    EXPECT_EQ(sample.chosen->content, "c");
+  }
+  const std::string answers =
+      R"("rejected": "r", "chosen": [{"role": "user", "content": "other"}, {"role": "assistant", "content": "c"}]})";
+  EXPECT_THAT(refusal("a.jsonl", R"({"prompt": "p", )" + answers),
+              HasSubstr("field 'chosen[0]': expected the prompt's message once more, found"));
+  EXPECT_THAT(refusal("a.jsonl", R"({"prompt": "p", "system": "s", )" + answers),
+              HasSubstr("field 'chosen': expected the answer alone, or behind the 2 messages of the prompt"));
+}
+
+TEST_F(DataSampleTest, ReadsPromptAndCompletionAndMessagesUnderConversations) {
+  const auto samples = read("a.jsonl", R"({"prompt": "p", "completion": "<think>t</think>c"}
+{"conversations": [{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]}
+)");
+  ASSERT_EQ(samples.size(), 2U);
+  EXPECT_EQ(samples[0].format, DataFormat::completion);
+  EXPECT_EQ(turns(samples[0]), "user:p|assistant:(t)c|");
+  EXPECT_EQ(turns(samples[1]), "user:u|assistant:a|");
+}
+
+TEST_F(DataSampleTest, OwnNamesAreForKnownFields) {
+  EXPECT_EQ(column_names({"question=问题", "answer=a=b"}),
+            (std::map<std::string, std::string>{{"question", "问题"}, {"answer", "a=b"}}));
+  for (const auto& [texts, expected] :
+       {std::pair<std::vector<std::string>, const char*>{{"qestion=Frage"},
+                                                         "expected one of the fields question"},
+        {{"question"}, "expected FIELD=NAME as question=Frage, found 'question'"},
+        {{"=Frage"}, "expected FIELD=NAME"},
+        {{"question="}, "expected FIELD=NAME"},
+        {{"question=a", "question=b"}, "expected one name for 'question', found two"}}) {
+    try {
+      column_names(texts);
+      ADD_FAILURE() << texts[0];
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(std::string("columns: ") + expected));
+    }
   }
 }
 

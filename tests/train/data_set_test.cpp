@@ -53,6 +53,64 @@ TEST_F(DataSetTest, LongSamplesAreRefusedByNameOrDroppedOrCutOnRequest) {
   EXPECT_EQ(cut.cut, dropped.dropped);
 }
 
+TEST_F(DataSetTest, APairOfWhichOneAnswerIsCutOffIsDropped) {
+  // Without reasoning the prompt is longer, as the closed block is a part of it.
+  const std::string text = R"({"prompt": "p", "chosen": "<think>t</think>c", "rejected": "r"})";
+  int kept = 0, dropped = 0;
+  for (int64_t length = 4; length < 40; ++length) {
+    try {
+      const DataSet data = load("a.jsonl", text, TrainingStage::dpo, length, LongSamples::cut);
+      for (const TokenSequence* own : {&data.samples[0].sequence, &data.samples[0].rejected})
+        EXPECT_NE(std::count(own->trained.begin(), own->trained.end(), 1), 0) << length;
+      ++kept;
+    } catch (const Error&) {
+      ++dropped;  // the only one
+    }
+  }
+  EXPECT_GT(kept, 10);
+  EXPECT_GT(dropped, 3);
+}
+
+TEST_F(DataSetTest, SamplesOfOneABatchKeepToItsRowsToo) {
+  const auto data = std::make_shared<const DataSet>(load("a.jsonl", many(17)));
+  BatchOptions options;
+  options.packing = Packing::none;
+  options.rows = 20;
+  try {
+    make_batches(data, TrainingStage::sft, options);
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("expected at most 20 (batch_tokens)"));
+  }
+}
+
+TEST_F(DataSetTest, AnswersOfOneConversationAreEvaluatedOrTrainedTogether) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) {
+    text += R"({"question": "q)" + std::to_string(i) +
+            R"(", "think": "t", "answer": "a", "history": [["x", "y"]]})"
+            "\n";
+  }
+  DataOptions options;
+  options.files = {write("a.jsonl", text)};
+  options.sequence_length = 100;
+  options.turns = TrainedTurns::all;
+  ThreadPool pool(2);
+  DataSet data = load_data_set(options, renderer(), pool);
+  ASSERT_EQ(data.samples.size(), 40U);  // the template drops earlier reasoning: one for each answer
+  const DataSet taken = data.split_off(0.3, 1);
+  EXPECT_EQ(taken.samples.size(), 12U);
+  std::set<std::string> trained;
+  for (const TrainingSample& sample : data.samples) trained.insert(sample.source);
+  for (const TrainingSample& sample : taken.samples)
+    EXPECT_FALSE(trained.contains(sample.source)) << sample.source;
+}
+
+TEST_F(DataSetTest, OneSampleCannotBePartedForEvaluation) {
+  DataSet data = load("a.jsonl", many(1));
+  EXPECT_THROW(data.split_off(0.5, 1), Error);
+}
+
 TEST_F(DataSetTest, AStageRefusesFormsThatItCannotUse) {
   const std::string pair = R"({"prompt": "p", "chosen": "c", "rejected": "r"})", triple = many(1);
   EXPECT_THROW(load("a.jsonl", triple, TrainingStage::dpo), Error);

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::array<std::pair<DataFormat, std::string_view>, 8> kNames = {{
+constexpr std::array<std::pair<DataFormat, std::string_view>, 9> kNames = {{
     {DataFormat::automatic, "auto"},
     {DataFormat::text, "text"},
     {DataFormat::triple, "triple"},
@@ -20,7 +20,14 @@ constexpr std::array<std::pair<DataFormat, std::string_view>, 8> kNames = {{
     {DataFormat::messages, "messages"},
     {DataFormat::preference, "preference"},
     {DataFormat::kto, "kto"},
+    {DataFormat::completion, "completion"},
 }};
+
+// All fields that a form may have.
+constexpr std::array<std::string_view, 18> kFields = {
+    "question", "answer", "think",    "system",     "history",       "instruction",
+    "input",    "output", "text",     "messages",   "conversations", "tools",
+    "prompt",   "chosen", "rejected", "completion", "label",         "kto_tag"};
 
 std::string describe(const ordered_json* value) {
   if (value == nullptr) return "nothing";
@@ -56,15 +63,17 @@ class Fields {
     return *value;
   }
 
-  /// true and false, also as texts of a table's cell.
+  /// true and false, or 1 and 0; also as texts of a table's cell (spreadsheets write TRUE).
   bool truth(const std::string& name) const {
     const ordered_json* value = find(name);
     if (value != nullptr && value->is_boolean()) return value->get<bool>();
-    if (value != nullptr && value->is_string()) {
-      const std::string text = value->get<std::string>();
-      if (text == "true" || text == "True" || text == "1") return true;
-      if (text == "false" || text == "False" || text == "0") return false;
-    }
+    std::string text;
+    if (value != nullptr && value->is_number_integer()) text = value->dump();
+    if (value != nullptr && value->is_string()) text = value->get<std::string>();
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (text == "true" || text == "1") return true;
+    if (text == "false" || text == "0") return false;
     refuse(name, "true or false", value);
   }
 
@@ -202,6 +211,10 @@ ChatMessage openai_message(const ordered_json& entry, const std::string& where, 
     fields.refuse(where + ".role", "system, user, assistant or tool", &entry["role"]);
   }
   if (message.role == "developer") message.role = "system";  // OpenAI's later name
+  if (entry.contains("weight") && entry["weight"] != 1) {
+    fields.refuse(where + ".weight", "1 or nothing (train_on says which answers are trained)",
+                  &entry["weight"]);
+  }
   if (message.role != "assistant" || !message.content) return message;
   if (message.reasoning_content) return message;
   ChatMessage split = assistant(*message.content);
@@ -222,12 +235,17 @@ void add_tools(const Fields& fields, DataSample& sample) {
   if (!list.empty()) sample.tools = std::move(list);
 }
 
+/// A message of either form: `from` and `value`, or `role` and `content`.
+ChatMessage read_message(const ordered_json& entry, const std::string& where, bool openai,
+                         const Fields& fields) {
+  if (entry.is_object() && entry.contains("from") != entry.contains("role")) openai = entry.contains("role");
+  return openai ? openai_message(entry, where, fields) : sharegpt_message(entry, where, fields);
+}
+
 void add_list(const Fields& fields, const std::string& name, bool openai, DataSample& sample) {
   const ordered_json& list = fields.list(name);
   for (size_t i = 0; i < list.size(); ++i) {
-    const std::string where = fmt::format("{}[{}]", name, i);
-    sample.messages.push_back(openai ? openai_message(list[i], where, fields)
-                                     : sharegpt_message(list[i], where, fields));
+    sample.messages.push_back(read_message(list[i], fmt::format("{}[{}]", name, i), openai, fields));
   }
   add_tools(fields, sample);
 }
@@ -253,16 +271,32 @@ void add_prompt(const Fields& fields, DataSample& sample) {
   add_user(fields.text("prompt"), "prompt", fields, sample);
 }
 
-/// chosen, rejected: a text, a message of either form, or messages of which the last is the answer.
-ChatMessage read_answer(const Fields& fields, const std::string& name) {
+/// chosen, rejected, completion: a text, a message of either form, or messages of which the last is the
+/// answer and those before it, if any, are the prompt once more.
+ChatMessage read_answer(const Fields& fields, const std::string& name, const DataSample& sample) {
   const ordered_json* value = fields.find(name);
-  if (value != nullptr && value->is_array() && !value->empty()) value = &value->back();
   ChatMessage message;
   if (value != nullptr && value->is_string()) {
     message = assistant(value->get<std::string>());
   } else if (value != nullptr && value->is_object()) {
-    message = value->contains("from") ? sharegpt_message(*value, name, fields)
-                                      : openai_message(*value, name, fields);
+    message = read_message(*value, name, true, fields);
+  } else if (value != nullptr && value->is_array() && !value->empty()) {
+    const size_t before = value->size() - 1;
+    message = read_message(value->back(), fmt::format("{}[{}]", name, before), true, fields);
+    if (before != 0 && before != sample.messages.size()) {
+      fields.refuse(
+          name,
+          fmt::format("the answer alone, or behind the {} messages of the prompt", sample.messages.size()),
+          value);
+    }
+    for (size_t i = 0; i < before; ++i) {
+      const std::string where = fmt::format("{}[{}]", name, i);
+      const ChatMessage again = read_message((*value)[i], where, true, fields);
+      const ChatMessage& own = sample.messages[i];
+      if (again.role != own.role || again.content != own.content) {
+        fields.refuse(where, "the prompt's message once more", &(*value)[i]);
+      }
+    }
   } else {
     fields.refuse(name, "a text or an assistant's message", value);
   }
@@ -278,9 +312,11 @@ void add_shared_prompt(const Fields& fields, DataSample& sample) {
     fields.refuse("chosen", "a prompt beside it, or messages that are those of 'rejected' but for the last",
                   &chosen);
   }
+  add_system(fields, sample);
   for (size_t i = 0; i + 1 < chosen.size(); ++i) {
-    sample.messages.push_back(openai_message(chosen[i], fmt::format("chosen[{}]", i), fields));
+    sample.messages.push_back(read_message(chosen[i], fmt::format("chosen[{}]", i), true, fields));
   }
+  add_tools(fields, sample);
 }
 
 DataFormat detect(const Fields& fields) {
@@ -290,12 +326,26 @@ DataFormat detect(const Fields& fields) {
   if (fields.has("conversations")) return DataFormat::sharegpt;
   if (fields.has("instruction")) return DataFormat::alpaca;
   if (fields.has("question")) return DataFormat::triple;
+  if (fields.has("prompt") && fields.has("completion")) return DataFormat::completion;
   if (fields.has("text")) return DataFormat::text;
-  throw_error(
-      ErrorKind::bad_file,
-      "{}: expected one of the fields question, instruction, messages, conversations, chosen, label or "
-      "text, found {}",
-      fields.place(), fields.names());
+  throw_error(ErrorKind::bad_file,
+              "{}: expected one of the fields question, instruction, messages, conversations, prompt and "
+              "completion, chosen, "
+              "label or text, found {} (own names: columns = question=NAME,answer=NAME)",
+              fields.place(), fields.names());
+}
+
+/// An answer that says nothing would teach to end at once.
+void require_answer(const DataSample& sample, const ChatMessage& answer, const std::string& where) {
+  if (answer.tool_calls.empty() && (!answer.content || answer.content->empty())) {
+    throw_error(ErrorKind::bad_file, "{}: {}: expected text of the assistant, found none", sample.place,
+                where);
+  }
+}
+
+void add_completion(const Fields& fields, DataSample& sample) {
+  ChatMessage answer = read_answer(fields, "completion", sample);
+  sample.messages.push_back(std::move(answer));
 }
 
 void check_turns(const DataSample& sample, bool ends_with_assistant) {
@@ -316,6 +366,7 @@ void check_turns(const DataSample& sample, bool ends_with_assistant) {
       throw_error(ErrorKind::bad_file, "{}: turn {}: expected text of the user, found none", sample.place,
                   i + 1);
     }
+    if (role == "assistant") require_answer(sample, messages[i], fmt::format("turn {}", i + 1));
   }
   const std::string last = messages.empty() ? "nothing" : messages.back().role;
   if (ends_with_assistant ? last != "assistant" : last != "user" && last != "tool") {
@@ -340,6 +391,25 @@ std::string_view name_of(DataFormat format) {
       ->second;
 }
 
+std::map<std::string, std::string> column_names(const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> names;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      throw_error(ErrorKind::invalid_argument, "columns: expected FIELD=NAME as question=Frage, found '{}'",
+                  text);
+    }
+    const std::string field = text.substr(0, equals);
+    if (std::find(kFields.begin(), kFields.end(), field) == kFields.end()) {
+      throw_error(ErrorKind::invalid_argument, "columns: expected one of the fields {}, found '{}'",
+                  fmt::join(kFields, ", "), field);
+    }
+    if (!names.emplace(field, text.substr(equals + 1)).second)
+      throw_error(ErrorKind::invalid_argument, "columns: expected one name for '{}', found two", field);
+  }
+  return names;
+}
+
 DataSample make_data_sample(const Record& record, const ReadOptions& options) {
   const Fields fields(record, options);
   DataSample sample;
@@ -359,8 +429,10 @@ DataSample make_data_sample(const Record& record, const ReadOptions& options) {
       } else {
         add_prompt(fields, sample);
       }
-      sample.chosen = read_answer(fields, "chosen");
-      sample.rejected = read_answer(fields, "rejected");
+      sample.chosen = read_answer(fields, "chosen", sample);
+      sample.rejected = read_answer(fields, "rejected", sample);
+      require_answer(sample, *sample.chosen, "chosen");
+      require_answer(sample, *sample.rejected, "rejected");
       check_turns(sample, false);
       return sample;
     }
@@ -368,7 +440,7 @@ DataSample make_data_sample(const Record& record, const ReadOptions& options) {
       sample.desirable = fields.truth(fields.has("kto_tag") ? "kto_tag" : "label");
       add_prompt(fields, sample);
       if (fields.has("completion")) {
-        sample.messages.push_back(read_answer(fields, "completion"));
+        add_completion(fields, sample);
       } else if (fields.has("instruction")) {
         sample.messages.push_back(assistant(fields.text("output")));
       } else if (fields.has("question")) {
@@ -391,6 +463,10 @@ DataSample make_data_sample(const Record& record, const ReadOptions& options) {
       break;
     case DataFormat::messages:
       add_list(fields, "messages", true, sample);
+      break;
+    case DataFormat::completion:
+      add_prompt(fields, sample);
+      add_completion(fields, sample);
       break;
     case DataFormat::automatic:
       break;

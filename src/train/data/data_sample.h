@@ -25,6 +25,7 @@ enum class DataFormat {
   messages,    // messages: [{role, content, …}] [, tools]: OpenAI's form
   preference,  // chosen and rejected beside prompt, instruction, question, conversations or messages
   kto,  // label or kto_tag (true, false) beside one of the conversations above, or prompt and completion
+  completion,  // prompt (a text or messages), completion
 };
 
 /// Throws Error(invalid_argument) with the known names for any other.
@@ -48,6 +49,10 @@ struct ReadOptions {
   /// Own names of columns: from the name that the format has to the one in the file.
   std::map<std::string, std::string> columns;
 };
+
+/// From "question=Frage", …. Throws Error(invalid_argument) for anything else, and for a field that no form
+/// has.
+std::map<std::string, std::string> column_names(const std::vector<std::string>& texts);
 
 /// Throws Error(bad_file): "file:line: field 'answer': expected a text, found nothing (fields: …)".
 /// With DataFormat::automatic each record tells its own form; those that fit none are refused with what was

@@ -42,8 +42,7 @@ bool fit(TrainingSample& sample, bool is_text, const DataOptions& options, DataS
     if (options.long_samples == LongSamples::refuse) {
       throw_error(
           ErrorKind::context_overflow,
-          "{}: {} tokens, expected at most {} (the sequence length; long samples may also be dropped or "
-          "cut)",
+          "{}: {} tokens, expected at most {} (sequence_length; long_samples = drop or cut lets them pass)",
           sample.source, length, options.sequence_length);
     }
     too_long = true;
@@ -51,8 +50,10 @@ bool fit(TrainingSample& sample, bool is_text, const DataOptions& options, DataS
     sequence->trained.resize(static_cast<size_t>(options.sequence_length));
   }
   if (!too_long) return true;
-  const bool nothing_left = std::find(sample.sequence.trained.begin(), sample.sequence.trained.end(), 1) ==
-                            sample.sequence.trained.end();
+  auto has_answer = [](const TokenSequence& own) {
+    return own.tokens.empty() || std::find(own.trained.begin(), own.trained.end(), 1) != own.trained.end();
+  };
+  const bool nothing_left = !has_answer(sample.sequence) || !has_answer(sample.rejected);
   if (options.long_samples == LongSamples::drop || nothing_left) {
     ++data.dropped;
     return false;
@@ -75,22 +76,33 @@ void DataSet::recount() {
 
 DataSet DataSet::split_off(double share, uint64_t seed) {
   if (!(share >= 0 && share < 1)) {
-    throw_error(ErrorKind::invalid_argument, "evaluation share: expected 0 or more and less than 1, found {}",
+    throw_error(ErrorKind::invalid_argument, "eval_share: expected 0 or more and less than 1, found {}",
                 share);
   }
   DataSet taken;
   taken.sequence_length = sequence_length;
-  if (share == 0 || samples.size() < 2) return taken;
+  if (share == 0) return taken;
+  // Answers of one conversation stay together: what is evaluated shall not have been seen.
+  std::vector<size_t> group;  // [samples]
+  size_t groups = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (i == 0 || samples[i].source != samples[i - 1].source) ++groups;
+    group.push_back(groups - 1);
+  }
+  if (groups < 2)
+    throw_error(ErrorKind::invalid_argument,
+                "eval_share: expected 2 samples or documents at least, found {}; eval_data names others",
+                groups);
   const auto wanted = std::clamp<size_t>(
-      static_cast<size_t>(std::llround(share * static_cast<double>(samples.size()))), 1, samples.size() - 1);
+      static_cast<size_t>(std::llround(share * static_cast<double>(groups))), 1, groups - 1);
   std::vector<std::pair<uint64_t, size_t>> order;
-  for (size_t i = 0; i < samples.size(); ++i) order.emplace_back(random_bits(seed, i), i);
+  for (size_t i = 0; i < groups; ++i) order.emplace_back(random_bits(seed, i), i);
   std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted), order.end());
-  std::vector<uint8_t> is_taken(samples.size(), 0);
+  std::vector<uint8_t> is_taken(groups, 0);
   for (size_t i = 0; i < wanted; ++i) is_taken[order[i].second] = 1;
   std::vector<TrainingSample> kept;
   for (size_t i = 0; i < samples.size(); ++i) {
-    (is_taken[i] != 0 ? taken.samples : kept).push_back(std::move(samples[i]));
+    (is_taken[group[i]] != 0 ? taken.samples : kept).push_back(std::move(samples[i]));
   }
   samples = std::move(kept);
   recount();
@@ -101,7 +113,7 @@ DataSet DataSet::split_off(double share, uint64_t seed) {
 DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
                       const std::function<void(int64_t)>& progress) {
   if (options.sequence_length < 2) {
-    throw_error(ErrorKind::invalid_argument, "sequence length: expected at least 2, found {}",
+    throw_error(ErrorKind::invalid_argument, "sequence_length: expected at least 2, found {}",
                 options.sequence_length);
   }
   if (options.files.empty()) throw_error(ErrorKind::invalid_argument, "data: expected a file, found none");

@@ -35,8 +35,8 @@ struct DataSet {
   int64_t dropped = 0, cut = 0;  // samples that were too long
   int64_t tokens = 0, trained_tokens = 0;
 
-  /// Takes every k-th sample out, about `share` of them, spread by `seed`. At least one where share > 0 and
-  /// there are two samples.
+  /// Takes samples out, about `share` of them, spread by `seed`; where share > 0 one at least. Throws
+  /// Error(invalid_argument) when one alone would have to be parted.
   DataSet split_off(double share, uint64_t seed);
   void recount();
 };
@@ -56,7 +56,7 @@ enum class Packing {
 
 struct BatchOptions {
   Packing packing = Packing::first_fit;
-  int64_t rows = 2048;  // tokens of a batch at most (sequential, first_fit)
+  int64_t rows = 2048;  // tokens of a batch at most (none: of a sample)
   int64_t samples = 1;  // samples of a batch (none)
   bool shuffle = true;  // a new order each epoch, by the seed
   uint64_t seed = 1;

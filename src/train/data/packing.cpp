@@ -72,11 +72,11 @@ class PackedSource : public BatchSource {
  public:
   PackedSource(std::shared_ptr<const DataSet> data, TrainingStage stage, const BatchOptions& options)
       : data_(std::move(data)), options_(options), fingerprint_(hash_data(*data_, stage, options)) {
-    if (options.packing == Packing::none) return;
     for (const TrainingSample& sample : data_->samples) {
       if (rows_of(sample) > options.rows) {
-        throw_error(ErrorKind::invalid_argument, "{}: {} tokens, expected at most {} (the rows of a batch)",
-                    sample.source, rows_of(sample), options.rows);
+        throw_error(ErrorKind::invalid_argument, "{}: {} tokens{}, expected at most {} (batch_tokens)",
+                    sample.source, rows_of(sample), sample.rejected.tokens.empty() ? "" : " of both answers",
+                    options.rows);
       }
     }
   }
@@ -165,10 +165,9 @@ class WindowSource : public BatchSource {
         fingerprint_(hash_data(*data_, TrainingStage::pretrain, options)),
         window_(data_->sequence_length),
         windows_of_batch_(options.packing == Packing::none ? options.samples : options.rows / window_) {
-    if (windows_of_batch_ < 1) {
+    if (windows_of_batch_ < 1 || window_ > options.rows) {
       throw_error(ErrorKind::invalid_argument,
-                  "rows of a batch: expected at least {} (the sequence length), found {}", window_,
-                  options.rows);
+                  "batch_tokens: expected at least {} (sequence_length), found {}", window_, options.rows);
     }
     for (const TrainingSample& sample : data_->samples) {
       total_ += static_cast<int64_t>(sample.sequence.tokens.size());

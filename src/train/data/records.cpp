@@ -1,11 +1,13 @@
 #include "train/data/records.h"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "formats/json_file.h"
+#include "text/unicode.h"
 
 namespace r1 {
 namespace {
@@ -20,15 +22,33 @@ struct Bad {
   std::string message;
 };
 
+/// Text in another encoding would be learnt as bytes that mean nothing.
+void require_utf8(std::string_view text, const std::string& place, const std::string& what) {
+  if (is_valid_utf8(text)) return;
+  size_t at = 0;
+  for (Utf8Prefix next = inspect_utf8(text); next.kind == Utf8Prefix::complete;
+       next = inspect_utf8(text.substr(at))) {
+    at += next.length;
+  }
+  throw Bad{fmt::format(
+      "{}: {}: expected UTF-8, found the byte 0x{:02x} at byte {} (another encoding? iconv -t UTF-8 "
+      "converts it)",
+      place, what, static_cast<unsigned char>(text[at]), at + 1)};
+}
+
 ordered_json parse_object(std::string_view text, const std::string& place) {
+  require_utf8(text, place, "JSON");
   ordered_json value;
-  std::string problem;
+  std::set<std::string> names;
+  const auto look = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
+    if (depth > kMaximumDepth)
+      throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMaximumDepth)};
+    if (depth == 1 && event == ordered_json::parse_event_t::key && !names.insert(parsed).second)
+      throw Bad{fmt::format("{}: field '{}': expected once, found twice", place, parsed.get<std::string>())};
+    return true;
+  };
   try {
-    value = ordered_json::parse(text, [&](int depth, ordered_json::parse_event_t, ordered_json&) {
-      if (depth > kMaximumDepth)
-        throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMaximumDepth)};
-      return true;
-    });
+    value = ordered_json::parse(text, look);
   } catch (const ordered_json::parse_error& error) {
     throw Bad{
         fmt::format("{}: no sound JSON at byte {}: {}", place, error.byte,
@@ -43,12 +63,41 @@ ordered_json parse_object(std::string_view text, const std::string& place) {
   return value;
 }
 
+/// Of a table, by its header: spreadsheets write ; where the decimal point is a comma.
+char separator_of(std::string_view table) {
+  bool quoted = false;
+  for (const char c : table) {
+    if (c == '"') quoted = !quoted;
+    if (quoted) continue;
+    if (c == ',' || c == ';' || c == '\t') return c;
+    if (c == '\n') break;
+  }
+  return ',';
+}
+
 class Reader {
  public:
   Reader(std::string_view text, const std::string& name, const std::function<void(Record)>& emit,
          const BadLine& bad)
       : name_(name), emit_(emit), bad_(bad), rest_(text) {
+    for (const std::string_view mark : {"\xff\xfe", "\xfe\xff"}) {
+      if (rest_.starts_with(mark)) {
+        refuse(fmt::format("{}: expected UTF-8, found UTF-16 (iconv -f UTF-16 -t UTF-8 converts it)", at(1)));
+        rest_ = {};
+      }
+    }
     if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
+  }
+
+  /// Whether there was anything, good or bad.
+  bool found_any() const { return found_any_; }
+
+  /// .json: a list, or one object a line as many published files have it.
+  void list_or_lines() {
+    const size_t first = std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size());
+    const std::string_view line = rest_.substr(first, rest_.find('\n', first) - first);
+    if (line.starts_with('{') && ordered_json::accept(line)) return lines();
+    list();
   }
 
   void lines() {
@@ -58,7 +107,7 @@ class Reader {
       rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
       if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
       const std::string place = at(number);
-      attempt([&] { emit_({parse_object(line, place), place}); });
+      attempt([&] { emit({parse_object(line, place), place}); });
     }
   }
 
@@ -66,8 +115,9 @@ class Reader {
   void list() {
     skip_space();
     if (rest_.empty() || rest_.front() != '[') {
-      refuse(fmt::format("{}: expected a list [ … ] of objects, found {}", at(line_),
-                         rest_.empty() ? "nothing" : fmt::format("'{}'", rest_.substr(0, 1))));
+      if (rest_.empty()) return;
+      refuse(fmt::format("{}: expected a list [ … ] of objects, or one object a line, found '{}'", at(line_),
+                         short_text(rest_.substr(0, rest_.find('\n')))));
       return;
     }
     advance(1);
@@ -76,7 +126,7 @@ class Reader {
       const size_t length = element_length();
       const std::string_view element = rest_.substr(0, length);
       advance(length);
-      attempt([&] { emit_({parse_object(element, place), place}); });
+      attempt([&] { emit({parse_object(element, place), place}); });
       skip_space();
       if (!rest_.empty() && rest_.front() == ',') {
         advance(1);
@@ -100,9 +150,21 @@ class Reader {
   void table() {
     std::vector<std::string> header, row;
     bool good = true;
-    attempt([&] { good = next_row(header); });
+    separator_ = separator_of(rest_);
+    if (rest_.empty()) return;
+    attempt([&] {
+      good = next_row(header);
+      std::set<std::string> names;
+      for (const std::string& name : header) {
+        if (!name.empty() && !names.insert(name).second) {
+          good = false;
+          throw Bad{fmt::format("{}: column '{}': expected once, found twice", at(1), short_text(name))};
+        }
+      }
+    });
     if (!good || header.empty()) {
-      refuse(fmt::format("{}: expected a header with the names of the columns, found none", at(1)));
+      if (!found_any_)
+        refuse(fmt::format("{}: expected a header with the names of the columns, found none", at(1)));
       return;
     }
     while (!rest_.empty()) {
@@ -114,8 +176,11 @@ class Reader {
                                 short_text(fmt::format("{}", fmt::join(header, ", "))), row.size())};
         }
         Record record{ordered_json::object(), place};
-        for (size_t i = 0; i < row.size(); ++i) record.fields[header[i]] = row[i];
-        emit_(std::move(record));
+        for (size_t i = 0; i < row.size(); ++i) {
+          require_utf8(row[i], place, fmt::format("column '{}'", short_text(header[i])));
+          record.fields[header[i]] = row[i];
+        }
+        emit(std::move(record));
       });
     }
   }
@@ -125,15 +190,24 @@ class Reader {
       refuse(fmt::format("{}: expected text, found none", at(1)));
       return;
     }
-    emit_({{{"text", std::string(rest_)}}, at(1)});
+    attempt([&] {
+      require_utf8(rest_, at(1), "text");
+      emit({{{"text", std::string(rest_)}}, at(1)});
+    });
+  }
+
+  void refuse(const std::string& message) {
+    found_any_ = true;
+    if (!bad_) throw Error(ErrorKind::bad_file, message);
+    bad_(message);
   }
 
  private:
   std::string at(int64_t line) const { return fmt::format("{}:{}", name_, line); }
 
-  void refuse(const std::string& message) {
-    if (!bad_) throw Error(ErrorKind::bad_file, message);
-    bad_(message);
+  void emit(Record record) {
+    found_any_ = true;
+    emit_(std::move(record));
   }
 
   template <typename Body>
@@ -193,7 +267,7 @@ class Reader {
         }
       } else if (c == '"' && row.back().empty() && !was_quoted) {
         quoted = was_quoted = true;
-      } else if (c == ',') {
+      } else if (c == separator_) {
         row.emplace_back();
         was_quoted = false;
       } else if (c == '\n' || (c == '\r' && i + 1 < rest_.size() && rest_[i + 1] == '\n')) {
@@ -203,9 +277,9 @@ class Reader {
         const size_t column = row.size();
         advance(std::min(end + 1, rest_.size()));
         throw Bad{
-            fmt::format("{}: field {}: expected ',' or the end of the line behind a quoted field, and '\"' "
+            fmt::format("{}: field {}: expected '{}' or the end of the line behind a quoted field, and '\"' "
                         "only inside quotes (doubled), found '{}'",
-                        at(first), column, c)};
+                        at(first), column, separator_, c)};
       } else {
         row.back() += c;
       }
@@ -227,6 +301,8 @@ class Reader {
   const BadLine& bad_;
   std::string_view rest_;
   int64_t line_ = 1;
+  char separator_ = ',';
+  bool found_any_ = false;
 };
 
 }  // namespace
@@ -235,7 +311,7 @@ std::string short_text(std::string_view text) {
   constexpr size_t kMost = 100;
   std::string out;
   for (const char c : text.substr(0, kMost)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  return text.size() > kMost ? out + "…" : out;
+  return repair_utf8(out) + (text.size() > kMost ? "…" : "");
 }
 
 void parse_records(const std::string& text, const std::string& name, const std::function<void(Record)>& emit,
@@ -244,12 +320,19 @@ void parse_records(const std::string& text, const std::string& name, const std::
   std::transform(extension.begin(), extension.end(), extension.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   Reader reader(text, name, emit, bad);
-  if (extension == ".jsonl" || extension == ".ndjson") return reader.lines();
-  if (extension == ".json") return reader.list();
-  if (extension == ".csv") return reader.table();
-  if (extension == ".txt" || extension == ".md" || extension == ".text") return reader.whole();
-  throw_error(ErrorKind::unsupported, "{}: expected a file .jsonl, .json, .csv, .txt or .md, found '{}'",
-              name, extension);
+  if (extension == ".jsonl" || extension == ".ndjson") {
+    reader.lines();
+  } else if (extension == ".json") {
+    reader.list_or_lines();
+  } else if (extension == ".csv" || extension == ".tsv") {
+    reader.table();
+  } else if (extension == ".txt" || extension == ".md" || extension == ".text") {
+    reader.whole();
+  } else {
+    throw_error(ErrorKind::unsupported,
+                "{}: expected a file .jsonl, .json, .csv, .tsv, .txt or .md, found '{}'", name, extension);
+  }
+  if (!reader.found_any()) reader.refuse(fmt::format("{}:1: expected at least one record, found none", name));
 }
 
 void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,

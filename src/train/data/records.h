@@ -1,9 +1,12 @@
 // Records of a data file: objects of named fields, each with the place where it stands.
 //
 //   .jsonl          one JSON object a line; blank lines are allowed
-//   .json           a list of objects
-//   .csv            RFC 4180: a header with the names of the columns, quoted fields may hold line breaks
+//   .json           a list of objects, or one object a line
+//   .csv, .tsv      RFC 4180: a header with the names of the columns, quoted fields may hold line breaks; the
+//   first
+//                   of , ; and tab in the header keeps columns apart
 //   .txt, .md, …    the whole file is one record {"text": …}
+// All are UTF-8; a byte order mark is passed over.
 #pragma once
 
 #include <filesystem>
@@ -26,8 +29,9 @@ using BadLine = std::function<void(const std::string& message)>;
 std::string short_text(std::string_view text);
 
 /// Calls `emit` for each record, in order. Throws Error(bad_file) that names file, line, field, what was
-/// expected and what was found (or hands it to `bad`, when given), Error(io) when the file cannot be read,
-/// Error(unsupported) for another ending. `name` is the file's, for places; its ending tells the form.
+/// expected and what was found (or hands it to `bad`, when given), also for a file without any; Error(io)
+/// when the file cannot be read, Error(unsupported) for another ending. `name` is the file's, for places; its
+/// ending tells the form.
 void parse_records(const std::string& text, const std::string& name, const std::function<void(Record)>& emit,
                    const BadLine& bad = {});
 void read_records(const std::filesystem::path& path, const std::function<void(Record)>& emit,

@@ -31,12 +31,7 @@ constexpr std::pair<std::string_view, Packing> kPackings[] = {
 DataOptions data_options(const TrainingOptions& options, TrainingStage stage) {
   DataOptions data;
   data.read.format = options.format == "auto" ? DataFormat::automatic : data_format_from_name(options.format);
-  for (const std::string& column : options.columns) {
-    const size_t equals = column.find('=');
-    if (equals == std::string::npos)
-      throw_error(ErrorKind::invalid_argument, "columns: expected FIELD=NAME, found '{}'", column);
-    data.read.columns[column.substr(0, equals)] = column.substr(equals + 1);
-  }
+  data.read.columns = column_names(options.columns);
   data.stage = stage;
   data.turns = value_of("train_on", options.train_on, kTurns);
   data.sequence_length = options.sequence_length;
