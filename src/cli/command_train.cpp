@@ -44,6 +44,18 @@ fs::path check_places(const TrainingOptions& options) {
     base = locate_model(options.model);
     require_apart(options.output, base);
   }
+  if (fs::exists(options.output) && !fs::is_directory(options.output))
+    throw_error(ErrorKind::invalid_argument, "output: expected a directory, found the file '{}'",
+                options.output);
+  // A run that was killed before its first checkpoint may have written its best model; --resume begins it
+  // anew.
+  const bool goes_on = options.resume && fs::exists(fs::path(options.output) / "run.json");
+  for (const char* name : {"model.safetensors", "adapter_model.safetensors"}) {
+    if (goes_on || options.overwrite || has_checkpoints(options.output)) break;
+    if (!fs::exists(fs::path(options.output) / name)) continue;
+    throw_error(ErrorKind::invalid_argument, "{}: has a {}, and no checkpoints: --overwrite writes over it",
+                options.output, name);
+  }
   if (has_checkpoints(options.output) && !options.resume) {
     if (!options.overwrite) {
       throw_error(ErrorKind::invalid_argument,
@@ -73,6 +85,8 @@ void print_data(const TrainingData& data, const TrainingOptions& options) {
   fmt::print("data: {} samples, {} tokens, {} of them trained; {} batches an epoch\n",
              data.trained->samples.size(), data.trained->tokens, data.trained->trained_tokens,
              data.batches->batches(0));
+  if (data.held_back)
+    fmt::print("held back: {} samples, {} tokens\n", data.held_back->samples.size(), data.held_back->tokens);
   for (const DataSet* set : {data.trained.get(), data.held_back.get()}) {
     if (set == nullptr || set->dropped + set->cut == 0) continue;
     fmt::print("{}longer than {} tokens: {} samples left out, {} cut\n",
@@ -114,6 +128,20 @@ void answer_samples(Context& context, TrainedModel& model, const TrainingOptions
   }
 }
 
+// Positions beyond those that a model has seen are not wrong, but it has to learn them.
+void remark_on_length(const TrainingOptions& options, TrainingStage stage, const DataSet& data,
+                      int64_t context) {
+  int64_t longest = stage == TrainingStage::pretrain ? std::min(options.sequence_length, data.tokens) : 0;
+  for (const TrainingSample& sample : data.samples) {
+    if (stage == TrainingStage::pretrain) break;
+    longest = std::max<int64_t>({longest, static_cast<int64_t>(sample.sequence.tokens.size()),
+                                 static_cast<int64_t>(sample.rejected.tokens.size())});
+  }
+  if (longest <= context) return;
+  fmt::print(stderr, "r1: sequence_length: sequences of {} tokens are trained, the model is made for {}\n",
+             longest, context);
+}
+
 void train(const TrainCommand& command) {
   const TrainingOptions& options = command.options;
   const fs::path base = check_places(options);
@@ -127,6 +155,7 @@ void train(const TrainCommand& command) {
   print_plan(plan, model);
   const TrainingData data = load_training_data(options, command.stage, model.renderer(), pool);
   print_data(data, options);
+  remark_on_length(options, command.stage, *data.trained, model.decoder().info().context_length);
 
   const InterruptGuard guard;
   TrainingReport report(options);
@@ -166,13 +195,13 @@ void add_stage(CLI::App& parent, const char* name, const char* help, TrainingSta
   own->stage = stage;
   own->name = name;
   CLI::App* command = parent.add_subcommand(name, help);
-  command->add_option("config", own->config, "TOML file with options (flags go before it)")
+  command->add_option("config", own->config, "TOML file with options; flags win over it")
       ->check(CLI::ExistingFile);
-  add_training_options(*command, own->options);
+  add_training_options(*command, own->options, stage);
   command->add_option("--kernels", own->runtime.instruction_set, "instruction set of the kernels")
       ->check(CLI::IsMember({"best", "scalar", "avx2", "avx512"}));
-  command->callback([own, command] {
-    if (!own->config.empty()) read_training_file(*command, own->config);
+  command->callback([own, command, stage] {
+    finish_training_options(*command, own->config, own->options, stage);
     train(*own);
   });
 }

@@ -4,9 +4,14 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <type_traits>
 
 #include "base/error.h"
 #include "formats/json_file.h"
+#include "train/options_check.h"
 
 namespace r1::cli {
 namespace {
@@ -16,69 +21,136 @@ std::string flag_of(std::string name) {
   return "--" + name;
 }
 
-std::string where(const std::string& path, const toml::node& node) {
-  return fmt::format("{}:{}", path, node.source().begin.line);
+// CLI11 reads -1 as the largest unsigned number and what is too large as the largest that fits.
+template <typename Number>
+std::string check_number(const std::string& text) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return "";
+  if constexpr (std::is_floating_point_v<Number>) {
+    return fmt::format("expected a number, found '{}'", text);
+  } else {
+    return fmt::format("expected a whole number{} of at most {}, found '{}'",
+                       std::is_unsigned_v<Number> ? ", 0 or more," : "", std::numeric_limits<Number>::max(),
+                       text);
+  }
 }
 
-std::string text_of(const std::string& path, const toml::node& node) {
-  if (const auto* text = node.as_string()) return text->get();
-  if (const auto* number = node.as_integer()) return std::to_string(number->get());
-  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
-  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
-  throw_error(ErrorKind::bad_file, "{}: expected a text, a number, true or false, or a list of them",
-              where(path, node));
-}
+/// A TOML file, whose keys become results of a command's options.
+class OptionFile {
+ public:
+  OptionFile(CLI::App& command, const std::string& path) : command_(command), path_(path) {}
 
-void read_table(CLI::App& command, const std::string& path, const toml::table& table) {
-  for (const auto& [key, node] : table) {
-    if (const auto* inner = node.as_table()) {
-      read_table(command, path, *inner);
-      continue;
+  void read(const toml::table& table) {
+    for (const auto& [key, node] : table) {
+      if (const auto* inner = node.as_table()) {
+        read(*inner);
+      } else {
+        read(std::string(key.str()), node);
+      }
     }
-    const std::string name(key.str());
-    CLI::Option* option = command.get_option_no_throw(flag_of(name));
+  }
+
+ private:
+  void read(const std::string& name, const toml::node& node) {
+    CLI::Option* option = name == "help" ? nullptr : command_.get_option_no_throw(flag_of(name));
     if (option == nullptr) {
       throw_error(ErrorKind::bad_file, "{}: '{}' is no option of this command (--help lists them)",
-                  where(path, node), name);
+                  where(node), name);
     }
-    if (option->count() > 0) continue;  // given on the command line
+    const auto [first, is_new] = lines_.emplace(option, node.source().begin.line);
+    if (!is_new) {
+      const int64_t own = node.source().begin.line;
+      throw_error(ErrorKind::bad_file, "{}:{}: {}: given already in line {}", path_,
+                  std::max(own, first->second), name, std::min(own, first->second));
+    }
+    if (option->count() > 0) return;  // given on the command line
     std::vector<std::string> values;
-    if (const auto* list = node.as_array()) {
-      for (const toml::node& item : *list) values.push_back(text_of(path, item));
+    if (const auto* list = node.as_array(); list != nullptr && option->get_items_expected_max() > 1) {
+      for (const toml::node& item : *list) values.push_back(text_of(*option, name, item));
     } else {
-      values.push_back(text_of(path, node));
+      values.push_back(text_of(*option, name, node));
     }
     try {
       for (const std::string& value : values) option->add_result(value);
       option->run_callback();
     } catch (const CLI::Error& error) {
-      throw_error(ErrorKind::bad_file, "{}: {}: {}", where(path, node), name, error.what());
+      std::string_view problem = error.what();  // "--NAME: …"
+      if (const std::string flag = flag_of(name) + ": "; problem.starts_with(flag))
+        problem.remove_prefix(flag.size());
+      throw_error(ErrorKind::bad_file, "{}: {}: {}", where(node), name, problem);
     }
   }
-}
+
+  std::string where(const toml::node& node) const {
+    return fmt::format("{}:{}", path_, node.source().begin.line);
+  }
+
+  /// As it would be on the command line, of the type that the option has.
+  std::string text_of(const CLI::Option& option, const std::string& name, const toml::node& node) const {
+    const std::string type = option.get_type_name();
+    const bool is_flag = option.get_items_expected_max() == 0;
+    const bool whole = type == "INT" || type == "UINT", number = whole || type == "FLOAT";
+    if (const auto* flag = node.as_boolean(); flag != nullptr && is_flag)
+      return flag->get() ? "true" : "false";
+    if (const auto* own = node.as_integer(); own != nullptr && number) return std::to_string(own->get());
+    if (const auto* own = node.as_floating_point(); own != nullptr && number && !whole)
+      return fmt::format("{}", own->get());
+    if (const auto* own = node.as_string(); own != nullptr && !is_flag && !number) return own->get();
+    std::ostringstream found;
+    node.visit([&](const auto& own) { found << own; });
+    throw_error(ErrorKind::bad_file, "{}: {}: expected {}, found {}", where(node), name,
+                is_flag                               ? "true or false"
+                : whole                               ? "a whole number"
+                : number                              ? "a number"
+                : option.get_items_expected_max() > 1 ? "a text or a list of texts"
+                                                      : "a text",
+                found.str());
+  }
+
+  CLI::App& command_;
+  std::string path_;
+  std::map<const CLI::Option*, int64_t> lines_;  // of the keys read
+};
 
 }  // namespace
 
-void add_training_options(CLI::App& command, TrainingOptions& options) {
+void add_training_options(CLI::App& command, TrainingOptions& options, TrainingStage stage) {
   visit_training_options(options, [&](const char* name, auto& value, const char* help) {
     using Value = std::decay_t<decltype(value)>;
+    CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<Value, bool>) {
-      command.add_flag(flag_of(name) + ",!--no-" + flag_of(name).substr(2), value, help);
+      option = command.add_flag(flag_of(name) + ",!--no-" + flag_of(name).substr(2), value, help);
     } else {
-      CLI::Option* option = command.add_option(flag_of(name), value, help);
+      option = command.add_option(flag_of(name), value, help);
       if constexpr (std::is_same_v<Value, std::vector<std::string>>) option->delimiter(',');
+      if constexpr (std::is_arithmetic_v<Value>) option->check(CLI::Validator(check_number<Value>, ""));
     }
+    if (!has_meaning_in(name, stage)) option->group("");  // known, and refused by name
   });
 }
 
-void read_training_file(CLI::App& command, const std::string& path) {
-  const std::string text = read_text_file(path);
-  try {
-    read_table(command, path, toml::parse(text, path));
-  } catch (const toml::parse_error& error) {
-    throw_error(ErrorKind::bad_file, "{}:{}: {}", path, error.source().begin.line,
-                std::string(error.description()));
+void finish_training_options(CLI::App& command, std::string path, TrainingOptions& options,
+                             TrainingStage stage) {
+  // "--data a.jsonl run.toml": a flag that takes a list has taken the file behind it too.
+  for (std::vector<std::string>* list :
+       {&options.data, &options.eval_data, &options.columns, &options.lora.targets}) {
+    if (!path.empty() || list->size() < 2 || !list->back().ends_with(".toml")) continue;
+    path = list->back();
+    list->pop_back();
   }
+  if (!path.empty()) {
+    const std::string text = read_text_file(path);
+    try {
+      OptionFile(command, path).read(toml::parse(text, path));
+    } catch (const toml::parse_error& error) {
+      throw_error(ErrorKind::bad_file, "{}:{}: {}", path, error.source().begin.line,
+                  std::string(error.description()));
+    }
+  }
+  check_training_options(options, stage, [&](const std::string& name) {
+    return command.get_option(flag_of(name))->count() > 0;
+  });
 }
 
 }  // namespace r1::cli

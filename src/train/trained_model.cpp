@@ -133,6 +133,10 @@ void TrainedModel::open_weights(const TrainingOptions& options) {
   config_ = base_->hub()->config;
   int64_t layers = 0;
   for (const TensorView& tensor : base_->tensors()) layers = std::max(layers, layer_of(tensor.name) + 1);
+  if (options.tuning == "freeze" && options.trained_layers > layers) {
+    throw_error(ErrorKind::invalid_argument, "trained_layers: expected 1 to {}, the model's layers, found {}",
+                layers, options.trained_layers);
+  }
   const int64_t first = options.tuning == "full" ? -1 : std::max<int64_t>(0, layers - options.trained_layers);
   for (const TensorView& tensor : base_->tensors()) {
     if (layer_of(tensor.name) < first) continue;

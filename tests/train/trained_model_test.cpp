@@ -71,9 +71,16 @@ TEST_F(TrainedModelTest, FreezeTrainsTheLastLayersAlone) {
   for (const Parameter& own : model->parameters().all()) {
     EXPECT_THAT(own.name, testing::AnyOf(HasSubstr("layers.1."), HasSubstr("layers.2.")));
   }
-  options_.trained_layers = 100;  // all layers, and nothing that is not a layer
+  options_.trained_layers = 3;  // all layers, and nothing that is not a layer
   EXPECT_EQ(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
   EXPECT_NE(open(base)->parameters().find("model.layers.0.self_attn.q_proj.weight"), nullptr);
+  options_.trained_layers = 4;
+  try {
+    open(base);
+    ADD_FAILURE() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("trained_layers: expected 1 to 3, the model's layers, found 4"));
+  }
   options_.tuning = "full";
   EXPECT_NE(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
 }
