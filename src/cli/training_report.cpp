@@ -44,7 +44,15 @@ LogEntry log_entry(const EvaluationReport& report, const StepReport& last) {
   entry.seconds = last.seconds;
   entry.evaluation_loss = report.loss;
   entry.total_tokens = last.tokens;
+  entry.metrics = report.metrics;
   return entry;
+}
+
+// ", rewards/accuracies 0.750": what preference losses tell besides.
+std::string metrics_text(const std::vector<std::pair<std::string, double>>& metrics) {
+  std::string text;
+  for (const auto& [name, value] : metrics) text += fmt::format(", {} {:.3f}", name, value);
+  return text;
 }
 
 // The word of run.json, and the one of the terminal's last line.
@@ -84,9 +92,9 @@ void TrainingReport::on_step(const StepReport& report) {
 
 void TrainingReport::on_log(const StepReport& report) {
   log_->add(log_entry(report));
-  fmt::print("step {}/{} epoch {:.3f} loss {:.4f} rate {:.3g} norm {:.3f} {:.0f} tokens/s {:.0f} s left\n",
+  fmt::print("step {}/{} epoch {:.3f} loss {:.4f} rate {:.3g} norm {:.3f} {:.0f} tokens/s {:.0f} s left{}\n",
              report.step, report.steps, report.epoch, report.loss, report.learning_rate, report.gradient_norm,
-             report.tokens_per_second, report.seconds_left);
+             report.tokens_per_second, report.seconds_left, metrics_text(report.metrics));
   std::fflush(stdout);
 }
 
@@ -94,8 +102,8 @@ void TrainingReport::on_evaluation(const EvaluationReport& report) {
   log_->add(log_entry(report, last_));
   if (report.best) log_->set_best(report.step, report.loss, options_.save_best ? options_.output : "");
   log_->save();
-  fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}\n", report.step, report.loss,
-             report.targets, report.best ? ", the best so far" : "");
+  fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}{}\n", report.step, report.loss,
+             report.targets, metrics_text(report.metrics), report.best ? ", the best so far" : "");
   std::fflush(stdout);
 }
 

@@ -103,6 +103,7 @@ void write_checkpoint(const fs::path& output, const RunState& state, const Param
                          {"evaluations_since_best", state.evaluations_since_best},
                          {"seconds", state.seconds},
                          {"fingerprint", state.fingerprint},
+                         {"settings", state.settings},
                          {"bytes", fs::file_size(weights_of(json))},
                          {"sha256", file_sha256(weights_of(json))}};
   OutputFile file(json);
@@ -136,18 +137,7 @@ void remove_checkpoints(const fs::path& output) {
   for (const fs::path& json : list(output)) remove_checkpoint(json);
 }
 
-RunState read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser& optimiser) {
-  const SafetensorsFile file = SafetensorsFile::open(weights_of(json));
-  for_each_array(store, optimiser, [&](const std::string& name, std::span<std::byte> bytes) {
-    const TensorView* tensor = file.find(name);
-    if (tensor == nullptr || tensor->bytes != bytes.size()) {
-      throw_error(ErrorKind::bad_file,
-                  "{}: '{}': expected {} bytes, found {}; was another model trained here?",
-                  weights_of(json).string(), name, bytes.size(),
-                  tensor == nullptr ? "none" : std::to_string(tensor->bytes));
-    }
-    std::memcpy(bytes.data(), tensor->data, bytes.size());
-  });
+RunState read_run_state(const fs::path& json) {
   RunState state;
   try {
     const nlohmann::json text = read_json(json);
@@ -167,9 +157,26 @@ RunState read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser&
     text.at("evaluations_since_best").get_to(state.evaluations_since_best);
     text.at("seconds").get_to(state.seconds);
     text.at("fingerprint").get_to(state.fingerprint);
+    state.settings = text.value("settings", state.settings);
   } catch (const nlohmann::json::exception& error) {
     throw_error(ErrorKind::bad_file, "{}: {}", json.string(), error.what());
   }
+  return state;
+}
+
+RunState read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser& optimiser) {
+  RunState state = read_run_state(json);
+  const SafetensorsFile file = SafetensorsFile::open(weights_of(json));
+  for_each_array(store, optimiser, [&](const std::string& name, std::span<std::byte> bytes) {
+    const TensorView* tensor = file.find(name);
+    if (tensor == nullptr || tensor->bytes != bytes.size()) {
+      throw_error(ErrorKind::bad_file,
+                  "{}: '{}': expected {} bytes, found {}; was another model trained here?",
+                  weights_of(json).string(), name, bytes.size(),
+                  tensor == nullptr ? "none" : std::to_string(tensor->bytes));
+    }
+    std::memcpy(bytes.data(), tensor->data, bytes.size());
+  });
   return state;
 }
 

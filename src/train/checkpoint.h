@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ struct RunState {
   int64_t evaluations_since_best = 0;
   double seconds = 0;        // time spent so far
   uint64_t fingerprint = 0;  // of the data and of what else determines the run
+  std::map<std::string, std::string>
+      settings;  // options that determine it, by name (checkpoints of before have none)
 };
 
 /// Writes the checkpoint of state.step, then deletes all but the newest `keep`.
@@ -41,6 +44,9 @@ std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path
                                                      const std::function<void(const std::string&)>& remark);
 bool has_checkpoints(const std::filesystem::path& output);
 void remove_checkpoints(const std::filesystem::path& output);
+
+/// What a checkpoint's .json says.
+RunState read_run_state(const std::filesystem::path& json);
 
 /// Reads weights and optimiser state into their places. Error(bad_file) when names or sizes differ.
 RunState read_checkpoint(const std::filesystem::path& json, ParameterStore& store, Optimiser& optimiser);

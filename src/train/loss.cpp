@@ -55,11 +55,11 @@ void for_each_pair(const TrainingBatch& batch, const Body& body) {
   }
 }
 
-void add_pair_metrics(double chosen, double rejected, double share, LossSums& out) {
-  out.metrics["rewards/chosen"] += chosen * share;
-  out.metrics["rewards/rejected"] += rejected * share;
-  out.metrics["rewards/margins"] += (chosen - rejected) * share;
-  out.metrics["rewards/accuracies"] += chosen > rejected ? share : 0;
+void add_pair_metrics(double chosen, double rejected, LossSums& out) {
+  out.metrics["rewards/chosen"].add(chosen);
+  out.metrics["rewards/rejected"].add(rejected);
+  out.metrics["rewards/margins"].add(chosen - rejected);
+  out.metrics["rewards/accuracies"].add(chosen > rejected ? 1 : 0);
 }
 
 void dpo(const LossOptions& options, const TrainingBatch& batch, std::span<const float> log_probs,
@@ -72,7 +72,7 @@ void dpo(const LossOptions& options, const TrainingBatch& batch, std::span<const
     const double slope = -share * options.beta * sigmoid(-x);
     set_coefficients(batch, batch.sequences[c], slope, out);
     set_coefficients(batch, batch.sequences[r], -slope, out);
-    add_pair_metrics(options.beta * chosen.ratio(), options.beta * rejected.ratio(), share, out);
+    add_pair_metrics(options.beta * chosen.ratio(), options.beta * rejected.ratio(), out);
   });
 }
 
@@ -97,7 +97,7 @@ void orpo(const LossOptions& options, const TrainingBatch& batch, std::span<cons
     const auto rejected_tokens = static_cast<double>(std::max<int64_t>(1, rejected.tokens));
     set_coefficients(batch, batch.sequences[c], share * (-1 + slope * chosen_slope) / chosen_tokens, out);
     set_coefficients(batch, batch.sequences[r], -share * slope * rejected_slope / rejected_tokens, out);
-    add_pair_metrics(options.lambda * chosen.mean(), options.lambda * rejected.mean(), share, out);
+    add_pair_metrics(options.lambda * chosen.mean(), options.lambda * rejected.mean(), out);
   });
 }
 
@@ -110,13 +110,24 @@ void kto(const LossOptions& options, const TrainingBatch& batch, std::span<const
     const double value = sigmoid(sign * options.beta * (ratio - point));
     out.loss += share * weight * (1 - value);
     set_coefficients(batch, sequence, -share * weight * sign * options.beta * value * (1 - value), out);
-    out.metrics[sequence.desirable ? "rewards/desirable" : "rewards/undesirable"] +=
-        share * options.beta * ratio;
-    out.metrics["kl"] += share * point;
+    out.metrics[sequence.desirable ? "rewards/chosen" : "rewards/rejected"].add(options.beta * ratio);
+    out.metrics["kl"].add(point);
   }
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, double>> metric_values(const Metrics& metrics, const std::string& prefix) {
+  std::map<std::string, double> values;
+  for (const auto& [name, mean] : metrics) {
+    if (mean.count > 0) values.emplace(name, mean.sum / mean.count);
+  }
+  if (values.contains("rewards/chosen") && values.contains("rewards/rejected"))
+    values.emplace("rewards/margins", values.at("rewards/chosen") - values.at("rewards/rejected"));
+  std::vector<std::pair<std::string, double>> result(values.begin(), values.end());
+  for (auto& [name, value] : result) name.insert(0, prefix);
+  return result;
+}
 
 int64_t loss_units(TrainingStage stage, const TrainingBatch& batch) {
   const auto sequences = static_cast<int64_t>(batch.sequences.size());
@@ -209,7 +220,7 @@ LossSums reward_loss(const TrainingBatch& batch, std::span<const float> scores, 
     const double slope = -share * sigmoid(-x);
     derivatives[c] = static_cast<float>(slope);
     derivatives[r] = static_cast<float>(-slope);
-    add_pair_metrics(scores[c], scores[r], share, out);
+    add_pair_metrics(scores[c], scores[r], out);
   });
   return out;
 }

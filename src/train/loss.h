@@ -14,6 +14,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "train/sample.h"
@@ -26,11 +27,29 @@ struct LossOptions {
   double desirable_weight = 1, undesirable_weight = 1;  // kto
 };
 
-/// What a pass adds to a step. Everything is a sum already divided by the step's units, so passes add up.
+/// A mean over the sequences or pairs that a metric is of (with kto, those of one label), of passes or steps
+/// together.
+struct MetricMean {
+  double sum = 0, count = 0;
+
+  void add(double value) { sum += value, ++count; }
+  MetricMean& operator+=(const MetricMean& other) {
+    sum += other.sum, count += other.count;
+    return *this;
+  }
+};
+using Metrics = std::map<std::string, MetricMean>;
+
+/// Means by name, with `prefix` before the names. With kto also rewards/margins, where both labels were seen.
+std::vector<std::pair<std::string, double>> metric_values(const Metrics& metrics,
+                                                          const std::string& prefix = "");
+
+/// What a pass adds to a step. Loss and coefficients are already divided by the step's units, so passes add
+/// up.
 struct LossSums {
   double loss = 0;
-  std::vector<float> coefficients;        // [rows]: derivative of the loss by log p of the row's target
-  std::map<std::string, double> metrics;  // "rewards/chosen", …: means over the step
+  std::vector<float> coefficients;  // [rows]: derivative of the loss by log p of the row's target
+  Metrics metrics;                  // "rewards/chosen", …: TRL's names
 };
 
 /// What a step's loss is a mean over: trained tokens, pairs, or sequences (kto).

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "kernels/training.h"
 #include "train/loss.h"
+#include "train/options_check.h"
 
 namespace r1 {
 namespace {
@@ -91,6 +93,50 @@ uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batch
   return hash;
 }
 
+// What determines the weights besides the data, and may not change when a run goes on. Not here: the number
+// of steps, which may grow, and what only says when something is written.
+std::map<std::string, std::string> settings_of(const TrainingOptions& options, TrainingStage stage) {
+  static const std::set<std::string_view> kNames = {"sequence_length",
+                                                    "packing",
+                                                    "batch_tokens",
+                                                    "accumulation",
+                                                    "train_on",
+                                                    "tuning",
+                                                    "base_type",
+                                                    "lora_rank",
+                                                    "lora_alpha",
+                                                    "lora_plus",
+                                                    "rslora",
+                                                    "lora_dropout",
+                                                    "dora",
+                                                    "pissa",
+                                                    "beta",
+                                                    "orpo_lambda",
+                                                    "desirable_weight",
+                                                    "undesirable_weight",
+                                                    "learning_rate",
+                                                    "final_rate",
+                                                    "schedule",
+                                                    "warmup_steps",
+                                                    "warmup_share",
+                                                    "optimiser",
+                                                    "beta1",
+                                                    "beta2",
+                                                    "epsilon",
+                                                    "momentum",
+                                                    "weight_decay",
+                                                    "clip",
+                                                    "seed"};
+  std::map<std::string, std::string> settings = {{"stage", std::string(name_of(stage))}};
+  TrainingOptions own = options;
+  visit_training_options(own, [&](const char* name, const auto& value, const char*) {
+    if constexpr (fmt::is_formattable<decltype(value)>::value) {
+      if (kNames.contains(name)) settings.emplace(name, fmt::format("{}", value));
+    }
+  });
+  return settings;
+}
+
 }  // namespace
 
 struct Trainer::State {
@@ -117,6 +163,11 @@ struct Trainer::State {
                 : std::max<int64_t>(1, batches_in(batches, options.epochs) / options.accumulation);
     loss_options = {options.beta, options.orpo_lambda, options.desirable_weight, options.undesirable_weight};
     run.fingerprint = fingerprint_of(options, batches, store);
+    run.settings = settings_of(options, parts.stage);
+    if (options.warmup_steps >= steps && hooks.remark) {
+      hooks.remark(fmt::format("warmup_steps: {} of {} steps: the learning rate never reaches {}",
+                               options.warmup_steps, steps, options.learning_rate));
+    }
     scheduled_rate(options, 1, steps);  // refuses an unknown schedule now
   }
 
@@ -130,7 +181,7 @@ struct Trainer::State {
   TrainerHooks hooks;
   TrainerParts parts;
   LossOptions loss_options;
-  std::map<std::string, double> metrics;  // of the last step
+  Metrics metrics;  // of the last step
   std::unique_ptr<Optimiser> optimiser;
   TrainingCache cache;
   RunState run;
@@ -270,19 +321,22 @@ struct Trainer::State {
 
   void save() { write_checkpoint(options.output, run, store, *optimiser, options.keep_checkpoints); }
 
-  double evaluation_loss(const BatchSource& source, int64_t* targets) {
+  void evaluate(const BatchSource& source, EvaluationReport& report) {
     double sum = 0;
     int64_t units = 0;
-    *targets = 0;
+    Metrics means;
     for (int64_t i = 0; i < source.batches(0); ++i) {
       const TrainingBatch batch = source.batch(0, i);
       const int64_t own = loss_units(parts.stage, batch);
       if (own == 0) continue;
-      sum += run_batch(batch, 1, false).loss;
+      const LossSums sums = run_batch(batch, 1, false);
+      sum += sums.loss;
+      for (const auto& [name, mean] : sums.metrics) means[name] += mean;
       units += own;
-      *targets += batch.target_count();
+      report.targets += batch.target_count();
     }
-    return units > 0 ? sum / static_cast<double>(units) : 0;
+    report.loss = units > 0 ? sum / static_cast<double>(units) : 0;
+    report.metrics = metric_values(means, "eval_");
   }
 };
 
@@ -306,15 +360,29 @@ bool Trainer::resume() {
   State& own = *state_;
   const auto found = find_checkpoint(own.options.output, own.hooks.remark);
   if (!found) return false;
-  const uint64_t expected = own.run.fingerprint;
-  const RunState state = read_checkpoint(*found, own.store, *own.optimiser);
-  if (state.fingerprint != expected) {
+  const RunState expected = own.run;
+  RunState state = read_run_state(*found);
+  for (const auto& [name, value] : state.settings) {
+    const auto now = expected.settings.find(name);
+    if (now == expected.settings.end() || now->second == value) continue;
+    throw_error(ErrorKind::invalid_argument,
+                "{}: {}: expected {} as the run began, found {}; use its options, or overwrite to begin anew",
+                found->string(), name, value, now->second);
+  }
+  if (state.fingerprint != expected.fingerprint) {
     throw_error(
         ErrorKind::invalid_argument,
         "{}: belongs to a run with other data, seed, rates or weights; use its options, or --overwrite",
         found->string());
   }
-  own.run = state;
+  if (state.step > own.steps) {
+    throw_error(ErrorKind::invalid_argument,
+                "{}: {} steps are done, more than the {} of this run: more max_steps or epochs",
+                found->string(), state.step, own.steps);
+  }
+  read_checkpoint(*found, own.store, *own.optimiser);
+  state.settings = expected.settings;
+  own.run = std::move(state);
   return true;
 }
 
@@ -322,7 +390,7 @@ EvaluationReport Trainer::evaluate(const BatchSource& source) {
   EvaluationReport report;
   report.step = state_->run.step;
   report.epoch = state_->epoch();
-  report.loss = state_->evaluation_loss(source, &report.targets);
+  state_->evaluate(source, report);
   return report;
 }
 
@@ -334,6 +402,7 @@ TrainingEnd Trainer::run() {
   const double seconds_before = run.seconds;
   const int64_t first_step = run.step;
   double window_loss = 0, window_norm = 0;
+  Metrics window_metrics;
   int64_t window_steps = 0;
   int64_t window_tokens = run.tokens;
   Clock::time_point window_start = start;
@@ -353,6 +422,7 @@ TrainingEnd Trainer::run() {
 
     window_loss += loss;
     window_norm += norm;
+    for (const auto& [name, mean] : own.metrics) window_metrics[name] += mean;
     ++window_steps;
     const bool last = run.step == own.steps;
     StepReport report{run.step,
@@ -365,7 +435,7 @@ TrainingEnd Trainer::run() {
                       0,
                       run.seconds,
                       0,
-                      {own.metrics.begin(), own.metrics.end()}};
+                      metric_values(own.metrics)};
     report.tokens_per_second =
         static_cast<double>(run.tokens - window_tokens) / std::max(1e-9, seconds_since(window_start));
     report.seconds_left = seconds_since(start) / static_cast<double>(run.step - first_step) *
@@ -374,6 +444,8 @@ TrainingEnd Trainer::run() {
     if (last || (own.options.log_steps > 0 && run.step % own.options.log_steps == 0)) {
       report.loss = window_loss / static_cast<double>(window_steps);
       report.gradient_norm = window_norm / static_cast<double>(window_steps);
+      report.metrics = metric_values(window_metrics);
+      window_metrics.clear();
       if (hooks.on_log) hooks.on_log(report);
       window_loss = window_norm = 0;
       window_steps = 0;

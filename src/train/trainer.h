@@ -20,7 +20,7 @@
 
 namespace r1 {
 
-/// One line of the log: means over the steps since the last one.
+/// One line of the log: means over the steps since the last one (on_step: of one step).
 struct StepReport {
   int64_t step = 0, steps = 0;
   double epoch = 0;  // with its fraction
@@ -30,7 +30,7 @@ struct StepReport {
   int64_t tokens = 0;            // rows so far
   double tokens_per_second = 0;  // of training: without evaluations and saves
   double seconds = 0, seconds_left = 0;
-  std::vector<std::pair<std::string, double>> metrics;  // of preference losses; of the last step
+  std::vector<std::pair<std::string, double>> metrics;  // of preference losses (train/loss.h)
 };
 
 struct EvaluationReport {
@@ -39,6 +39,7 @@ struct EvaluationReport {
   double loss = 0;
   int64_t targets = 0;
   bool best = false;
+  std::vector<std::pair<std::string, double>> metrics;  // "eval_rewards/accuracies", …
 };
 
 /// What a run tells its owner; any may be empty. Called on the trainer's thread.

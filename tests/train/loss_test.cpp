@@ -61,8 +61,8 @@ TEST(Loss, DpoIsLogTwoAtTheReference) {
   const std::vector<float> policy = log_probs(batch, 1);
   const LossSums sums = token_loss(TrainingStage::dpo, {}, batch, policy, policy, 2);
   EXPECT_NEAR(sums.loss, std::log(2.0), 1e-12);
-  EXPECT_EQ(sums.metrics.at("rewards/margins"), 0);
-  EXPECT_EQ(sums.metrics.at("rewards/accuracies"), 0);
+  EXPECT_EQ(sums.metrics.at("rewards/margins").sum, 0);
+  EXPECT_EQ(sums.metrics.at("rewards/accuracies").sum, 0);
 }
 
 TEST(Loss, KtoPushesDesirableUpAndOthersDown) {
@@ -95,7 +95,34 @@ TEST(Loss, KtosDerivativesAgreeWithDifferencesAtAFixedPoint) {
     EXPECT_NEAR(sums.coefficients[own.first_row + 2], -weight * sign * 0.7 * value * (1 - value) / 4, 1e-7);
   }
   EXPECT_NEAR(sums.loss, expected, 1e-9);
-  EXPECT_NEAR(sums.metrics.at("kl"), 0.8, 1e-12);
+  const auto values = metric_values(sums.metrics);
+  ASSERT_EQ(values[0].first, "kl");
+  EXPECT_NEAR(values[0].second, 0.8, 1e-12);
+}
+
+// A mean over the answers of one label, however many others there are; of several passes together.
+TEST(Loss, MetricsAreMeansOverWhatTheyAreOf) {
+  TrainingBatch batch = pairs();
+  for (size_t i = 0; i < batch.sequences.size(); ++i) batch.sequences[i].desirable = i == 0;
+  const std::vector<float> policy = log_probs(batch, 1), reference = log_probs(batch, 2);
+  double first = 0, others = 0;
+  for (size_t i = 0; i < batch.sequences.size(); ++i) {
+    const PackedSequence& own = batch.sequences[i];
+    for (int64_t row = own.first_row; row < own.first_row + own.rows; ++row) {
+      if (batch.targets[row] >= 0)
+        (i == 0 ? first : others) += static_cast<double>(policy[row]) - reference[row];
+    }
+  }
+  others /= static_cast<double>(batch.sequences.size() - 1);
+  Metrics metrics = token_loss(TrainingStage::kto, {}, batch, policy, reference, 4).metrics;
+  for (auto& [name, mean] : metrics) mean += MetricMean(mean);  // a second pass of the same
+  const auto values = metric_values(metrics, "eval_");
+  ASSERT_EQ(values.size(), 4U);
+  EXPECT_EQ(values[1].first, "eval_rewards/chosen");
+  EXPECT_NEAR(values[1].second, 0.1 * first, 1e-9);
+  EXPECT_EQ(values[2].first, "eval_rewards/margins");
+  EXPECT_NEAR(values[2].second, 0.1 * (first - others), 1e-9);
+  EXPECT_NEAR(values[3].second, 0.1 * others, 1e-9);
 }
 
 TEST(Loss, KtosPointIsTakenOverEachOthersAnswers) {
@@ -141,7 +168,7 @@ TEST(Loss, RewardIsLogTwoForEqualScores) {
   EXPECT_NEAR(sums.loss, 0.5 * std::log(2.0) + 0.5 * std::log1p(std::exp(-1.0)), 1e-12);
   EXPECT_NEAR(derivatives[0], -0.25, 1e-7);
   EXPECT_NEAR(derivatives[3], 0.5 / (1 + std::exp(1.0)), 1e-7);
-  EXPECT_NEAR(sums.metrics.at("rewards/accuracies"), 0.5, 1e-12);
+  EXPECT_NEAR(metric_values(sums.metrics)[0].second, 0.5, 1e-12);  // rewards/accuracies
 }
 
 }  // namespace

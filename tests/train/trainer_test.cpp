@@ -14,6 +14,7 @@
 #include "tests/temporary_folder.h"
 #include "train/memory_plan.h"
 #include "train/new_model.h"
+#include "train/options_check.h"
 
 namespace r1 {
 namespace {
@@ -205,7 +206,34 @@ TEST_F(TrainerTest, OtherOptionsDoNotResume) {
     train(options_, source);
     FAIL() << "resumed";
   } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("belongs to a run with other"));
+    EXPECT_THAT(error.what(), HasSubstr("learning_rate: expected 0.01 as the run began, found 0.02"));
+  }
+}
+
+TEST_F(TrainerTest, OptionsThatChangeWeightsAreNamedWhenARunGoesOn) {
+  const CountingSource source(4, 5);
+  options_.max_steps = 2;
+  train(options_, source);
+  options_.resume = true;
+  options_.max_steps = 3;  // more steps are no other run
+  train(options_, source);
+  const TrainingOptions first = options_;
+  for (const auto& [name, change] :
+       std::vector<std::pair<std::string, std::function<void(TrainingOptions&)>>>{
+           {"epsilon", [](TrainingOptions& own) { own.epsilon = 1e-6; }},
+           {"warmup_share", [](TrainingOptions& own) { own.warmup_share = 0.5; }},
+           {"lora_alpha", [](TrainingOptions& own) { own.lora.alpha = 8; }},
+           {"beta", [](TrainingOptions& own) { own.beta = 0.3; }},
+           {"batch_tokens", [](TrainingOptions& own) { own.batch_tokens = 17; }},
+           {"3 steps are done, more than the 2", [](TrainingOptions& own) { own.max_steps = 2; }}}) {
+    TrainingOptions options = first;
+    change(options);
+    try {
+      train(options, source);
+      ADD_FAILURE() << name << ": resumed";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(name));
+    }
   }
 }
 
@@ -310,7 +338,55 @@ TEST_F(TrainerTest, EveryPreferenceStageLearns) {
     }
     EXPECT_LT(reports.back().loss, 0.7 * reports.front().loss) << stage_number;
     EXPECT_FALSE(reports.back().metrics.empty()) << stage_number;
-    EXPECT_NEAR(trainer.evaluate(source).loss, reports.back().loss, 0.3) << stage_number;
+    const EvaluationReport evaluation = trainer.evaluate(source);
+    EXPECT_NEAR(evaluation.loss, reports.back().loss, 0.3) << stage_number;
+    const auto margin = std::find_if(evaluation.metrics.begin(), evaluation.metrics.end(),
+                                     [](const auto& own) { return own.first == "eval_rewards/margins"; });
+    ASSERT_NE(margin, evaluation.metrics.end()) << stage_number;
+    EXPECT_GT(margin->second, 0) << stage_number;
+  }
+}
+
+TEST_F(TrainerTest, EveryStageAndOptimiserResumesBitIdentically) {
+  struct Case {
+    TrainingStage stage;
+    const char* optimiser;
+    int64_t accumulation;
+  };
+  options_.max_steps = 6;
+  const PairSource pairs;
+  const CountingSource sequences(4, 5);
+  for (const Case& own : {Case{TrainingStage::sft, "muon", 3}, Case{TrainingStage::sft, "adamw-8bit", 2},
+                          Case{TrainingStage::dpo, "adamw-8bit", 2}, Case{TrainingStage::kto, "muon", 1},
+                          Case{TrainingStage::orpo, "adamw", 2}, Case{TrainingStage::reward, "muon", 2}}) {
+    options_.optimiser = own.optimiser;
+    options_.accumulation = own.accumulation;
+    const Run reference(options_);
+    auto weights = [&](int64_t stop_after, bool resume) {
+      Run run(options_);
+      TrainerParts parts{own.stage, nullptr, &reference.decoder(), nullptr};
+      if (own.stage == TrainingStage::reward)
+        parts.score = &run.store.add("score.weight", {1, options_.hidden});
+      TrainerHooks hooks;
+      int64_t done = 0;
+      hooks.on_step = [&](const StepReport&) { ++done; };
+      hooks.stop_requested = [&] { return done == stop_after; };
+      const BatchSource& source =
+          own.stage == TrainingStage::sft ? static_cast<const BatchSource&>(sequences) : pairs;
+      Trainer trainer(run.context, run.decoder(), run.store, options_, source, nullptr, Keep::layer_inputs,
+                      hooks, parts);
+      EXPECT_EQ(resume && trainer.resume(), resume);
+      trainer.run();
+      return run.weights();
+    };
+    fs::remove_all(folder_);
+    const std::vector<float> straight = weights(-1, false);
+    fs::remove_all(folder_);
+    const std::vector<float> half = weights(3, false);
+    EXPECT_NE(half, straight);
+    const std::vector<float> resumed = weights(-1, true);
+    EXPECT_EQ(std::memcmp(straight.data(), resumed.data(), straight.size() * sizeof(float)), 0)
+        << name_of(own.stage) << ", " << own.optimiser;
   }
 }
 

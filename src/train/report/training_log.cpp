@@ -156,7 +156,11 @@ struct TrainingLog::State {
     add("train/grad_norm", entry.gradient_norm);
     add("train/tokens_per_second", entry.tokens_per_second);
     scalars.emplace_back("train/epoch", entry.epoch);
-    for (const auto& [name, value] : entry.metrics) scalars.emplace_back("train/" + name, value);
+    for (const auto& [name, value] : entry.metrics) {
+      constexpr std::string_view kEvaluation = "eval_";
+      scalars.emplace_back(
+          name.starts_with(kEvaluation) ? "eval/" + name.substr(kEvaluation.size()) : "train/" + name, value);
+    }
     events->add(entry.step, now(), scalars);
   }
 
