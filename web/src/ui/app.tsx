@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import { t } from '../i18n';
 import { openConversation, title } from '../state/conversation';
 import { openDraft } from '../state/draft';
@@ -60,10 +60,13 @@ export function App() {
   useEffect(() => void start(), []);
   const ready = info.value !== null && !signInNeeded.value;
   const chatId = route.value.page === 'chat' ? route.value.id : undefined;
+  // Before anything can be typed or attached, which would be lost.
+  useLayoutEffect(() => {
+    if (chatId !== undefined) openDraft(chatId);
+  }, [chatId]);
   useEffect(() => {
     if (!ready || chatId === undefined) return;
     hideSources();
-    openDraft(chatId);
     void openConversation(chatId);
   }, [ready, chatId]);
   useEffect(() => {
