@@ -1,18 +1,13 @@
 #include "formats/json_file.h"
 
 #include <nlohmann/json.hpp>
-#include <unordered_set>
-#include <vector>
 
 #include "base/error.h"
+#include "base/json_depth.h"
+#include "base/json_keys.h"
 #include "base/mapped_file.h"
 
 namespace r1 {
-namespace {
-
-constexpr int kMaximumDepth = 64;
-
-}  // namespace
 
 std::string read_text_file(const std::filesystem::path& path) {
   const MappedFile file(path);
@@ -21,33 +16,13 @@ std::string read_text_file(const std::filesystem::path& path) {
 
 nlohmann::json parse_json(std::string_view text, const std::string& name) {
   using nlohmann::json;
-  std::vector<std::unordered_set<std::string>> keys;  // of the objects and arrays around the current place
-  auto check = [&](int depth, json::parse_event_t event, json& value) {
-    switch (event) {
-      case json::parse_event_t::object_start:
-      case json::parse_event_t::array_start:
-        if (depth >= kMaximumDepth) {
-          throw_error(ErrorKind::bad_file, "{}: JSON nested deeper than {} levels", name, kMaximumDepth);
-        }
-        keys.emplace_back();
-        break;
-      case json::parse_event_t::object_end:
-      case json::parse_event_t::array_end:
-        keys.pop_back();
-        break;
-      case json::parse_event_t::key:
-        if (!keys.back().insert(value.get<std::string>()).second) {
-          throw_error(ErrorKind::bad_file, "{}: key '{}' occurs twice", name,
-                      value.get<std::string>().substr(0, 80));
-        }
-        break;
-      case json::parse_event_t::value:
-        break;
-    }
-    return true;
+  if (is_nested_deeper(text, kMostJsonLevels))
+    throw_error(ErrorKind::bad_file, "{}: JSON nested deeper than {} levels", name, kMostJsonLevels);
+  const auto refuse_twice = [&](const std::string& place) {
+    throw_error(ErrorKind::bad_file, "{}: key '{}' occurs twice", name, place);
   };
   try {
-    return json::parse(text, check);
+    return json::parse(text, UniqueKeys<json, decltype(refuse_twice)>(refuse_twice));
   } catch (const json::exception& exception) {
     throw_error(ErrorKind::bad_file, "{}: no sound JSON: {}", name, exception.what());
   }

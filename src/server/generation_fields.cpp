@@ -158,9 +158,8 @@ std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model
     inner.refuse_unknown();
   }
   if (const Json* schema = fields.find("guided_json")) {
-    Json parsed = *schema;
-    if (schema->is_string()) parsed = Json::parse(schema->get<std::string>(), nullptr, false);
-    if (parsed.is_discarded()) refuse("guided_json", "guided_json: expected a JSON Schema");
+    const Json parsed =
+        schema->is_string() ? parse_json(schema->get_ref<const std::string&>(), "guided_json") : *schema;
     set("guided_json", schema_constraint(model, parsed, "guided_json"));
   }
   if (const auto pattern = fields.text("guided_regex")) set("guided_regex", regex("guided_regex", *pattern));

@@ -3,98 +3,31 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/json_depth.h"
+#include "base/json_keys.h"
+
 namespace r1::server {
-namespace {
 
-constexpr int kMaxDepth = 64;
-
-/// Deep nesting is refused before a parser that recurses, or a destructor, sees it.
-bool is_too_deep(std::string_view text) {
-  int depth = 0;
-  bool in_string = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return true;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return false;
-}
-
-/// Follows a parser: where it is, and which keys it has seen in the objects that are open.
-class DuplicateKeys {
- public:
-  bool operator()(int, Json::parse_event_t event, const Json& value) {
-    using Event = Json::parse_event_t;
-    switch (event) {
-      case Event::key:
-        take_key(value.get_ref<const std::string&>());
-        break;
-      case Event::object_start:
-      case Event::array_start:
-        open_.emplace_back();
-        break;
-      case Event::object_end:
-      case Event::array_end:
-        open_.pop_back();
-        [[fallthrough]];
-      case Event::value:
-        if (!open_.empty()) ++open_.back().index;
-        break;
-    }
-    return true;  // keep it
-  }
-
- private:
-  struct Open {
-    std::set<std::string> keys;  // none: an array, or an object's beginning
-    std::string key;             // the last one
-    size_t index = 0;            // of the value that comes next
+Json parse_json(std::string_view text, const std::string& field) {
+  const std::string_view name = field.empty() ? "the body" : std::string_view(field);
+  if (is_nested_deeper(text, kMostJsonLevels))
+    throw ApiError(400, field, "invalid_json", fmt::format("{} is nested too deeply", name));
+  const auto refuse_twice = [](const std::string& place) {
+    throw ApiError(400, place, "duplicate_key", fmt::format("{}: this key is given more than once", place));
   };
-
-  /// Readers differ in which of two values they believe: what one checks another need not see.
-  void take_key(const std::string& key) {
-    Open& object = open_.back();
-    if (!object.keys.insert(key).second) {
-      const std::string name = fmt::format("{}{}", path(), key.substr(0, 100));
-      throw ApiError(400, name, "duplicate_key", fmt::format("{}: this key is given more than once", name));
-    }
-    object.key = key;
-  }
-
-  std::string path() const {
-    std::string text;
-    for (size_t i = 0; i + 1 < open_.size(); ++i) {
-      text += open_[i].keys.empty() ? fmt::format("[{}]", open_[i].index)
-                                    : fmt::format("{}{}", i > 0 ? "." : "", open_[i].key.substr(0, 100));
-    }
-    return text.empty() ? "" : text + ".";
-  }
-
-  std::vector<Open> open_;
-};
-
-}  // namespace
-
-Json parse_body(std::string_view body) {
-  if (is_too_deep(body)) throw ApiError(400, "", "invalid_json", "the body is nested too deeply");
-  Json parsed;
   try {
-    parsed = Json::parse(body, DuplicateKeys());
+    return Json::parse(text, UniqueKeys<Json, decltype(refuse_twice)>(refuse_twice, field));
   } catch (const Json::exception& error) {
     std::string reason = error.what();
     // The library quotes what it last read, which need not be UTF-8.
     if (const size_t end = reason.find("; last read"); end != std::string::npos) reason.resize(end);
     if (const size_t begin = reason.find("] "); begin != std::string::npos) reason.erase(0, begin + 2);
-    throw ApiError(400, "", "invalid_json", "the body is no valid JSON: " + reason);
+    throw ApiError(400, field, "invalid_json", fmt::format("{} is no valid JSON: {}", name, reason));
   }
+}
+
+Json parse_body(std::string_view body) {
+  Json parsed = parse_json(body, "");
   if (!parsed.is_object()) {
     throw ApiError(400, "", "invalid_json",
                    fmt::format("the body: expected a JSON object, found {}", parsed.type_name()));

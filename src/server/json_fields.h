@@ -13,8 +13,10 @@
 
 namespace r1::server {
 
-/// Parses a body: valid UTF-8, one JSON value, at most 64 brackets deep, no key twice in an object, an
-/// object. Throws ApiError 400.
+/// Parses a text of a request: valid UTF-8, one JSON value, at most kMostJsonLevels deep, no key twice in an
+/// object. `field`: where it stands, for messages; empty: it is the body. Throws ApiError 400.
+Json parse_json(std::string_view text, const std::string& field);
+/// The body: an object.
 Json parse_body(std::string_view body);
 
 /// A view of an object; the object must outlive it. A field that is null counts as absent. Every function

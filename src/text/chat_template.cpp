@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/json_depth.h"
+
 namespace r1 {
 
 namespace {
@@ -125,6 +127,10 @@ ordered_json ChatTemplate::to_json(const ChatMessage& message) const {
   for (const ToolCall& call : message.tool_calls) {
     ordered_json arguments = call.arguments;
     if (argument_objects_) {
+      if (is_nested_deeper(call.arguments, kMostCallLevels))
+        throw_error(ErrorKind::invalid_argument,
+                    "message: the arguments of a tool call are nested deeper than {} levels",
+                    kMostCallLevels);
       ordered_json parsed = ordered_json::parse(call.arguments, nullptr, false);
       if (parsed.is_object()) arguments = std::move(parsed);
     }

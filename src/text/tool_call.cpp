@@ -2,11 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_depth.h"
+
 namespace r1 {
 
 namespace {
-
-constexpr int kMaxDepth = 200;  // of brackets in a call's JSON
 
 std::string_view trim(std::string_view text) {
   const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
@@ -15,25 +15,10 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-// Whether a text is one JSON object. Deep nesting is refused before a parser sees it.
+// Whether a text is one JSON object.
 bool is_json_object(std::string_view text) {
-  if (text.empty() || text.front() != '{') return false;
-  int depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kMaxDepth) return false;
-    } else if (c == '}' || c == ']') {
-      --depth;
-    }
-  }
-  return nlohmann::json::accept(text.begin(), text.end());
+  return text.starts_with('{') && !is_nested_deeper(text, kMostCallLevels) &&
+         nlohmann::json::accept(text.begin(), text.end());
 }
 
 // The raw text of a member of a valid JSON object; the last one counts, as in other parsers.

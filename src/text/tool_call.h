@@ -14,6 +14,9 @@ struct ToolCall {
   std::string arguments;  // text of a JSON object, exactly as written
 };
 
+/// Levels of brackets that a call's JSON may have.
+inline constexpr int kMostCallLevels = 200;
+
 /// What lies between the call's begin and end markers, `separator` being the text of R1's <｜tool▁sep｜>:
 ///   function<｜tool▁sep｜>NAME\n```json\n{…}\n```     as R1 writes it, or
 ///   NAME<｜tool▁sep｜>{…}                              as later DeepSeek models do.

@@ -294,6 +294,20 @@ TEST(Chat, RefusesAKeyThatIsGivenTwice) {
             200);
 }
 
+// JSON inside of a text is JSON from outside too: one request of a megabyte ended the server.
+TEST(Chat, RefusesDeepJsonInsideOfATextField) {
+  TestServer server;
+  std::string deep;
+  for (int i = 0; i < 500'000; ++i) deep += R"({"a":)";
+  deep += "1" + std::string(500'000, '}');
+  const auto schema = server.chat({{"guided_json", deep}});
+  EXPECT_EQ(schema.status, 400);
+  EXPECT_EQ(schema.json["error"]["message"], "guided_json is nested too deeply");
+  const auto twice = server.chat({{"guided_json", R"({"type": "object", "type": "string"})"}});
+  EXPECT_EQ(twice.status, 400);
+  EXPECT_EQ(twice.json["error"]["param"], "guided_json.type");
+}
+
 TEST(Chat, RefusesByName) {
   TestServer server;
   const std::pair<Json, const char*> cases[] = {

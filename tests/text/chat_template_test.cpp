@@ -69,6 +69,31 @@ TEST(ChatTemplate, ArgumentsAsTheTemplateTakesThem) {
   EXPECT_EQ(dumps.render(request), "{\"a\": 1}");
 }
 
+// The parser takes any depth; the copies behind it recursed until the stack was used up.
+TEST(ChatTemplate, RefusesArgumentsThatAreNestedTooDeeply) {
+  ChatRequest request;
+  request.messages = {message(
+      R"({"role": "assistant", "content": null, "tool_calls": [{"function": {"name": "f", "arguments": ""}}]})")};
+  const auto nested = [&](int levels) {
+    std::string text;
+    for (int i = 0; i < levels; ++i) text += R"({"a":)";
+    return text + "1" + std::string(static_cast<size_t>(levels), '}');
+  };
+  const ChatTemplate dumps(
+      "{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.arguments | tojson }}{% endfor %}",
+      "", "");
+  std::string& arguments = request.messages[0].tool_calls[0].arguments;
+  arguments = nested(kMostCallLevels);
+  EXPECT_EQ(dumps.render(request).size(), arguments.size() + kMostCallLevels) << "a blank behind each colon";
+  arguments = nested(500'000);
+  try {
+    dumps.render(request);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "message: the arguments of a tool call are nested deeper than 200 levels");
+  }
+}
+
 TEST(ChatTemplate, CorrectedToolTemplate) {
   const ChatTemplate tools = r1_template().for_tools();
   ChatRequest request;

@@ -2,6 +2,8 @@
 #include <map>
 #include <set>
 
+#include "base/json_depth.h"
+#include "base/json_keys.h"
 #include "server/site/conversation.h"
 #include "server/site/site_error.h"
 
@@ -274,12 +276,14 @@ Node read_node(const Json& object, const std::string& where) {
 }
 
 std::vector<ImportedConversation> read_export(std::string_view text) {
+  if (is_nested_deeper(text, kDeepest))
+    refuse(SiteError::Code::invalid, "nested deeper than {} levels", kDeepest);
+  const auto refuse_twice = [](const std::string& place) {
+    refuse(SiteError::Code::invalid, "{}: this key is given more than once", place);
+  };
   Json document;
   try {
-    document = Json::parse(text, [](int depth, Json::parse_event_t, const Json&) {
-      if (depth > kDeepest) refuse(SiteError::Code::invalid, "nested deeper than {} levels", kDeepest);
-      return true;
-    });
+    document = Json::parse(text, UniqueKeys<Json, decltype(refuse_twice)>(refuse_twice));
   } catch (const Json::parse_error& error) {
     // Its text says where; the rest of it is the library's own words.
     refuse(SiteError::Code::invalid, "not JSON: byte {}", error.byte);

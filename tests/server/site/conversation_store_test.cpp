@@ -296,6 +296,14 @@ TEST_F(Store, import_refuses_a_malformed_document_whole_and_says_where) {
   refusal([&] { second.import(me, R"({"version": 1e999})"); }, SiteError::Code::invalid);
   refusal([&] { second.import(me, std::string(1'000'000, '[')); }, SiteError::Code::invalid);
   refusal([&] { second.import(me, "\xff"); }, SiteError::Code::invalid);
+  EXPECT_EQ(refusal(
+                [&] {
+                  second.import(me,
+                                R"({"format": "r1-conversations", "version": 1, "conversations": [{"id": 1,
+                                       "title": "a", "title": "b"}]})");
+                },
+                SiteError::Code::invalid),
+            "conversations[0].title: this key is given more than once");
   Json running = good;
   running["conversations"][0]["nodes"][1]["state"] = "running";
   second.import(me, running.dump());
