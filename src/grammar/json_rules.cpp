@@ -10,7 +10,8 @@
 namespace r1::grammar {
 namespace {
 
-constexpr int64_t kIndentation = 32;  // columns; without a limit a model may write white space for ever
+constexpr int64_t kIndentation = 32;   // columns; without a limit a model may write white space for ever
+constexpr size_t kLongestName = 1024;  // in bytes, of those in a tree that is walked by recursion
 constexpr uint64_t kLargest = 999'999'999'999'999;  // of integers: 15 digits, exact in a double
 
 }  // namespace
@@ -108,6 +109,10 @@ Fragment JsonRules::key_except(const std::vector<std::string>& taken) {
   };
   Node root;
   for (const std::string& name : taken) {
+    if (name.size() > kLongestName)
+      throw_error(ErrorKind::unsupported,
+                  "schema: a property's name of {} bytes beside additional ones: expected at most {}",
+                  name.size(), kLongestName);
     Node* at = &root;
     for (const char c : name) at = &at->children[c];
     at->is_name = true;

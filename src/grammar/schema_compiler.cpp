@@ -13,6 +13,8 @@ namespace {
 
 constexpr int kMaxDepth = 48;
 constexpr int64_t kMaxCount = 100'000;
+// Joining copies: what many references share, with whatever texts describe it, would be there once for each.
+constexpr size_t kMaxJoinedBytes = size_t{32} << 20;
 
 // What only describes.
 constexpr std::array kAnnotations = {
@@ -188,11 +190,10 @@ Fragment SchemaCompiler::add(const Schema& schema, const std::string& path, int 
   if (schema.contains("allOf")) {
     const Schema& list = schema["allOf"];
     if (!list.is_array() || list.empty()) malformed(path + ".allOf", "expected a list of schemas");
-    auto all = std::make_unique<Schema>(schema);
-    all->erase("allOf");
-    for (const Schema& part : list) *all = merge(std::move(*all), part, path + ".allOf");
-    merged_.push_back(std::move(all));
-    return add(*merged_.back(), path, depth + 1);
+    Schema all = schema;
+    all.erase("allOf");
+    for (const Schema& part : list) all = merge(std::move(all), part, path + ".allOf");
+    return add(keep(std::move(all), path), path, depth + 1);
   }
   const auto has_rules_besides = [&](std::string_view keyword) {
     return std::ranges::any_of(schema.items(), [&](const auto& item) {
@@ -201,11 +202,10 @@ Fragment SchemaCompiler::add(const Schema& schema, const std::string& path, int 
   };
   if (schema.contains("$ref")) {
     if (!has_rules_besides("$ref")) return add_reference(schema, path, depth);
-    auto rest = std::make_unique<Schema>(schema);
-    rest->erase("$ref");
-    *rest = merge(std::move(*rest), resolve(schema, path), path);
-    merged_.push_back(std::move(rest));
-    return add(*merged_.back(), path, depth + 1);
+    Schema rest = schema;
+    rest.erase("$ref");
+    rest = merge(std::move(rest), resolve(schema, path), path);
+    return add(keep(std::move(rest), path), path, depth + 1);
   }
   if (const auto found = schema.find("const"); found != schema.end()) return builder_.literal(found->dump());
   if (const auto found = schema.find("enum"); found != schema.end()) {
@@ -245,8 +245,7 @@ Fragment SchemaCompiler::add_alternatives(const Schema& schema, const char* keyw
     if (rest.empty()) {
       branches.push_back(&branch);
     } else {
-      merged_.push_back(std::make_unique<Schema>(merge(rest, branch, here)));
-      branches.push_back(merged_.back().get());
+      branches.push_back(&keep(merge(rest, branch, here), here));
     }
   }
   if (std::string_view(keyword) == "oneOf") {
@@ -310,6 +309,16 @@ bool SchemaCompiler::disjoint(const Schema& a, const Schema& b, const std::strin
     if (disjoint(value, b["properties"][name], path, depth + 1)) return true;
   }
   return false;
+}
+
+/// Gives a schema that was put together an address that lasts.
+const Schema& SchemaCompiler::keep(Schema joined, const std::string& path) {
+  joined_bytes_ += joined.dump(-1, ' ', false, Schema::error_handler_t::replace).size();
+  if (joined_bytes_ > kMaxJoinedBytes)
+    throw_error(ErrorKind::unsupported, "{}: joined schemas have more than {} bytes together", path,
+                kMaxJoinedBytes);
+  joined_.push_back(std::make_unique<Schema>(std::move(joined)));
+  return *joined_.back();
 }
 
 /// A schema that holds where both do.
@@ -501,8 +510,7 @@ Fragment SchemaCompiler::add_object(const Schema& schema, const std::string& pat
     if (const auto names = schema.find("propertyNames"); names != schema.end()) {
       Schema text = *names;
       if (text.is_object()) text["type"] = "string";
-      merged_.push_back(std::make_unique<Schema>(std::move(text)));
-      key = add(*merged_.back(), path + ".propertyNames", depth + 1);
+      key = add(keep(std::move(text), path), path + ".propertyNames", depth + 1);
     }
     const RuleId pair = builder_.add_rule(builder_.sequence(
         {key, builder_.literal(":"), json_.space(), value_rule(path + ".additionalProperties")}));

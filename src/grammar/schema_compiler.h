@@ -29,6 +29,7 @@ class SchemaCompiler {
   Fragment add_object(const Schema& schema, const std::string& path, int depth);
   void check_keywords(const Schema& schema, const std::string& path) const;
   const Schema& resolve(const Schema& schema, const std::string& path) const;
+  const Schema& keep(Schema joined, const std::string& path);
   Schema merge(Schema base, const Schema& other, const std::string& path) const;
   bool disjoint(const Schema& a, const Schema& b, const std::string& path, int depth = 0) const;
 
@@ -36,8 +37,9 @@ class SchemaCompiler {
   JsonRules json_;
   const Schema* root_ = nullptr;
   std::string root_name_;
-  std::map<const Schema*, RuleId> references_;  // of the current root
-  std::vector<std::unique_ptr<Schema>> merged_;
+  std::map<const Schema*, RuleId> references_;   // of the current root
+  std::vector<std::unique_ptr<Schema>> joined_;  // addresses of schemas must not change
+  size_t joined_bytes_ = 0;                      // of their texts
 };
 
 }  // namespace r1::grammar

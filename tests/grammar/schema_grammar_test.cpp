@@ -216,6 +216,40 @@ TEST(SchemaGrammar, RefusesByNameWhatItCannotHold) {
   }
 }
 
+// A name's letters were followed by recursion: 148,500 of them used the stack up.
+TEST(SchemaGrammar, RefusesNamesThatAreTooLongToBeToldFromOthers) {
+  const auto schema = [](size_t letters) {
+    return Document{{"properties", {{std::string(letters, 'a'), {{"type", "null"}}}}},
+                    {"additionalProperties", true}};
+  };
+  EXPECT_NO_THROW(compile_schema(schema(1024)));
+  try {
+    compile_schema(schema(148'500));
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("a property's name of 148500 bytes"));
+  }
+}
+
+// Definitions that are joined with rules beside their references are copied: a chain of twelve, each used
+// twice, and a megabyte of description at its end, took gigabytes.
+TEST(SchemaGrammar, RefusesJoinedSchemasThatGrowWithoutMeasure) {
+  Document definitions;
+  for (int i = 0; i < 12; ++i) {
+    const Document next = {{"$ref", "#/$defs/n" + std::to_string(i + 1)}, {"minProperties", 0}};
+    definitions["n" + std::to_string(i)] = {{"type", "object"}, {"properties", {{"a", next}, {"b", next}}}};
+  }
+  definitions["n12"] = {
+      {"properties", {{"c", {{"type", "null"}, {"description", std::string(1 << 20, 'x')}}}}}};
+  try {
+    compile_schema({{"$defs", definitions}, {"$ref", "#/$defs/n0"}});
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("joined schemas have more than"));
+    EXPECT_EQ(error.kind(), ErrorKind::unsupported);
+  }
+}
+
 TEST(RegexGrammar, MatchesWholeTexts) {
   struct Case {
     const char* expression;
