@@ -85,15 +85,15 @@ void ModelHost::make_room() {
     size_t loaded = 0;
     Entry* oldest = nullptr;
     for (const auto& entry : entries_) {
-      if (!entry->model || entry->path.empty()) continue;
+      if ((!entry->model && !entry->is_loading) || entry->path.empty()) continue;
       ++loaded;
-      if (entry->model.use_count() > 1 || entry->model->active_requests() > 0) continue;
+      if (entry->is_loading || entry->model.use_count() > 1 || entry->model->active_requests() > 0) continue;
       if (oldest == nullptr || entry->model->last_use() < oldest->model->last_use()) oldest = entry.get();
     }
     if (loaded < options_.loaded_at_most) return;
     if (oldest == nullptr) {
       ApiError error(503, "model", "model_busy",
-                     "another model is answering; there is room for no second one");
+                     "another model is loading or answering; there is room for no second one");
       error.headers.push_back({"Retry-After", "5"});
       throw error;
     }
@@ -141,13 +141,23 @@ std::shared_ptr<ServedModel> ModelHost::load(Entry& entry) {
   {
     const std::lock_guard lock(mutex_);
     make_room();
+    entry.is_loading = true;
   }
+  const auto end_loading = [&](std::shared_ptr<ServedModel> model) {
+    const std::lock_guard lock(mutex_);
+    entry.is_loading = false;
+    entry.model = std::move(model);
+  };
   if (options_.log) options_.log(fmt::format("loading {}", entry.name));
-  std::shared_ptr<ServedModel> model =
-      ServedModel::load(entry.name, entry.path, options_.settings, entry.adapters);
-  const std::lock_guard lock(mutex_);
-  entry.model = model;
-  return model;
+  try {
+    std::shared_ptr<ServedModel> model =
+        ServedModel::load(entry.name, entry.path, options_.settings, entry.adapters);
+    end_loading(model);
+    return model;
+  } catch (...) {
+    end_loading(nullptr);
+    throw;
+  }
 }
 
 std::vector<ModelHost::Description> ModelHost::list() const {

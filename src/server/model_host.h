@@ -65,7 +65,8 @@ class ModelHost {
     std::string name;
     std::filesystem::path path;
     std::vector<AdapterLocation> adapters;
-    std::mutex loading;
+    std::mutex loading;                  // held by who loads it
+    bool is_loading = false;             // guarded by mutex_: counts as loaded
     std::shared_ptr<ServedModel> model;  // guarded by mutex_
     Description file;                    // what is known without loading it
   };

@@ -2,8 +2,11 @@
 #include "server/model_host.h"
 
 #include <chrono>
+#include <fstream>
+#include <functional>
 #include <thread>
 
+#include "server/api_error.h"
 #include "tests/server/tiny_model.h"
 
 namespace r1::server {
@@ -42,6 +45,38 @@ TEST_F(ModelHostTest, AnEndedStreamThatIsKeptDoesNotKeepItsModel) {
   EXPECT_FALSE(list[0].loaded);
   EXPECT_TRUE(list[1].loaded);
   application.cancel_all();
+}
+
+// Each request made room before the other's model was there: two were in memory where one was allowed.
+TEST_F(ModelHostTest, AModelThatIsBeingLoadedTakesItsPlace) {
+  std::function<void(const std::string&)> on_log;
+  ModelHost models({.settings = settings_, .log = [&](const std::string& text) { on_log(text); }});
+  models.add("one", file_);
+  models.add("two", file_);
+  int status = 0;
+  on_log = [&](const std::string& text) {
+    if (text != "loading one") return;
+    try {
+      models.acquire("two");
+    } catch (const ApiError& error) {
+      status = error.status;
+    }
+  };
+  models.acquire("one");
+  EXPECT_EQ(status, 503);
+  EXPECT_EQ(models.loaded().size(), 1U);
+  EXPECT_NO_THROW(models.acquire("two")) << "now the first one is idle";
+  EXPECT_EQ(models.loaded().size(), 1U);
+}
+
+TEST_F(ModelHostTest, AModelThatCannotBeLoadedTakesNoPlace) {
+  ModelHost models({settings_});
+  const auto broken = folder_ / "broken.gguf";
+  std::ofstream(broken) << "no model";
+  models.add("broken", broken);
+  models.add("two", file_);
+  EXPECT_THROW(models.acquire("broken"), Error);
+  EXPECT_NO_THROW(models.acquire("two"));
 }
 
 }  // namespace
