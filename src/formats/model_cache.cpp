@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
+#include "formats/output_file.h"
 
 namespace r1 {
 namespace {
@@ -59,13 +61,9 @@ void write_manifest(const fs::path& path, const CachedModel& model) {
     manifest["files"].push_back(
         {{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}, {"git_blob", file.git_blob}});
   }
-  const fs::path temporary = path.string() + ".new";
-  {
-    std::ofstream out(temporary, std::ios::trunc);
-    out << manifest.dump(2) << '\n' << std::flush;
-    if (!out) throw_error(ErrorKind::io, "{}: cannot write: {}", temporary.string(), std::strerror(errno));
-  }
-  fs::rename(temporary, path);
+  OutputFile out(path);
+  out.write(manifest.dump(2) + '\n');
+  out.finish();
 }
 
 CachedModel read_manifest(const fs::path& path) {
@@ -86,6 +84,7 @@ CachedModel read_manifest(const fs::path& path) {
       model.bytes += file.bytes;
       model.files.push_back(std::move(file));
     }
+    model.pulled = fs::last_write_time(path);
     model.path = model_path(path.parent_path(), model.files);
     return model;
   } catch (const nlohmann::json::exception& error) {
@@ -140,36 +139,51 @@ std::vector<CachedModel> ModelCache::list() const {
   return models;
 }
 
-std::optional<CachedModel> ModelCache::find(const HubReference& reference) const {
-  std::vector<CachedModel> matching;
+/// What was pulled under this name, newest first.
+std::vector<CachedModel> ModelCache::commits_of(const HubReference& reference) const {
+  std::vector<CachedModel> exact, others;
   for (CachedModel& model : list()) {
-    const HubReference& other = model.reference;
-    const bool revision = other.revision == reference.revision || model.commit == reference.revision;
-    if (other.repository != reference.repository || !revision) continue;
-    if (same_text(other.quantisation, reference.quantisation)) return model;
-    if (reference.quantisation.empty()) matching.push_back(std::move(model));
+    const HubReference& found = model.reference;
+    const bool revision = found.revision == reference.revision || model.commit == reference.revision;
+    if (found.repository != reference.repository || !revision) continue;
+    (same_text(found.quantisation, reference.quantisation) ? exact : others).push_back(std::move(model));
   }
-  if (matching.size() == 1) return matching.front();
-  return std::nullopt;
+  if (exact.empty() && reference.quantisation.empty()) {
+    const bool clear = std::ranges::all_of(others, [&](const CachedModel& model) {
+      return same_text(model.reference.quantisation, others.front().reference.quantisation);
+    });
+    if (clear) exact = std::move(others);
+  }
+  std::ranges::sort(exact, std::greater<>(), &CachedModel::pulled);
+  return exact;
+}
+
+std::optional<CachedModel> ModelCache::find(const HubReference& reference) const {
+  std::vector<CachedModel> models = commits_of(reference);
+  return models.empty() ? std::nullopt : std::optional(std::move(models.front()));
 }
 
 void ModelCache::remove(const HubReference& reference) const {
-  const std::optional<CachedModel> model = find(reference);
-  if (!model)
+  const std::vector<CachedModel> models = commits_of(reference);
+  if (models.empty())
     throw_error(ErrorKind::invalid_argument, "{}: not among the pulled models", reference.to_string());
-  const FolderLock lock(root_ / model->reference.repository);
-  const fs::path folder = root_ / model->reference.repository / model->commit;
-  fs::remove(folder / manifest_name(model->reference));
+  for (const CachedModel& model : models) remove_commit(model);
+}
+
+void ModelCache::remove_commit(const CachedModel& model) const {
+  const FolderLock lock(root_ / model.reference.repository);
+  const fs::path folder = root_ / model.reference.repository / model.commit;
+  fs::remove(folder / manifest_name(model.reference));
   std::set<std::string> shared;
   for (const CachedModel& other : list()) {
-    if (other.reference.repository != model->reference.repository || other.commit != model->commit) continue;
+    if (other.reference.repository != model.reference.repository || other.commit != model.commit) continue;
     for (const HubFile& file : other.files) shared.insert(file.path);
   }
-  for (const HubFile& file : model->files) {
+  for (const HubFile& file : model.files) {
     if (shared.count(file.path) == 0) fs::remove(folder / file.path);
   }
   // Folders that have become empty, from the commit's up to the owner's.
-  fs::remove(root_ / model->reference.repository / ".lock");
+  fs::remove(root_ / model.reference.repository / ".lock");
   for (fs::path empty = folder; empty != root_ && fs::is_empty(empty); empty = empty.parent_path())
     fs::remove(empty);
 }

@@ -16,7 +16,8 @@ struct CachedModel {
   std::string commit;
   std::vector<HubFile> files;
   uint64_t bytes = 0;
-  std::filesystem::path path;  // what to open: the (first) GGUF file, or the hub directory
+  std::filesystem::file_time_type pulled{};  // when it was complete
+  std::filesystem::path path;                // what to open: the (first) GGUF file, or the hub directory
 };
 
 struct PullProgress {
@@ -36,14 +37,17 @@ class ModelCache {
                    const std::function<void(const PullProgress&)>& progress) const;
 
   std::vector<CachedModel> list() const;
-  /// The model that was pulled under this name; without a quantisation the only one there is, or the
-  /// default's.
+  /// The model that was pulled under this name, the newest where the hub's revision has moved on between two
+  /// pulls; without a quantisation the only one there is, or the default's.
   std::optional<CachedModel> find(const HubReference& reference) const;
-  /// Deletes the model's files, except those that another pulled model shares. Throws Error(invalid_argument)
-  /// if there is no such model.
+  /// Deletes the model's files, of every commit that was pulled under this name, except those that another
+  /// pulled model shares. Throws Error(invalid_argument) if there is no such model.
   void remove(const HubReference& reference) const;
 
  private:
+  std::vector<CachedModel> commits_of(const HubReference& reference) const;
+  void remove_commit(const CachedModel& model) const;
+
   std::filesystem::path root_;
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A hub on loopback for tests: the API and the files of one repository, with faults on demand.
 
-Usage: hub_server.py ROOT [--cut BYTES] [--wrong-hash] [--no-ranges] [--busy N] [--token T] [--redirect]
+Usage: hub_server.py ROOT [--commit SHA] [--cut BYTES] [--wrong-hash] [--no-ranges] [--busy N] [--token T] [--redirect]
 ROOT holds the repository's files. Prints its port, serves until its standard input closes.
 """
 import argparse
@@ -16,6 +16,7 @@ import urllib.parse
 parser = argparse.ArgumentParser()
 parser.add_argument("root", type=pathlib.Path)
 parser.add_argument("--cut", type=int, default=0, help="close each answer with a file after this many bytes")
+parser.add_argument("--commit", default="0123456789abcdef0123456789abcdef01234567")
 parser.add_argument("--wrong-hash", action="store_true")
 parser.add_argument("--no-ranges", action="store_true")
 parser.add_argument("--busy", type=int, default=0, help="answer 503 to the first N file requests")
@@ -25,7 +26,7 @@ parser.add_argument("--evil-name", default="", help="list a file with this name"
 options = parser.parse_args()
 busy_left = options.busy
 busy_lock = threading.Lock()
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMIT = options.commit
 
 
 def siblings():

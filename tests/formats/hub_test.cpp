@@ -124,6 +124,34 @@ TEST_F(HubTest, PullsListsFindsAndRemoves) {
               ::testing::HasSubstr("not among the pulled models"));
 }
 
+// The commit whose name came first in the alphabet was opened, however old it was.
+TEST_F(HubTest, FindsTheNewestCommitOfARevisionThatMovedOn) {
+  put("m-Q4_K_M.gguf", 300);
+  const std::string older(40, '0'), newer(40, 'f');
+  {
+    const HubServer server(remote_, {"--commit", older});
+    pull(server);
+    pull(server, "owner/name:Q4_K_M");
+  }
+  const std::string content = put("m-Q4_K_M.gguf", 400);
+  {
+    const HubServer server(remote_, {"--commit", newer});
+    EXPECT_EQ(pull(server).commit, newer);
+    pull(server, "owner/name:Q4_K_M");
+  }
+  EXPECT_EQ(cache().list().size(), 4U);
+  for (const char* name : {"owner/name", "owner/name:Q4_K_M"}) {
+    const auto found = cache().find(HubReference::parse(name));
+    ASSERT_TRUE(found) << name;
+    EXPECT_EQ(found->commit, newer) << name;
+    EXPECT_EQ(get(found->path), content) << name;
+  }
+  cache().remove(HubReference::parse("owner/name:Q4_K_M"));
+  EXPECT_EQ(get(cache().find(HubReference::parse("owner/name"))->path), content);
+  cache().remove(HubReference::parse("owner/name"));
+  EXPECT_TRUE(fs::is_empty(folder_ / "cache"));
+}
+
 TEST_F(HubTest, PullsAllShardsAndHubDirectories) {
   put("Q4_K_M/m-Q4_K_M-00001-of-00002.gguf", 100);
   put("Q4_K_M/m-Q4_K_M-00002-of-00002.gguf", 200);
