@@ -15,6 +15,7 @@
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/model_location.h"
+#include "formats/output_file.h"
 
 namespace r1::cli {
 namespace {
@@ -207,9 +208,9 @@ class Chat {
   }
 
   void save(const std::string& path) {
-    std::ofstream out(path);
-    out << conversation_.to_json().dump(2) << '\n' << std::flush;
-    if (!out) throw_error(ErrorKind::io, "{}: cannot write", path);
+    OutputFile out(path);  // whole or not at all: there may be an earlier one
+    out.write(conversation_.to_json().dump(2) + '\n');
+    out.finish();
     fmt::print("saved {}\n", path);
   }
 

@@ -24,9 +24,15 @@ void require_apart(const std::filesystem::path& output, const std::filesystem::p
                 output.string());
 }
 
-OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
-  temporary_ += ".partial";
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code absent;
+  const auto target = std::filesystem::status(path_, absent);  // of what a link leads to
+  in_place_ = std::filesystem::exists(target) && !std::filesystem::is_regular_file(target);
+  if (!in_place_ && std::filesystem::is_symlink(path_, absent))
+    path_ = std::filesystem::weakly_canonical(path_);
+  temporary_ = path_;
+  if (!in_place_) temporary_ += ".partial";
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CLOEXEC | (in_place_ ? 0 : O_CREAT | O_TRUNC), 0666);
   if (descriptor_ < 0) {
     throw_error(ErrorKind::io, "{}: cannot create: {}", temporary_.string(), std::strerror(errno));
   }
@@ -36,7 +42,7 @@ OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)), tem
 OutputFile::~OutputFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(temporary_.c_str());
+  if (!in_place_) ::unlink(temporary_.c_str());
 }
 
 void OutputFile::reserve(uint64_t bytes) {
@@ -82,6 +88,10 @@ void OutputFile::write_through(std::span<const std::byte> bytes) {
 
 void OutputFile::finish() {
   flush();
+  if (in_place_) {
+    ::close(std::exchange(descriptor_, -1));
+    return;
+  }
   // What was reserved and not used is given back.
   if (::ftruncate(descriptor_, static_cast<off_t>(position_)) != 0 || ::fsync(descriptor_) != 0) {
     throw_error(ErrorKind::io, "{}: cannot flush: {}", temporary_.string(), std::strerror(errno));

@@ -1,4 +1,5 @@
-// A file that appears whole or not at all: written beside its place as NAME.partial, then renamed.
+// A file that appears whole or not at all: written beside its place as NAME.partial, then renamed. What a
+// link leads to is replaced, not the link; devices and pipes are written in place.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,7 @@ void require_apart(const std::filesystem::path& output, const std::filesystem::p
 /// removed unless finish() returned.
 class OutputFile {
  public:
-  /// Creates (or empties) `PATH.partial`.
+  /// Creates (or empties) `PATH.partial`; opens what is there when that is no regular file.
   explicit OutputFile(std::filesystem::path path);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
@@ -42,7 +43,8 @@ class OutputFile {
   void write_through(std::span<const std::byte> bytes);
 
   std::filesystem::path path_;
-  std::filesystem::path temporary_;
+  std::filesystem::path temporary_;  // what is written; path_ itself when in_place_
+  bool in_place_ = false;            // a device, a pipe: a rename would put a file in its place
   int descriptor_ = -1;
   uint64_t position_ = 0;
   std::vector<std::byte> buffer_;
