@@ -257,6 +257,9 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
                                                      double plus_ratio) {
   const fs::path config_path = directory / "adapter_config.json";
   const nlohmann::json config = read_json(config_path);
+  if (!config.is_object())
+    throw_error(ErrorKind::bad_file, "{}: expected an object, found {}", config_path.string(),
+                config.type_name());
   auto require = [&](const char* key) -> const nlohmann::json& {
     const auto found = config.find(key);
     if (found == config.end())
@@ -347,6 +350,10 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, 
     targets.insert(last_part(module));
   }
   if (const TensorView* score = weights.find(std::string(kPrefix) + kRewardHead)) {
+    if (score->shape.size() != 2 || score->shape[0] != 1) {
+      throw_error(ErrorKind::unsupported, "{}: {}: expected one row (a reward), found shape {{{}}}",
+                  weights_path.string(), score->name, fmt::join(score->shape, ", "));
+    }
     copy_values(*score, own->parameters_.add(kRewardHead, score->shape));
     left.erase(score->name);
   }

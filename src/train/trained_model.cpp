@@ -147,17 +147,18 @@ void TrainedModel::open_weights(const TrainingOptions& options) {
 }
 
 void TrainedModel::add_score() {
-  if (score() != nullptr) return;  // came with the weights or the adapter
   const int64_t hidden = model_->info().hidden;
-  const TensorView* stored = base_ ? base_->find(kRewardHead) : nullptr;
-  if (stored == nullptr) {
-    parameters().add(kRewardHead, {1, hidden});
-  } else {
-    parameters().add_copy(*stored);
+  if (score() == nullptr) {  // neither trained with the weights nor read with the adapter
+    const TensorView* stored = base_ ? base_->find(kRewardHead) : nullptr;
+    if (stored == nullptr) {
+      parameters().add(kRewardHead, {1, hidden});
+    } else {
+      parameters().add_copy(*stored);
+    }
   }
   if (score()->count != hidden) {
-    throw_error(ErrorKind::unsupported, "{}: {}: expected one row of {} values, found {} values",
-                base_->path().string(), kRewardHead, hidden, score()->count);
+    throw_error(ErrorKind::unsupported, "{}: expected one row of {} values, found {} values", kRewardHead,
+                hidden, score()->count);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "formats/safetensors.h"
 #include "tests/train/data_files.h"
 
 namespace r1 {
@@ -115,6 +116,39 @@ TEST_F(TrainedModelTest, ARewardModelsHeadIsContinuedHoweverItIsTrained) {
     } else {
       EXPECT_THAT(head_of(*open(out, TrainingStage::reward)), Each(0.75F)) << tuning;
     }
+  }
+}
+
+// Two rows are a classifier's: the second was written behind the memory of the first. A shorter row was
+// read past its end.
+TEST_F(TrainedModelTest, AnAdaptersHeadOfAnotherShapeIsRefused) {
+  const fs::path base = make_base();
+  options_.tuning = "lora";
+  open(base, TrainingStage::reward)->write(folder_ / "adapter", base.string(), "auto");
+  options_.adapter = (folder_ / "adapter").string();
+  EXPECT_NO_THROW(open(base, TrainingStage::reward));
+  const fs::path name = "adapter_model.safetensors";
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{2, 32}, {1, 16}, {32}}) {
+    const SafetensorsFile whole = SafetensorsFile::open(folder_ / "adapter" / name);
+    std::vector<TensorView> tensors(whole.tensors().begin(), whole.tensors().end());
+    const std::vector<std::byte> zeros(64 * sizeof(float));
+    const fs::path other = fs::path("other") / std::to_string(shape.size()) / std::to_string(shape[0]);
+    fs::create_directories((folder_ / other).parent_path());
+    fs::copy(folder_ / "adapter", folder_ / other);
+    SafetensorsWriter writer(folder_ / other / name);
+    for (TensorView& tensor : tensors) {
+      if (tensor.name.ends_with("score.weight")) {
+        tensor.shape = shape;
+        tensor.data = zeros.data();
+        tensor.bytes = sizeof(float);
+        for (const int64_t extent : shape) tensor.bytes *= static_cast<size_t>(extent);
+      }
+      writer.declare_tensor(tensor.name, tensor.dtype, tensor.shape);
+    }
+    for (const TensorView& tensor : tensors) writer.append({tensor.data, tensor.bytes});
+    writer.finish();
+    options_.adapter = (folder_ / other).string();
+    EXPECT_THAT(refusal(base, TrainingStage::reward), HasSubstr("expected one row"));
   }
 }
 
