@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -56,6 +57,16 @@ struct ThreadPool::State {
   const std::function<void(int64_t, int)>* body = nullptr;
   std::exception_ptr failure;
 
+  void stop() {
+    {
+      std::lock_guard lock(mutex);
+      stopping.store(true);
+      generation.fetch_add(1, std::memory_order_release);
+    }
+    wake.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
   void work(int thread) {
     try {
       const size_t threads = ranges.size();
@@ -103,19 +114,20 @@ ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
   }
   if (threads == 0) threads = available_processors();
   state_->ranges = std::vector<State::Range>(threads);
-  for (int thread = 1; thread < threads; ++thread) {
-    state_->workers.emplace_back([state = state_.get(), thread] { state->run_worker(thread); });
+  try {
+    for (int thread = 1; thread < threads; ++thread) {
+      state_->workers.emplace_back([state = state_.get(), thread] { state->run_worker(thread); });
+    }
+  } catch (const std::system_error& error) {
+    const size_t started = state_->workers.size() + 1;
+    state_->stop();
+    throw_error(ErrorKind::out_of_memory, "threads: the system gives {} of {}: {}", started, threads,
+                error.code().message());
   }
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stopping.store(true);
-    state_->generation.fetch_add(1, std::memory_order_release);
-  }
-  state_->wake.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
+  state_->stop();
 }
 
 int ThreadPool::size() const {

@@ -14,7 +14,7 @@ namespace r1 {
 class ThreadPool {
  public:
   /// `threads` counts the calling thread: 1 runs everything on the caller. 0 means one for each core this
-  /// process may run on.
+  /// process may run on. Error(out_of_memory) where the system does not start so many.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

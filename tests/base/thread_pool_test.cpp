@@ -1,10 +1,14 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <stdexcept>
 #include <vector>
+
+#include "base/error.h"
 
 namespace r1 {
 namespace {
@@ -57,6 +61,23 @@ TEST(ThreadPool, LateWorkersDoNotEnterALoopThatHasEnded) {
     ASSERT_EQ(hits.load(), 3);
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these need the address space
+// Threads that had begun were still running when the others failed, which ended the program.
+TEST(ThreadPool, SaysThatTheSystemHasNoMoreThreads) {
+  const auto too_many = [] {
+    const rlimit limit{size_t{1} << 30, size_t{1} << 30};  // of address space: 128 stacks of 8 MiB
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      ThreadPool pool(1000);
+    } catch (const Error& error) {
+      std::_Exit(error.kind() == ErrorKind::out_of_memory ? 0 : 1);
+    }
+    std::_Exit(2);
+  };
+  EXPECT_EXIT(too_many(), ::testing::ExitedWithCode(0), "");
+}
+#endif
 
 }  // namespace
 }  // namespace r1
