@@ -174,7 +174,7 @@ void add_run_command(CLI::App& app) {
   command
       ->add_option("--expert-cache", options->expert_cache_gib,
                    "GiB for the most used experts of a mixture larger than memory")
-      ->check(CLI::NonNegativeNumber);
+      ->check(gibibytes());
   add_runtime_options(*command, options->runtime);
   add_generation_options(*command, options->generation);
   command->callback([options, prompt] { run(*options, prompt->count() > 0); });

@@ -30,6 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr double kMostMinutes = 1e6;  // two years: far from where a clock's count ends
+
 struct ServeOptions {
   std::vector<std::string> models;
   std::vector<std::string> names;
@@ -160,7 +162,7 @@ void serve(const ServeOptions& options) {
   application_options.allowed_origins = options.origins;
   application_options.api_key = options.api_key;
   application_options.keys = keys.get();
-  application_options.version = "0.1.0";
+  application_options.version = R1_VERSION;
   server::Application application(models, application_options);
   if (!options.no_site) {
     const fs::path folder = data_folder(options.site_folder);
@@ -258,7 +260,7 @@ void add_serve_command(CLI::App& app) {
   command
       ->add_option("--kv-gib", options->kv_gib,
                    "GiB for keys and values; 0: a quarter of free memory at most")
-      ->check(CLI::NonNegativeNumber);
+      ->check(gibibytes());
   command->add_option("--max-num-seqs,--parallel", options->sequences, "requests that run at once")
       ->check(CLI::Range(1, 4096));
   command
@@ -267,15 +269,15 @@ void add_serve_command(CLI::App& app) {
   command->add_option("--lookup", options->lookup, "tokens drafted from earlier text a step (exact); 0: off")
       ->check(CLI::Range(0, 64));
   command->add_option("--expert-cache", options->expert_cache_gib, "GiB for the most used experts")
-      ->check(CLI::NonNegativeNumber);
+      ->check(gibibytes());
   command->add_option("--loaded-models", options->loaded_models, "models in memory at once")
       ->check(CLI::Range(1, 64));
   command
       ->add_option("--unload-after", options->idle_minutes,
                    "minutes until an idle model is unloaded; 0: never")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0.0, kMostMinutes));
   command->add_option("--drain-seconds", options->drain_seconds, "time that running answers get on SIGTERM")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0.0, kMostMinutes * 60));
   command->add_flag("--lazy", options->lazy, "load the first model when it is first asked for");
   command->add_flag_function(
       "--enforce-eager", [](int64_t) {}, "accepted: there are no compiled graphs here");

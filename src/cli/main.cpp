@@ -19,6 +19,7 @@ constexpr int kWrongUsage = 2;
 int main(int argc, char** argv) {
   std::setlocale(LC_CTYPE, "C.UTF-8");
   CLI::App app("r1 runs the DeepSeek-R1 family of models on this machine.", "r1");
+  app.set_version_flag("--version", "r1 " R1_VERSION);
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default(true);
   app.get_formatter()->column_width(44);

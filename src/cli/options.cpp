@@ -47,6 +47,18 @@ ModelLoadOptions load_options(size_t expert_cache_bytes) {
   return options;
 }
 
+CLI::Validator gibibytes() {
+  static constexpr double kMost = 1 << 20;
+  const auto check = [](const std::string& text) {
+    double value = 0;
+    const bool number = CLI::detail::lexical_cast(text, value);
+    return number && value >= 0 && value <= kMost
+               ? std::string()
+               : fmt::format("expected GiB from 0 to {}, found {}", kMost, text);
+  };
+  return {check, "GiB"};
+}
+
 void add_sampling_options(CLI::App& command, SamplingOptions& options) {
   command.add_option("--temp,--temperature", options.temperature,
                      "temperature; 0: always the likeliest token");

@@ -29,6 +29,9 @@ const kernels::KernelTable& select_kernels(const RuntimeOptions& options);
 /// Remarks on the file go to standard error.
 ModelLoadOptions load_options(size_t expert_cache_bytes = 0);
 
+/// For an amount of memory in GiB: 0 to 2^20, which as bytes is still a size.
+CLI::Validator gibibytes();
+
 /// --temp, --top-k, --top-p … under the names of llama.cpp and vLLM.
 void add_sampling_options(CLI::App& command, SamplingOptions& options);
 

@@ -107,6 +107,12 @@ TEST_F(ProgramTest, WrongUsageLeavesWithTwo) {
   EXPECT_EQ(r1("run --cache-type-k q3_k -m x").code, 2);
   EXPECT_EQ(r1("--help").code, 0);
   EXPECT_EQ(r1("run --help").code, 0);
+  EXPECT_THAT(r1("--version").out, ::testing::StartsWith("r1 0."));
+  for (const char* gib : {"1e300", "nan", "-1", "much"}) {
+    const Outcome refused = r1(std::string("run -p x --expert-cache ") + gib);
+    EXPECT_EQ(refused.code, 2) << gib;
+    EXPECT_THAT(refused.error, HasSubstr("GiB from 0 to"));
+  }
 }
 
 TEST_F(ProgramTest, RefusesWhatDoesNotFitTheContextWithTheNumbers) {
