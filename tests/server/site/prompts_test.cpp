@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "base/error.h"
-#include "server/site/citations.h"
 #include "tests/shared_folder.h"
 
 namespace r1::site {
@@ -74,32 +73,6 @@ TEST(Prompts, the_language_of_a_question) {
   EXPECT_EQ(language_of("2+2"), english);
   EXPECT_EQ(language_of(""), english);
   EXPECT_EQ(language_of("\xff\xe4"), english);
-}
-
-std::string shown(std::string_view answer, int sources) {
-  std::string text;
-  size_t end = 0;
-  for (const AnswerPart& part : parse_citations(answer, sources)) {
-    EXPECT_EQ(part.begin, end);  // no gaps
-    end = part.end;
-    if (part.numbers.empty())
-      text += "'" + std::string(answer.substr(part.begin, part.end - part.begin)) + "'";
-    for (const auto& number : part.numbers)
-      text += fmt::format("<{}{}>", number.number, number.known ? "" : "?");
-  }
-  EXPECT_EQ(end, answer.size());
-  return text;
-}
-
-TEST(Citations, become_chips_and_unknown_numbers_are_flagged) {
-  EXPECT_EQ(shown("Fish [citation:3][citation:5].", 4), "'Fish '<3><5?>'.'");
-  EXPECT_EQ(shown("[citation: 1]a[citation:1,2，3、 4; 5]", 9), "<1>'a'<1><2><3><4><5>");
-  EXPECT_EQ(shown("[citation:0][citation:9999]", 2), "<0?><9999?>");
-  EXPECT_EQ(shown("no [link](x) [citation:12345] [citation:] [citation:x] [citation:1", 3),
-            "'no [link](x) [citation:12345] [citation:] [citation:x] [citation:1'");
-  EXPECT_EQ(shown("[citation:[citation:2]", 3), "'[citation:'<2>");
-  EXPECT_EQ(shown("[citation:1,]", 3), "'[citation:1,]'");
-  EXPECT_EQ(shown("", 3), "");
 }
 
 }  // namespace
