@@ -118,15 +118,8 @@ void read_prompt_fields(const ServedModel& model, JsonFields& fields, ChatPrompt
   chat.thinking = read_thinking(fields, chat.template_variables);
 
   const Json* given = fields.array("tools");
-  const Json* choice = fields.object("tool_choice");
-  if (given == nullptr || given->empty()) {
-    if (choice != nullptr && choice->value("type", "") != "none" && choice->value("type", "") != "auto")
-      refuse("tool_choice", "tool_choice: there are no tools");
-    return;
-  }
-  Json shown = openai_tools(*given);
   std::string type = "auto", name;
-  if (choice != nullptr) {
+  if (const Json* choice = fields.object("tool_choice")) {
     JsonFields inner(*choice, "tool_choice");
     inner.require("type");
     type = *inner.choice("type", {"auto", "any", "tool", "none"});
@@ -134,6 +127,11 @@ void read_prompt_fields(const ServedModel& model, JsonFields& fields, ChatPrompt
     if (type == "tool") name = inner.required_text("name");
     inner.refuse_unknown();
   }
+  if (given == nullptr || given->empty()) {
+    if (type != "none" && type != "auto") refuse("tool_choice", "tool_choice: there are no tools");
+    return;
+  }
+  Json shown = openai_tools(*given);
   if (type == "none") return;
   if (type != "auto") tools.constraint = require_call(model, shown, name, tools.parallel && name.empty());
   tools.look_for_calls = true;

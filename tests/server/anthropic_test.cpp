@@ -91,6 +91,19 @@ TEST(Messages, TakesToolResultsAndForcesCalls) {
   EXPECT_TRUE(answer.json["content"][0]["input"]["a"].is_number_integer()) << answer.body;
 }
 
+// The library's exception for a number where a text should be was answered 500.
+TEST(Messages, ToolChoiceIsCheckedAlsoWithoutTools) {
+  TestServer server;
+  for (const Json& choice : {Json{{"type", 5}}, Json{{"type", "any"}}, Json{{"kind", "auto"}}}) {
+    Json body = kQuestion;
+    body["tool_choice"] = choice;
+    EXPECT_EQ(server.post("/v1/messages", body).status, 400) << choice;
+  }
+  Json body = kQuestion;
+  body["tool_choice"] = {{"type", "auto"}};
+  EXPECT_EQ(server.post("/v1/messages", body).status, 200);
+}
+
 TEST(Messages, ErrorsHaveAnthropicsForm) {
   TestServer server;
   for (const Json& change :
