@@ -184,8 +184,14 @@ std::shared_ptr<CompletionJob> CompletionJob::start(CompletionSpec spec,
                                                     std::shared_ptr<CompletionObserver> observer,
                                                     ModelMetrics& metrics) {
   std::shared_ptr<CompletionJob> job(new CompletionJob(std::move(spec), std::move(observer), metrics));
-  if (job->spec_.ticket) job->spec_.ticket->count_prompt(std::ssize(job->spec_.prompt));
-  job->submit_choices();
+  const auto prompt_tokens = std::ssize(job->spec_.prompt);
+  if (job->spec_.ticket) job->spec_.ticket->count_prompt(prompt_tokens);
+  try {
+    job->submit_choices();
+  } catch (...) {  // refused: nothing is read
+    if (job->spec_.ticket) job->spec_.ticket->count_prompt(-prompt_tokens);
+    throw;
+  }
   return job;
 }
 

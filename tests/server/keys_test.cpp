@@ -93,6 +93,21 @@ TEST(RateLimiter, ATicketHoldsItsPlaceUntilItGoes) {
   EXPECT_NE(limiter.admit("ada"), nullptr);
 }
 
+// A prompt that does not fit was refused, and its tokens kept the key out for a minute.
+TEST(Keys, ARefusedPromptUsesNoTokens) {
+  KeyStore store(":memory:");
+  const std::string ada = store.create("ada", {0, 1000});
+  ApplicationOptions options;
+  options.keys = &store;
+  TestServer server(options);
+  const std::string body =
+      R"({"messages": [{"role": "user", "content": ")" + std::string(5000, 'x') + R"("}]})";
+  const Answer refused = server.ask("POST", "/v1/chat/completions", body, bearer(ada));
+  EXPECT_EQ(refused.json["error"]["code"], "context_length_exceeded") << refused.body;
+  EXPECT_EQ(server.application->context().limiter.figures()["ada"].total.prompt_tokens, 0);
+  EXPECT_EQ(server.application->context().limiter.figures()["ada"].running, 0);
+}
+
 TEST(Keys, LetInLimitAndCount) {
   KeyStore store(":memory:");
   const std::string ada = store.create("ada", {1, 0}), bob = store.create("bob", {0, 1});
