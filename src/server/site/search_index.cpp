@@ -80,7 +80,7 @@ int64_t modified_ms(const fs::path& file) {
 std::string bytes_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
-  if (!file) throw_error(ErrorKind::io, "{}: cannot be read", path.string());
+  if (!file) refuse(Code::extraction_failed, "{}: cannot be read", path.filename().string());
   return bytes;
 }
 
@@ -324,7 +324,7 @@ void SearchIndex::refresh_folder(int64_t entry, const fs::path& folder, const Pr
     } catch (const SiteError& error) {
       if (failed++ == 0) first_failure = error.what();
     } catch (const fs::filesystem_error& error) {  // gone, or not ours to read
-      if (failed++ == 0) first_failure = file.string() + ": " + error.code().message();
+      if (failed++ == 0) first_failure = file.filename().string() + ": " + error.code().message();
     }
     ++done;
   }

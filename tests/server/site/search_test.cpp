@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include "server/site/search_index.h"
@@ -86,6 +89,31 @@ TEST_F(Search, says_what_could_not_be_read) {
   EXPECT_EQ(entry.state, IndexEntry::State::failed);
   EXPECT_THROW(index.add((folder / "none").string()), SiteError);
   EXPECT_THROW(index.add("ftp://example.org/"), SiteError);
+}
+
+/// For a file's rights to mean anything to a test that root runs.
+class AsNobody {
+ public:
+  AsNobody() {
+    if (geteuid() == 0 && seteuid(65534) != 0) throw std::runtime_error("cannot become nobody");
+  }
+  ~AsNobody() {
+    if (getuid() == 0 && seteuid(0) != 0) std::abort();
+  }
+};
+
+// A file of somebody else's ended the reading of its whole folder.
+TEST_F(Search, a_file_that_may_not_be_read_is_told_and_passed_over) {
+  put("a.txt", "apples");
+  put("b.txt", "bananas");
+  put("c.txt", "cherries");
+  const std::string id = index.add(folder.string()).id;
+  ASSERT_EQ(chmod(folder.c_str(), 0755), 0);
+  ASSERT_EQ(chmod((folder / "b.txt").c_str(), 0), 0);
+  const AsNobody nobody;
+  const IndexEntry entry = index.refresh(id);
+  EXPECT_EQ(entry.documents, 2);
+  EXPECT_EQ(*entry.error, "1 of 3 files could not be read; the first: b.txt: cannot be read");
 }
 
 TEST_F(Search, pages) {
