@@ -57,7 +57,7 @@ void MappedFile::release(std::span<const std::byte> range) const {
   const size_t before = (page - reinterpret_cast<uintptr_t>(range.data()) % page) % page;
   if (before >= range.size()) return;
   const size_t whole = (range.size() - before) / page * page;
-  // Of a private mapping that is never written: nothing is lost.
+  // Of a file that is only read here: nothing is lost.
   ::madvise(const_cast<std::byte*>(range.data() + before), whole, MADV_DONTNEED);
 }
 

@@ -274,7 +274,10 @@ SandboxResult::End collect(int output, int messages, const SandboxLimits& limits
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return SandboxResult::End::out_of_time;
-    if (poll(both, 2, static_cast<int>(left.count())) < 0 && errno != EINTR) system_error("poll");
+    if (poll(both, 2, static_cast<int>(left.count())) < 0) {
+      if (errno != EINTR) system_error("poll");
+      continue;  // revents are those of the call before: a read could wait without end
+    }
     for (int i = 0; i < 2; ++i) {
       if (both[i].fd < 0 || both[i].revents == 0) continue;
       const ssize_t got = read(both[i].fd, buffer, sizeof(buffer));
