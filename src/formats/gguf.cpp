@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "formats/gguf_types.h"
+#include "formats/mapped_tensors.h"
 
 namespace r1 {
 using namespace gguf_detail;
@@ -390,23 +391,11 @@ const TensorView* GgufFile::find(std::string_view tensor_name) const {
 }
 
 void GgufFile::populate(const TensorView& tensor) const {
-  for (const MappedFile& mapping : mappings_) {
-    const auto bytes = mapping.bytes();
-    if (tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size()) {
-      mapping.populate({tensor.data, tensor.bytes});
-      return;
-    }
-  }
+  populate_tensor(mappings_, tensor);
 }
 
 void GgufFile::release(const TensorView& tensor) const {
-  for (const MappedFile& mapping : mappings_) {
-    const auto bytes = mapping.bytes();
-    if (tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size()) {
-      mapping.release({tensor.data, tensor.bytes});
-      return;
-    }
-  }
+  release_tensor(mappings_, tensor);
 }
 
 void GgufFile::populate_all() const {

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "formats/json_file.h"
+#include "formats/mapped_tensors.h"
 
 namespace r1 {
 namespace {
@@ -263,23 +264,11 @@ void SafetensorsFile::replace(std::vector<TensorView> tensors,
 }
 
 void SafetensorsFile::populate(const TensorView& tensor) const {
-  for (const MappedFile& mapping : mappings_) {
-    const auto bytes = mapping.bytes();
-    if (tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size()) {
-      mapping.populate({tensor.data, tensor.bytes});
-      return;
-    }
-  }
+  populate_tensor(mappings_, tensor);
 }
 
 void SafetensorsFile::release(const TensorView& tensor) const {
-  for (const MappedFile& mapping : mappings_) {
-    const auto bytes = mapping.bytes();
-    if (tensor.data >= bytes.data() && tensor.data < bytes.data() + bytes.size()) {
-      mapping.release({tensor.data, tensor.bytes});
-      return;
-    }
-  }
+  release_tensor(mappings_, tensor);
 }
 
 void SafetensorsFile::populate_all() const {

@@ -524,12 +524,13 @@ Fragment SchemaCompiler::add_object(const Schema& schema, const std::string& pat
   if (high >= 0 && (!closed || high < declared))
     throw_error(ErrorKind::unsupported, "{}: \"maxProperties\" beside properties that may exceed it", path);
 
-  std::vector<std::pair<std::string, RuleId>> pairs;
+  std::vector<ObjectPair> pairs;
   std::vector<std::string> names;
   const auto add_pair = [&](const std::string& name, Fragment value) {
     names.push_back(name);
-    pairs.push_back({name, builder_.add_rule(builder_.sequence(
-                               {builder_.literal(Schema(name).dump() + ":"), json_.space(), value}))});
+    pairs.push_back({builder_.add_rule(builder_.sequence(
+                         {builder_.literal(Schema(name).dump() + ":"), json_.space(), value})),
+                     required.contains(name)});
   };
   for (const auto& [name, value] : properties.items()) {
     if (value == false && !required.contains(name)) continue;  // must be absent
@@ -541,7 +542,18 @@ Fragment SchemaCompiler::add_object(const Schema& schema, const std::string& pat
       malformed(path + ".required", "\"" + name.substr(0, 60) + "\" is required and not allowed");
     add_pair(name, value_rule(path + ".additionalProperties"));
   }
+  if (closed) return pairs_in_order(pairs, std::nullopt);
+  names.insert(names.end(), required.begin(), required.end());
+  for (const auto& [name, value] : properties.items()) names.push_back(name);
+  return pairs_in_order(
+      pairs,
+      builder_.add_rule(builder_.sequence({json_.key_except(names), builder_.literal(":"), json_.space(),
+                                           value_rule(path + ".additionalProperties")})));
+}
 
+/// An object of these pairs in their order, perhaps without those that are not required; then any number of
+/// `others`.
+Fragment SchemaCompiler::pairs_in_order(const std::vector<ObjectPair>& pairs, std::optional<RuleId> others) {
   // Two rows of states: nothing written yet, and something written, so that a comma has to come first.
   StateId first = builder_.add_state(), more = builder_.add_state();
   const Fragment begin = builder_.sequence({builder_.literal("{"), json_.space(), {first, first}});
@@ -550,29 +562,24 @@ Fragment SchemaCompiler::add_object(const Schema& schema, const std::string& pat
     builder_.link(from, next.start);
     builder_.link(next.end, to);
   };
-  for (const auto& [name, pair] : pairs) {
+  for (const ObjectPair& pair : pairs) {
     const StateId next_first = builder_.add_state(), next_more = builder_.add_state();
-    const Fragment alone = builder_.call(pair);
+    const Fragment alone = builder_.call(pair.rule);
     builder_.link(first, alone.start);
     builder_.link(alone.end, next_more);
-    comma(more, builder_.call(pair), next_more);
-    if (!required.contains(name)) {
+    comma(more, builder_.call(pair.rule), next_more);
+    if (!pair.required) {
       builder_.link(first, next_first);
       builder_.link(more, next_more);
     }
     first = next_first;
     more = next_more;
   }
-  if (!closed) {
-    names.insert(names.end(), required.begin(), required.end());
-    for (const auto& [name, value] : properties.items()) names.push_back(name);
-    const RuleId pair =
-        builder_.add_rule(builder_.sequence({json_.key_except(names), builder_.literal(":"), json_.space(),
-                                             value_rule(path + ".additionalProperties")}));
-    const Fragment alone = builder_.call(pair);
+  if (others) {
+    const Fragment alone = builder_.call(*others);
     builder_.link(first, alone.start);
     builder_.link(alone.end, more);
-    comma(more, builder_.call(pair), more);
+    comma(more, builder_.call(*others), more);
   }
   const StateId space = builder_.add_state();
   builder_.link(more, space);

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "grammar/json_rules.h"
 #include "grammar/schema_grammar.h"
@@ -27,6 +29,11 @@ class SchemaCompiler {
   Fragment add_number(const Schema& schema, bool integer, const std::string& path);
   Fragment add_array(const Schema& schema, const std::string& path, int depth);
   Fragment add_object(const Schema& schema, const std::string& path, int depth);
+  struct ObjectPair {
+    RuleId rule;  // "name": value
+    bool required;
+  };
+  Fragment pairs_in_order(const std::vector<ObjectPair>& pairs, std::optional<RuleId> others);
   void check_keywords(const Schema& schema, const std::string& path) const;
   const Schema& resolve(const Schema& schema, const std::string& path) const;
   const Schema& keep(Schema joined, const std::string& path);
