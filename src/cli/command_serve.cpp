@@ -117,23 +117,58 @@ void keep_heaps_few() {
 #endif
 }
 
+/// Keys of `r1 keys` are asked for wherever other machines could come in, and where somebody wants it.
+std::unique_ptr<server::KeyStore> open_keys(const ServeOptions& options, bool loopback) {
+  if (loopback && !options.require_keys) return nullptr;
+  auto keys = std::make_unique<server::KeyStore>(options.keys_file.empty() ? data_folder() / "keys.db"
+                                                                           : fs::path(options.keys_file));
+  const auto in_use = [](const server::KeyRecord& key) { return !key.revoked; };
+  if (options.api_key.empty() && std::ranges::none_of(keys->list(), in_use))
+    throw_error(ErrorKind::invalid_argument,
+                "--host {}: a server with keys, and there are none: make one with `r1 keys create NAME`, or "
+                "give one with --api-key",
+                options.host);
+  return keys;
+}
+
+server::SiteOptions site_options(const ServeOptions& options) {
+  const fs::path folder = data_folder(options.site_folder);
+  server::SiteOptions site;
+  site.conversations = folder / "conversations.db";
+  site.index = folder / "index.db";
+  site.sessions = folder / "sessions.db";
+  site.extract_child = extract_child_command();
+  site.searxng = options.searxng;
+  site.secure_cookies = !options.certificate.empty();
+  site.log = log;
+  return site;
+}
+
+/// The end: running answers get their time, or until the next signal.
+void drain(const sigset_t& signals, std::chrono::duration<double> time, server::Application& application,
+           server::HttpServer& http) {
+  using Clock = std::chrono::steady_clock;
+  log(fmt::format("stopping: {} requests may go on for {} s (again: at once)", http.active_requests(),
+                  time.count()));
+  application.drain();
+  http.drain();
+  const auto end = Clock::now() + time;
+  const timespec moment{0, 50'000'000};
+  while (http.active_requests() > 0 && Clock::now() < end) {
+    if (sigtimedwait(&signals, nullptr, &moment) >= 0) break;
+  }
+  application.cancel_all();
+  const auto last = Clock::now() + std::chrono::seconds(3);
+  while (http.active_requests() > 0 && Clock::now() < last)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  http.stop();
+}
+
 void serve(const ServeOptions& options) {
   keep_heaps_few();
   const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
   const bool loopback = is_loopback(address);
-  // Keys of `r1 keys` are asked for wherever other machines could come in, and where somebody wants it.
-  std::unique_ptr<server::KeyStore> keys;
-  if (!loopback || options.require_keys) {
-    keys = std::make_unique<server::KeyStore>(options.keys_file.empty() ? data_folder() / "keys.db"
-                                                                        : fs::path(options.keys_file));
-    const auto in_use = [](const server::KeyRecord& key) { return !key.revoked; };
-    if (options.api_key.empty() && std::ranges::none_of(keys->list(), in_use))
-      throw_error(
-          ErrorKind::invalid_argument,
-          "--host {}: a server with keys, and there are none: make one with `r1 keys create NAME`, or "
-          "give one with --api-key",
-          options.host);
-  }
+  const std::unique_ptr<server::KeyStore> keys = open_keys(options, loopback);
   std::vector<std::string> named = options.models;
   if (named.empty()) {
     named.push_back(locate_shipped_model("r1 serve MODEL").string());
@@ -164,18 +199,7 @@ void serve(const ServeOptions& options) {
   application_options.keys = keys.get();
   application_options.version = R1_VERSION;
   server::Application application(models, application_options);
-  if (!options.no_site) {
-    const fs::path folder = data_folder(options.site_folder);
-    server::SiteOptions site;
-    site.conversations = folder / "conversations.db";
-    site.index = folder / "index.db";
-    site.sessions = folder / "sessions.db";
-    site.extract_child = extract_child_command();
-    site.searxng = options.searxng;
-    site.secure_cookies = !options.certificate.empty();
-    site.log = log;
-    application.open_site(site);
-  }
+  if (!options.no_site) application.open_site(site_options(options));
   if (!options.lazy) {
     const auto model = models.acquire("");
     const EngineStatistics statistics = model->statistics();
@@ -196,21 +220,7 @@ void serve(const ServeOptions& options) {
   std::fflush(stdout);
 
   wait_for_signal(signals, [&] { application.tidy(); });
-  log(fmt::format("stopping: {} requests may go on for {} s (again: at once)", http.active_requests(),
-                  options.drain_seconds));
-  application.drain();
-  http.drain();
-  using Clock = std::chrono::steady_clock;
-  const auto end = Clock::now() + std::chrono::duration<double>(options.drain_seconds);
-  const timespec moment{0, 50'000'000};
-  while (http.active_requests() > 0 && Clock::now() < end) {
-    if (sigtimedwait(&signals, nullptr, &moment) >= 0) break;
-  }
-  application.cancel_all();
-  const auto last = Clock::now() + std::chrono::seconds(3);
-  while (http.active_requests() > 0 && Clock::now() < last)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  http.stop();
+  drain(signals, std::chrono::duration<double>(options.drain_seconds), application, http);
 }
 
 void refuse_option(CLI::App& command, const std::string& name, const std::string& reason) {
