@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "server/generation_fields.h"
+#include "server/random_id.h"
 #include "server/site/site_error.h"
+#include "server/site/site_time.h"
 #include "server/site_errors.h"
 #include "server/site_prompt.h"
 
@@ -139,9 +141,7 @@ AnswerBoard::Started AnswerBoard::start(const std::string& owner, const AnswerRe
   node.id = request.id;
   node.parent = request.parent;
   node.role = site::Role::assistant;
-  node.created = std::chrono::duration_cast<std::chrono::milliseconds>(
-                     std::chrono::system_clock::now().time_since_epoch())
-                     .count();
+  node.created = site::now_ms();
   node.state = AnswerState::running;
   node.model = request.model.empty() ? context_.models.list().front().name : request.model;
   node.deep_think = request.deep_think;

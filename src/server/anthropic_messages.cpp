@@ -2,6 +2,7 @@
 
 #include "server/chat_prompt.h"
 #include "server/generation_fields.h"
+#include "server/random_id.h"
 #include "server/tool_fields.h"
 
 namespace r1::server {
@@ -152,15 +153,6 @@ std::string_view stop_reason(ChoiceEnd end) {
   }
 }
 
-ApiError failure(const ChoiceResult& result) {
-  if (result.end == ChoiceEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
-  return {500, "", "generation_failed", result.error};
-}
-
-bool has_failed(const ChoiceResult& result) {
-  return result.end == ChoiceEnd::error || result.end == ChoiceEnd::cancelled;
-}
-
 Json call_input(const ToolCall& call) {
   Json input = Json::parse(call.arguments, nullptr, false);
   return input.is_object() ? input : Json::object();
@@ -227,8 +219,8 @@ class MessageStream : public CompletionObserver {
   void on_choice_end(int64_t, const ChoiceResult& result) override { result_ = result; }
 
   void on_end(const CompletionUsage& usage) override {
-    if (has_failed(result_)) {
-      stream_->send(anthropic_error_response(failure(result_), request_id_).body, "error");
+    if (has_failed(result_.end)) {
+      stream_->send(anthropic_error_response(generation_error(result_), request_id_).body, "error");
     } else {
       close();
       const Json sequence = result_.stop_string.empty() ? Json() : Json(result_.stop_string);
@@ -274,7 +266,8 @@ class MessageStream : public CompletionObserver {
 
 HttpResponse whole_message(const std::string& id, const std::string& model, CollectedChoice choice,
                            const CompletionUsage& usage, const std::string& request_id) {
-  if (has_failed(choice.result)) return anthropic_error_response(failure(choice.result), request_id);
+  if (has_failed(choice.result.end))
+    return anthropic_error_response(generation_error(choice.result), request_id);
   Json message = empty_message(id, model);
   Json& content = message["content"];
   if (!choice.all.reasoning.empty())

@@ -2,7 +2,7 @@
 
 #include <openssl/crypto.h>
 
-#include "server/completion.h"
+#include "server/random_id.h"
 
 namespace r1::server {
 
@@ -29,8 +29,7 @@ std::optional<std::string> Authenticator::name_of(std::string_view key) const {
 }
 
 std::string Authenticator::open_session(std::string_view key) {
-  std::string token;
-  for (int word = 0; word < 4; ++word) token += fmt::format("{:016x}", random_seed());
+  const std::string token = random_hexadecimal(32);
   const int64_t begins = now();
   sessions_->open(token, secret_hash(key), begins + std::chrono::seconds(kSessionTime).count(), begins);
   return token;

@@ -1,11 +1,9 @@
 #include "server/completion.h"
 
-#include <sys/random.h>
-
 #include <deque>
 #include <utility>
 
-#include "base/error.h"
+#include "server/random_id.h"
 #include "text/incremental_decoder.h"
 
 namespace r1::server {
@@ -38,16 +36,6 @@ std::string_view name_of(ChoiceEnd end) {
 }
 
 }  // namespace
-
-uint64_t random_seed() {
-  uint64_t seed = 0;
-  if (getentropy(&seed, sizeof(seed)) != 0) throw_error(ErrorKind::io, "no random numbers to be had");
-  return seed;
-}
-
-std::string random_id(std::string_view prefix) {
-  return fmt::format("{}{:016x}{:08x}", prefix, random_seed(), static_cast<uint32_t>(random_seed()));
-}
 
 /// One answer's text side.
 class CompletionJob::Choice {

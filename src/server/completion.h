@@ -147,8 +147,4 @@ class CompletionCollector : public CompletionObserver {
   Done done_;
 };
 
-/// prefix + 24 random hexadecimal digits.
-std::string random_id(std::string_view prefix);
-uint64_t random_seed();
-
 }  // namespace r1::server

@@ -5,6 +5,7 @@
 
 #include "grammar/regex_grammar.h"
 #include "grammar/schema_grammar.h"
+#include "server/random_id.h"
 
 namespace r1::server {
 namespace {
@@ -92,14 +93,8 @@ void read_generation_fields(JsonFields& fields, CompletionSpec& spec) {
   for (const std::string& stop : spec.stop_strings) {
     if (stop.empty()) refuse("stop", "stop: expected texts, found an empty one");
   }
-  if (const Json* tokens = fields.array("stop_token_ids")) {
-    for (const Json& token : *tokens) {
-      if (!token.is_number_integer() || token.get<double>() < 0 ||
-          token.get<double>() >= static_cast<double>(spec.model->info().vocabulary))
-        refuse("stop_token_ids", "stop_token_ids: expected token ids, found {}", token.dump().substr(0, 40));
-      spec.stop_tokens.push_back(token.get<int32_t>());
-    }
-  }
+  if (const Json* tokens = fields.array("stop_token_ids"))
+    spec.stop_tokens = read_token_ids(*tokens, spec.model->info().vocabulary, "stop_token_ids");
   spec.include_stop = fields.boolean("include_stop_str_in_output").value_or(false);
   spec.ignore_eos = fields.boolean("ignore_eos").value_or(false);
   spec.skip_special = fields.boolean("skip_special_tokens").value_or(true);
@@ -211,6 +206,27 @@ Json usage_json(const CompletionUsage& usage) {
           {"completion_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}},
           {"prompt_cache_hit_tokens", usage.cached_tokens},
           {"prompt_cache_miss_tokens", usage.prompt_tokens - usage.cached_tokens}};
+}
+
+std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const std::string& field) {
+  std::vector<int32_t> tokens;
+  for (const Json& token : list) {
+    if (!token.is_number_integer() || token.get<double>() < 0 ||
+        token.get<double>() >= static_cast<double>(vocabulary))
+      refuse(field, "{}: expected token ids from 0 to {}, found {}", field, vocabulary - 1,
+             token.dump().substr(0, 40));
+    tokens.push_back(token.get<int32_t>());
+  }
+  return tokens;
+}
+
+bool has_failed(ChoiceEnd end) {
+  return end == ChoiceEnd::cancelled || end == ChoiceEnd::error;
+}
+
+ApiError generation_error(const ChoiceResult& result) {
+  if (result.end == ChoiceEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
+  return {500, "", "generation_failed", result.error};
 }
 
 std::string_view finish_reason(ChoiceEnd end) {

@@ -37,6 +37,13 @@ std::shared_ptr<CompletionJob> start_completion(CompletionSpec spec,
 /// OpenAI's usage object, with DeepSeek's names besides.
 Json usage_json(const CompletionUsage& usage);
 
+/// The ids of a list; anything else, and ids that the vocabulary does not have, throw ApiError 400.
+std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const std::string& field);
+
+/// Whether there is no answer, and what the client is told then: the pass failed, or the server ends.
+bool has_failed(ChoiceEnd end);
+ApiError generation_error(const ChoiceResult& result);
+
 /// OpenAI's word for why an answer ended.
 std::string_view finish_reason(ChoiceEnd end);
 

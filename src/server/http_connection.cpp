@@ -1,7 +1,6 @@
 #include "server/http_connection.h"
 
 #include <netinet/tcp.h>
-#include <openssl/rand.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "server/http_exchange.h"
+#include "server/random_id.h"
 
 namespace r1::server {
 namespace {
@@ -26,17 +26,6 @@ constexpr std::chrono::seconds kLinger{2};            // for the client to read 
 // What the kernel may hold unsent for a connection. Its own limit grows to megabytes, and whatever lies there
 // hides from queue_bytes that nobody reads.
 constexpr int kUnsentBytes = 128 << 10;
-
-std::string make_request_id() {
-  std::array<unsigned char, 12> bytes{};
-  RAND_bytes(bytes.data(), bytes.size());
-  std::string id = "req_";
-  for (const unsigned char byte : bytes) {
-    id += "0123456789abcdef"[byte >> 4];
-    id += "0123456789abcdef"[byte & 15];
-  }
-  return id;
-}
 
 /// A body's part of the memory that all bodies may take.
 class BodyHold {
@@ -203,7 +192,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     auto request = std::make_shared<HttpRequest>(parser_.take());
     request->body_hold = std::exchange(hold_, nullptr);
     request->remote_address = remote_;
-    request->id = make_request_id();
+    request->id = random_id("req_");
     served_ = true;
     auto exchange = begin_exchange(request->keep_alive && !shared_.draining, request->chunked_answers,
                                    request->method == "HEAD");

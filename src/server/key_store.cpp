@@ -1,12 +1,11 @@
 #include "server/key_store.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
 #include <ctime>
 
 #include "base/error.h"
+#include "server/random_id.h"
 #include "server/session_store.h"
 
 namespace r1::server {
@@ -60,11 +59,7 @@ std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
   if (!is_name(name))
     throw_error(ErrorKind::invalid_argument, "name: expected 1 to 64 of [A-Za-z0-9._-], found '{}'",
                 name.substr(0, 100));
-  std::array<unsigned char, 24> bytes{};
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
-    throw_error(ErrorKind::io, "no random numbers to be had");
-  std::string key = "sk-r1-";
-  for (const unsigned char byte : bytes) key += fmt::format("{:02x}", byte);
+  const std::string key = "sk-r1-" + random_hexadecimal(24);
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   Statement taken = database_.prepare("SELECT 1 FROM api_keys WHERE name = ?1");

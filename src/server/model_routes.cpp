@@ -75,14 +75,8 @@ void detokenize(ServerContext& context, const HttpRequest& request, ResponseSink
   JsonFields fields(body);
   const auto model = context.models.acquire(fields.text("model").value_or(""));
   fields.require("tokens");
-  std::vector<int32_t> tokens;
-  for (const Json& token : *fields.array("tokens")) {
-    if (!token.is_number_integer() || token.get<double>() < 0 ||
-        token.get<double>() >= static_cast<double>(model->tokenizer().size()))
-      refuse("tokens", "tokens: expected ids from 0 to {}, found {}", model->tokenizer().size() - 1,
-             token.dump().substr(0, 40));
-    tokens.push_back(token.get<int32_t>());
-  }
+  const std::vector<int32_t> tokens =
+      read_token_ids(*fields.array("tokens"), model->tokenizer().size(), "tokens");
   const bool skip = fields.boolean("skip_special_tokens").value_or(false);
   fields.refuse_unknown();
   const std::string text = model->tokenizer().decode(tokens, skip);

@@ -4,6 +4,7 @@
 
 #include "server/chat_prompt.h"
 #include "server/generation_fields.h"
+#include "server/random_id.h"
 #include "server/tool_fields.h"
 
 namespace r1::server {
@@ -39,15 +40,6 @@ Json stop_reason_json(const ChoiceResult& result) {
   if (!result.stop_string.empty()) return result.stop_string;
   if (result.end == ChoiceEnd::loop) return "loop";
   return nullptr;
-}
-
-ApiError generation_error(const ChoiceResult& result) {
-  if (result.end == ChoiceEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
-  return {500, "", "generation_failed", result.error};
-}
-
-bool has_failed(ChoiceEnd end) {
-  return end == ChoiceEnd::cancelled || end == ChoiceEnd::error;
 }
 
 /// Chunks as they come.

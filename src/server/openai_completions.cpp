@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "server/generation_fields.h"
+#include "server/random_id.h"
 
 namespace r1::server {
 namespace {
@@ -18,13 +19,7 @@ std::vector<std::vector<int32_t>> read_prompts(const ServedModel& model, JsonFie
     texts.push_back(text);
   };
   const auto add_tokens = [&](const Json& list) {
-    std::vector<int32_t> tokens;
-    for (const Json& token : list) {
-      if (!token.is_number_integer() || token.get<double>() < 0 ||
-          token.get<double>() >= static_cast<double>(model.info().vocabulary))
-        refuse("prompt", "prompt: expected token ids, found {}", token.dump().substr(0, 40));
-      tokens.push_back(token.get<int32_t>());
-    }
+    std::vector<int32_t> tokens = read_token_ids(list, model.info().vocabulary, "prompt");
     texts.push_back(model.tokenizer().decode(tokens, false));
     result.push_back(std::move(tokens));
   };
@@ -125,7 +120,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   void choice_end(int64_t index, const ChoiceResult& result) {
     const std::lock_guard lock(mutex_);
     all_[static_cast<size_t>(index)].result = result;
-    if (result.end == ChoiceEnd::error || result.end == ChoiceEnd::cancelled) {
+    if (has_failed(result.end)) {
       failure_ = result;
     } else if (stream) {
       send(index, "", nullptr, finish_reason(result.end), result.stop_string);
@@ -140,7 +135,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     if (--open_ > 0) return;
     if (stream) {
       if (failure_) {
-        sse->send(to_text(error_json(failure())));
+        sse->send(to_text(error_json(generation_error(*failure_))));
       } else {
         if (include_usage) {
           Json chunk = head();
@@ -152,7 +147,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
       }
       return sse->end();
     }
-    if (failure_) return sink->respond(error_response(failure()));
+    if (failure_) return sink->respond(error_response(generation_error(*failure_)));
     Json whole = head();
     for (size_t index = 0; index < all_.size(); ++index) {
       const size_t prompt = index / static_cast<size_t>(choices);
@@ -178,10 +173,6 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
             {"created", created},
             {"model", model_name},
             {"system_fingerprint", "r1"}};
-  }
-  ApiError failure() const {
-    if (failure_->end == ChoiceEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
-    return {500, "", "generation_failed", failure_->error};
   }
   bool send(int64_t index, const std::string& text, Json list, Json reason, const std::string& stop = "") {
     Json chunk = head();

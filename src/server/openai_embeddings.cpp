@@ -10,18 +10,6 @@ namespace {
 
 constexpr size_t kMostInputs = 2048;  // OpenAI's
 
-std::vector<int32_t> read_tokens(const Json& list, int64_t vocabulary, const std::string& where) {
-  std::vector<int32_t> tokens;
-  for (const Json& token : list) {
-    if (!token.is_number_integer() || token.get<double>() < 0 ||
-        token.get<double>() >= static_cast<double>(vocabulary))
-      refuse(where, "{}: expected token ids below {}, found {}", where, vocabulary,
-             token.dump().substr(0, 40));
-    tokens.push_back(token.get<int32_t>());
-  }
-  return tokens;
-}
-
 /// A text, tokens, or a list of either.
 std::vector<std::vector<int32_t>> read_inputs(const ServedModel& model, const Json& input) {
   std::vector<std::vector<int32_t>> inputs;
@@ -29,7 +17,7 @@ std::vector<std::vector<int32_t>> read_inputs(const ServedModel& model, const Js
     if (one.is_string()) {
       inputs.push_back(model.encode_prompt(one.get<std::string>()));
     } else if (one.is_array()) {
-      inputs.push_back(read_tokens(one, model.info().vocabulary, where));
+      inputs.push_back(read_token_ids(one, model.info().vocabulary, where));
     } else {
       refuse(where, "{}: expected a text or tokens, found {}", where, one.type_name());
     }

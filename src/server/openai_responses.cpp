@@ -4,6 +4,7 @@
 
 #include "server/chat_prompt.h"
 #include "server/generation_fields.h"
+#include "server/random_id.h"
 #include "server/response_input.h"
 #include "server/tool_fields.h"
 
@@ -38,13 +39,11 @@ class ResponseAnswer : public CompletionObserver {
 
   void on_end(const CompletionUsage& usage) override {
     close(result_.end == ChoiceEnd::length ? "incomplete" : "completed");
-    const bool failed = result_.end == ChoiceEnd::error || result_.end == ChoiceEnd::cancelled;
+    const bool failed = has_failed(result_.end);
     std::string status = "completed";
     if (failed) {
       status = "failed";
-      response_["error"] = {
-          {"code", "server_error"},
-          {"message", result_.end == ChoiceEnd::cancelled ? "the server is shutting down" : result_.error}};
+      response_["error"] = {{"code", "server_error"}, {"message", generation_error(result_).what()}};
     } else if (result_.end == ChoiceEnd::length) {
       status = "incomplete";
       response_["incomplete_details"] = {{"reason", "max_output_tokens"}};
@@ -59,9 +58,7 @@ class ResponseAnswer : public CompletionObserver {
       send("response." + status, {{"response", response_}});
       stream_->end();
     } else if (failed) {
-      const bool cancelled = result_.end == ChoiceEnd::cancelled;
-      sink_->respond(error_response({cancelled ? 503 : 500, "", cancelled ? "cancelled" : "generation_failed",
-                                     response_["error"]["message"].get<std::string>()}));
+      sink_->respond(error_response(generation_error(result_)));
     } else {
       sink_->respond(HttpResponse::json(200, to_text(response_)));
     }

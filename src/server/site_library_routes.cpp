@@ -1,9 +1,9 @@
 // /api/site/files, search and index (docs/site-api.md, "Files", "Search and index").
 #include <algorithm>
-#include <chrono>
 
 #include "server/json_fields.h"
 #include "server/site/site_error.h"
+#include "server/site/site_time.h"
 #include "server/site_prompt.h"
 #include "server/site_service.h"
 
@@ -25,9 +25,7 @@ void upload(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
   file.name = std::move(extracted.name);
   file.bytes = std::ssize(request.http.body);
   file.characters = extracted.characters;
-  file.created = std::chrono::duration_cast<std::chrono::milliseconds>(
-                     std::chrono::system_clock::now().time_since_epoch())
-                     .count();
+  file.created = site::now_ms();
   file.text = std::move(extracted.text);
   file.tokens = draft_tokens(*site.context.models.acquire(""), {{file.name, file.text}}, "");
   site.store.add_file(request.owner, file);

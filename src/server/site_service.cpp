@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "server/generation_fields.h"
+#include "server/site/site_time.h"
 
 namespace r1::server {
 namespace {
 
 constexpr std::chrono::hours kUnusedFileTime{24};
-
-int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 AnswerBoard::Providers make_providers(const SiteOptions& options, site::SearchIndex& index,
                                       const site::FileExtractor& extractor) {
@@ -43,7 +38,7 @@ void SiteService::tick() {
   if (now < next_tidying_) return;
   next_tidying_ = now + kUnusedFileTime;
   try {
-    store.remove_unused_files(now_ms() -
+    store.remove_unused_files(site::now_ms() -
                               std::chrono::duration_cast<std::chrono::milliseconds>(kUnusedFileTime).count());
   } catch (const Error& error) {
     options.log(fmt::format("unused files stay: {}", error.what()));

@@ -1,9 +1,9 @@
 // Export and import of conversations.
-#include <ctime>
 #include <set>
 
 #include "server/site/conversation_store.h"
 #include "server/site/site_error.h"
+#include "server/site/site_time.h"
 
 namespace r1::site {
 namespace {
@@ -12,15 +12,6 @@ using Code = SiteError::Code;
 
 Json document_of(Json conversations) {
   return {{"format", "r1-conversations"}, {"version", 1}, {"conversations", std::move(conversations)}};
-}
-
-std::string date_of(int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &parts);
-  return text;
 }
 
 /// A fence longer than any run of backquotes in the text, so that the text cannot end it.
@@ -69,7 +60,8 @@ std::string ConversationStore::export_markdown(const std::string& owner, const s
   const Conversation conversation = read(owner, id);
   std::vector<Node> nodes;
   if (conversation.leaf) nodes = branch(owner, id, *conversation.leaf);
-  std::string text = fmt::format("# {}\n\n{}\n", conversation.title, date_of(conversation.created));
+  std::string text =
+      fmt::format("# {}\n\n{}\n", conversation.title, utc_text(conversation.created, "%Y-%m-%d %H:%M UTC"));
   for (const Node& node : nodes) {
     if (node.role == Role::user) {
       text += "\n## Question\n\n";

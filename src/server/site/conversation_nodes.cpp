@@ -1,6 +1,7 @@
 // The store's nodes and files.
 #include <algorithm>
 
+#include "server/site/conversation_rows.h"
 #include "server/site/conversation_store.h"
 #include "server/site/site_error.h"
 
@@ -8,18 +9,6 @@ namespace r1::site {
 namespace {
 
 using Code = SiteError::Code;
-
-const std::string kNode =
-    "SELECT n.key, n.id, (SELECT id FROM nodes WHERE key = n.parent), n.role, n.created, n.content, "
-    "n.reasoning, "
-    "n.thinking_ms, n.state, n.model, n.deep_think, n.search, n.error, n.usage, n.timing, n.request, "
-    "n.sources, "
-    "(SELECT id FROM conversations WHERE key = n.conversation) ";
-
-std::optional<std::string> dumped(const Json& json) {
-  if (json.is_null()) return std::nullopt;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 bool same_files(const std::vector<AttachedFile>& a, const std::vector<AttachedFile>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -30,7 +19,10 @@ bool same_files(const std::vector<AttachedFile>& a, const std::vector<AttachedFi
 
 std::optional<std::pair<int64_t, ConversationStore::Located>> ConversationStore::find_node(
     const std::string& owner, const std::string& id) {
-  Statement found = database_.prepare(kNode + "FROM nodes n WHERE n.owner = ?1 AND n.id = ?2");
+  Statement found = database_.prepare(
+      fmt::format("SELECT {}, (SELECT id FROM conversations WHERE key = n.conversation) FROM nodes n "
+                  "WHERE n.owner = ?1 AND n.id = ?2",
+                  kNodeColumns));
   if (!found.bind(owner, id).step()) return std::nullopt;
   return std::pair(found.integer(0), Located{node_of_row(found), found.text(17)});
 }
@@ -155,8 +147,9 @@ std::vector<Node> ConversationStore::branch(const std::string& owner, const std:
   const std::lock_guard lock(mutex_);
   Statement rows = database_.prepare(
       "WITH RECURSIVE path (key, parent) AS (SELECT key, parent FROM nodes WHERE owner = ?1 AND id = ?2 AND "
-      "conversation = ?3 UNION ALL SELECT n.key, n.parent FROM nodes n JOIN path ON n.key = path.parent) " +
-      kNode + "FROM nodes n JOIN path ON path.key = n.key ORDER BY n.key");
+      "conversation = ?3 UNION ALL SELECT n.key, n.parent FROM nodes n JOIN path ON n.key = path.parent) "
+      "SELECT " +
+      std::string(kNodeColumns) + " FROM nodes n JOIN path ON path.key = n.key ORDER BY n.key");
   rows.bind(owner, node, conversation_row(owner, conversation).key);
   std::vector<Node> nodes;
   while (rows.step()) nodes.push_back(node_of_row(rows));

@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 
+#include "server/site/conversation_rows.h"
 #include "server/site/conversation_schema.h"
 #include "server/site/site_error.h"
+#include "server/site/site_time.h"
 
 namespace r1::site {
 namespace {
 
 using Code = SiteError::Code;
-
-int64_t system_clock_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 /// Summaries, from "conversations c"; the running answer is looked up through its partial index.
 const std::string kSummary =
@@ -27,17 +23,6 @@ Summary summary_of_row(const Statement& row) {
           row.integer(4), row.optional_text(5), row.optional_text(6)};
 }
 
-const std::string kNode =
-    "SELECT n.key, n.id, (SELECT id FROM nodes WHERE key = n.parent), n.role, n.created, n.content, "
-    "n.reasoning, "
-    "n.thinking_ms, n.state, n.model, n.deep_think, n.search, n.error, n.usage, n.timing, n.request, "
-    "n.sources ";
-
-std::optional<std::string> dumped(const Json& json) {
-  if (json.is_null()) return std::nullopt;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Json parsed(const std::optional<std::string>& text) {
   return text ? Json::parse(*text) : Json(nullptr);
 }
@@ -45,7 +30,7 @@ Json parsed(const std::optional<std::string>& text) {
 }  // namespace
 
 ConversationStore::ConversationStore(const std::filesystem::path& file, Clock clock)
-    : database_(file), clock_(clock ? std::move(clock) : Clock(system_clock_ms)) {
+    : database_(file), clock_(clock ? std::move(clock) : Clock(now_ms)) {
   register_word_tokenizer(database_);
   database_.migrate("conversations", kConversationMigrations);
   database_.prepare("UPDATE nodes SET state = ?1 WHERE state = 0")
@@ -179,7 +164,8 @@ Node ConversationStore::node_of_row(Statement& row) {
 Conversation ConversationStore::read_unlocked(const std::string& owner, const std::string& id) {
   Row row = conversation_row(owner, id);
   Conversation conversation{std::move(row.summary), {}};
-  Statement nodes = database_.prepare(kNode + "FROM nodes n WHERE n.conversation = ?1 ORDER BY n.key");
+  Statement nodes = database_.prepare(
+      fmt::format("SELECT {} FROM nodes n WHERE n.conversation = ?1 ORDER BY n.key", kNodeColumns));
   nodes.bind(row.key);
   while (nodes.step()) conversation.nodes.push_back(node_of_row(nodes));
   return conversation;

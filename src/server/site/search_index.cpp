@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -13,6 +12,7 @@
 
 #include "server/site/search_provider.h"
 #include "server/site/site_error.h"
+#include "server/site/site_time.h"
 #include "server/site/word_tokenizer.h"
 
 namespace r1::site {
@@ -55,11 +55,6 @@ const std::string kEntry =
     "(SELECT count(*) FROM index_documents WHERE entry = e.key), "
     "(SELECT coalesce(sum(bytes), 0) FROM index_documents WHERE entry = e.key) FROM index_entries e ";
 
-int64_t now_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 std::string sha256(std::string_view bytes) {
   std::array<unsigned char, 32> digest{};
   EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
@@ -82,15 +77,6 @@ std::string bytes_of(const fs::path& path) {
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!file) refuse(Code::extraction_failed, "{}: cannot be read", path.filename().string());
   return bytes;
-}
-
-std::string date_of(int64_t ms) {
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[16];
-  std::strftime(text, sizeof(text), "%Y-%m-%d", &parts);
-  return text;
 }
 
 /// The files of a folder that may be read, in a fixed order.
@@ -418,7 +404,7 @@ std::vector<SearchText> SearchIndex::search(const std::string& query, int limit)
       result.source.document = rows.text(1);
       result.source.site = fs::path(rows.text(8)).filename().string();
     }
-    result.source.date = date_of(rows.integer(4));
+    result.source.date = utc_text(rows.integer(4), "%Y-%m-%d");
     result.source.snippet = rows.text(6);
     result.text = rows.text(5);
     results.push_back(std::move(result));
