@@ -143,11 +143,12 @@ void remark_on_length(const TrainingOptions& options, TrainingStage stage, const
 }
 
 void train(const TrainCommand& command) {
-  const TrainingOptions& options = command.options;
+  TrainingOptions options = command.options;
   const fs::path base = check_places(options);
   ThreadPool pool(options.threads);
   Context context(pool, select_kernels(command.runtime), Arithmetic::mixed);
   TrainedModel model(options, base, command.stage, pool);
+  options.lora.dropout = model.dropout();
   const bool second_model = model.reference() != nullptr && model.reference() != &model.decoder();
   const MemoryPlan plan = plan_memory(options, model.decoder(), model.parameters(),
                                       {command.stage, second_model ? model.reference() : nullptr, pool.size(),

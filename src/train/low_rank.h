@@ -46,6 +46,8 @@ class LowRankAdapter {
   /// A and B of every module; a reward model's head where one was read or is added.
   ParameterStore& parameters() { return parameters_; }
   const LowRankOptions& options() const { return options_; }
+  /// Of a run that goes on with it: what its files say from now on.
+  void set_dropout(double share) { options_.dropout = share; }
 
   /// All tensors of `file`, those with a term as float32 sums in memory that `store` gets, and a reward
   /// model's head as it is here.

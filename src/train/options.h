@@ -102,11 +102,11 @@ struct TrainingOptions {
 /// Calls visitor(name, value, help) for each option; names use underscores.
 template <typename Visitor>
 void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
-  visitor("data", own.data, "training files: .jsonl, .json, .csv, .txt");
+  visitor("data", own.data, "training files: .jsonl, .json, .csv, .tsv, .txt, .md");
   visitor("eval_data", own.eval_data, "files to evaluate on during training");
   visitor("eval_share", own.eval_share, "share of the training data that is kept back for evaluation");
   visitor("format", own.format,
-          "form of the data: auto, text, triple, alpaca, sharegpt, messages, preference, kto");
+          "form of the data: auto, text, triple, alpaca, sharegpt, messages, completion, preference, kto");
   visitor("columns", own.columns, "own names of fields, as question=prompt");
   visitor("train_on", own.train_on, "answers that are trained: last, all");
   visitor("sequence_length", own.sequence_length, "tokens of a sequence at most");
@@ -114,7 +114,9 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("packing", own.packing, "how samples share a batch: first-fit, sequential, none");
   visitor("batch_tokens", own.batch_tokens, "tokens of one forward and backward pass at most");
   visitor("accumulation", own.accumulation, "passes of one step");
-  visitor("model", own.model, "model to start from: a hub directory; none: a new one with random weights");
+  visitor(
+      "model", own.model,
+      "model to start from: a hub directory, for LoRA also a GGUF file; none: a new one with random weights");
   visitor("tokenizer", own.tokenizer, "directory with tokenizer.json of a new model");
   visitor("layers", own.layers, "new model: layers");
   visitor("hidden", own.hidden, "new model: width of the residual stream");
@@ -133,7 +135,8 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
   visitor("lora_targets", own.lora.targets, "LoRA: modules, as q_proj,v_proj; none: all linear layers");
   visitor("lora_plus", own.lora.plus_ratio, "LoRA+: learning rate of B over that of A");
   visitor("rslora", own.lora.rank_stabilised, "LoRA: scale by alpha / sqrt(rank)");
-  visitor("lora_dropout", own.lora.dropout, "LoRA: share of the terms' inputs that is zeroed in training");
+  visitor("lora_dropout", own.lora.dropout,
+          "LoRA: share of the terms' inputs that is zeroed in training; 0 with adapter: as it says");
   visitor("dora", own.lora.dora,
           "DoRA: the magnitudes of the weights' rows are trained apart from their directions");
   visitor("pissa", own.lora.pissa, "PiSSA: LoRA begins with the principal part of the weights");
@@ -164,10 +167,10 @@ void visit_training_options(TrainingOptions& own, Visitor&& visitor) {
           "type of the written weights: auto (the model's; new ones f32), f32, bf16, f16");
   visitor("save_steps", own.save_steps, "steps between checkpoints; 0: only at the end");
   visitor("keep_checkpoints", own.keep_checkpoints, "checkpoints that are kept");
-  visitor("eval_steps", own.eval_steps, "steps between evaluations");
+  visitor("eval_steps", own.eval_steps, "steps between evaluations; 0: only at the end");
   visitor("patience", own.patience, "stop after so many evaluations without a better one; 0: never");
   visitor("save_best", own.save_best, "write the model of the best evaluation, not the last one");
-  visitor("log_steps", own.log_steps, "steps between lines of the log");
+  visitor("log_steps", own.log_steps, "steps between lines of the log; 0: only at the end");
   visitor("resume", own.resume, "continue from the newest good checkpoint in the output directory");
   visitor("overwrite", own.overwrite, "begin anew although the output directory has checkpoints");
   visitor(

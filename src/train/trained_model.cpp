@@ -113,6 +113,11 @@ void TrainedModel::open_adapter(const TrainingOptions& options, ThreadPool& pool
                 "{}: pissa and dora say how a new adapter begins: this one has use_dora = {}",
                 options.adapter, adapter_->options().dora);
   }
+  if (!options.adapter.empty() && options.lora.dropout > 0) adapter_->set_dropout(options.lora.dropout);
+  if (adapter_->options().dora && adapter_->options().dropout > 0) {
+    throw_error(ErrorKind::unsupported, "{}: lora_dropout: training DoRA with dropout ({}) is not supported",
+                options.adapter, adapter_->options().dropout);
+  }
 }
 
 void TrainedModel::open_weights(const TrainingOptions& options) {

@@ -39,6 +39,9 @@ class TrainedModel {
   /// Bytes that the process had resident before there was anything of the model.
   size_t program_memory() const { return program_memory_; }
 
+  /// Of the run: as asked for; of an adapter that goes on, its own where nothing was.
+  double dropout() const { return adapter_ ? adapter_->options().dropout : 0; }
+
   /// To be called when parameters have changed (TrainerParts::weights_changed).
   void refresh(Context& context);
   /// Writes a PEFT directory or a hub directory. `base_name`: what an adapter says it belongs to.

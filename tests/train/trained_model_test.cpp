@@ -76,14 +76,24 @@ TEST_F(TrainedModelTest, FreezeTrainsTheLastLayersAlone) {
   EXPECT_EQ(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
   EXPECT_NE(open(base)->parameters().find("model.layers.0.self_attn.q_proj.weight"), nullptr);
   options_.trained_layers = 4;
-  try {
-    open(base);
-    ADD_FAILURE() << "not refused";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("trained_layers: expected 1 to 3, the model's layers, found 4"));
-  }
+  EXPECT_EQ(refusal(base), "trained_layers: expected 1 to 3, the model's layers, found 4");
   options_.tuning = "full";
   EXPECT_NE(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
+}
+
+TEST_F(TrainedModelTest, AnAdapterThatGoesOnKeepsItsDropoutUnlessAnotherIsAskedFor) {
+  const fs::path base = make_base();
+  options_.tuning = "lora";
+  options_.lora.dropout = 0.25;
+  open(base)->write(folder_ / "adapter", "base", "auto");
+  options_.adapter = (folder_ / "adapter").string();
+  options_.lora.dropout = 0;
+  EXPECT_EQ(open(base)->dropout(), 0.25);
+  options_.lora.dropout = 0.5;
+  const auto model = open(base);
+  EXPECT_EQ(model->dropout(), 0.5);
+  model->write(folder_ / "again", "base", "auto");
+  EXPECT_EQ(nlohmann::json::parse(std::ifstream(folder_ / "again/adapter_config.json"))["lora_dropout"], 0.5);
 }
 
 TEST_F(TrainedModelTest, ANewRewardModelBeginsAtZeroAndSaysWhatItIs) {
