@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
+#include "cli/shipped_model.h"
 #include "formats/hub_directory.h"
 #include "formats/json_file.h"
 #include "formats/model_file.h"
@@ -34,7 +35,12 @@ struct CheckOptions {
 constexpr size_t kListed = 10;  // of each kind of complaint
 
 SampleRenderer load_renderer(const std::string& model) {
-  const fs::path path = locate_model(model);
+  if (model.empty()) {
+    fmt::print(stderr,
+               "r1: template and tokens of the model that ships with r1; -m names the one that you train\n");
+  }
+  const fs::path path =
+      model.empty() ? locate_shipped_model("r1 data check FILE -m MODEL") : locate_model(model);
   if (fs::is_directory(path) && !fs::exists(path / "config.json") && fs::exists(path / "tokenizer.json")) {
     const std::string config =
         fs::exists(path / "tokenizer_config.json") ? read_text_file(path / "tokenizer_config.json") : "{}";
@@ -210,10 +216,9 @@ void add_data_check_command(CLI::App& data) {
   command->add_option("files", options->files, ".jsonl, .json, .csv, .tsv, .txt or .md")
       ->required()
       ->check(CLI::ExistingFile);
-  command
-      ->add_option("-m,--model", options->model,
-                   "model whose template and tokenizer count, or a tokenizer's directory")
-      ->required();
+  command->add_option("-m,--model", options->model,
+                      "model whose template and tokenizer count, or a tokenizer's directory; none: the model "
+                      "that ships");
   command->add_option("--format", options->format,
                       "auto, text, triple, alpaca, sharegpt, messages, completion, preference or kto");
   command

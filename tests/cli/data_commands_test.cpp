@@ -35,6 +35,9 @@ TEST_F(DataCommandsTest, MakesATokenizerAndScoresAModelFromNothingButItself) {
   EXPECT_EQ(check.code, 0) << check.error;
   EXPECT_THAT(check.out, HasSubstr("3000 samples (3000 triple)"));
   EXPECT_THAT(check.out, HasSubstr("<think>\n⟦"));
+  const test::Outcome shipped = r1("data check train.jsonl --show 0");
+  EXPECT_EQ(shipped.code, 0) << shipped.error;
+  EXPECT_THAT(shipped.error, HasSubstr("the model that ships with r1; -m names"));
   ASSERT_EQ(r1("debug synth tiny-qwen2 model.gguf --tokenizer tokenizer --type F32").code, 0);
   const test::Outcome score = r1("data score model.gguf test.jsonl -n 20 -o scored.jsonl");
   EXPECT_EQ(score.code, 0) << score.error;
