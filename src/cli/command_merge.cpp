@@ -43,8 +43,8 @@ void add_merge_command(CLI::App& app) {
       ->required()
       ->check(CLI::ExistingDirectory);
   command->add_option("-o,--output", options->output, "directory to write")->required();
-  command->add_option("--type", options->type,
-                      "type of the written weights: auto (the base's), f32, bf16, f16");
+  command->add_option("--type", options->type, "type of the written weights; auto: the base's")
+      ->check(CLI::IsMember({"auto", "f32", "bf16", "f16"}));
   command->callback([options] { merge(*options); });
 }
 
