@@ -247,6 +247,20 @@ TEST_F(DataSampleTest, WeightsOfAnswersAreRefused) {
       1U);
 }
 
+// They were passed over, and the answer was trained without its thoughts.
+TEST_F(DataSampleTest, ReasoningIsReadByTheNamesOfOtherServers) {
+  const std::string begin =
+      R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", )";
+  for (const char* name : {"reasoning_content", "reasoning", "thinking"}) {
+    const auto samples = read("a.jsonl", begin + '"' + name + R"(": "r"}]})");
+    EXPECT_EQ(samples[0].messages[1].reasoning_content, "r") << name;
+  }
+  EXPECT_THAT(refusal("a.jsonl", begin + R"("reasoning": "r", "thinking": "t"}]})"),
+              HasSubstr("field 'messages[1].thinking': expected one of reasoning_content, reasoning"));
+  EXPECT_THAT(refusal("a.jsonl", begin + R"("reasoning": {"text": "r"}}]})"),
+              HasSubstr("field 'messages[1].reasoning': expected a text"));
+}
+
 TEST_F(DataSampleTest, LabelsAreTruthsOrOnesAndZeros) {
   const auto samples = read("a.jsonl", R"({"prompt": "p", "completion": "c", "label": 1}
 {"prompt": "p", "completion": "c", "label": 0}

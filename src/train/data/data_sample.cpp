@@ -215,8 +215,16 @@ ChatMessage openai_message(const ordered_json& entry, const std::string& where, 
     fields.refuse(where + ".weight", "1 or nothing (train_on says which answers are trained)",
                   &entry["weight"]);
   }
-  if (message.role != "assistant" || !message.content) return message;
-  if (message.reasoning_content) return message;
+  if (message.role != "assistant") return message;
+  for (const char* name : {"reasoning", "thinking"}) {  // as other servers call reasoning_content
+    if (!entry.contains(name) || entry[name].is_null()) continue;
+    const std::string field = where + "." + name;
+    if (!entry[name].is_string()) fields.refuse(field, "a text", &entry[name]);
+    if (message.reasoning_content)
+      fields.refuse(field, "one of reasoning_content, reasoning and thinking", &entry[name]);
+    message.reasoning_content = entry[name].get<std::string>();
+  }
+  if (message.reasoning_content || !message.content) return message;
   ChatMessage split = assistant(*message.content);
   message.content = std::move(split.content);
   message.reasoning_content = std::move(split.reasoning_content);
