@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <sstream>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -23,10 +25,12 @@ namespace {
 /// A number for a sampling value set by hand; throws Error naming it.
 template <typename Number>
 Number parse_number(const std::string& name, const std::string& text) {
-  std::istringstream in(text);
   Number value{};
-  if (!(in >> value) || !in.eof()) {
-    throw_error(ErrorKind::invalid_argument, "/set {}: expected a number, found '{}'", name, text);
+  const char* end = text.data() + text.size();
+  const auto [read, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || read != end) {
+    throw_error(ErrorKind::invalid_argument, "/set {}: expected {}, found '{}'", name,
+                std::is_unsigned_v<Number> ? "a number of at least 0" : "a number", text);
   }
   return value;
 }

@@ -1,6 +1,7 @@
 #include "train/trained_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/error.h"
@@ -24,7 +25,10 @@ size_t memory_of_program() {
 // The layer that a tensor belongs to; -1: none.
 int64_t layer_of(const std::string& name) {
   constexpr std::string_view kLayers = "model.layers.";
-  return name.starts_with(kLayers) ? std::stoll(name.substr(kLayers.size())) : -1;
+  if (!name.starts_with(kLayers)) return -1;
+  int64_t layer = -1;
+  std::from_chars(name.data() + kLayers.size(), name.data() + name.size(), layer);
+  return layer;
 }
 
 // Pages of the file come in as they are used: rows of the embedding that no sample has, and weights that are

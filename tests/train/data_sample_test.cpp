@@ -261,6 +261,20 @@ TEST_F(DataSampleTest, ReasoningIsReadByTheNamesOfOtherServers) {
               HasSubstr("field 'messages[1].reasoning': expected a text"));
 }
 
+// Copies of such a value recurse: some megabytes ended the program.
+TEST_F(DataSampleTest, JsonInsideOfTextsIsNoDeeperThanOther) {
+  const std::string deep(200'000, '[');
+  EXPECT_THAT(refusal("a.jsonl", R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant",)"
+                                 R"( "content": "b"}], "tools": ")" +
+                                     deep + std::string(deep.size(), ']') + "\"}"),
+              HasSubstr("field 'tools': expected a list of tools"));
+  EXPECT_THAT(
+      refusal("a.jsonl", R"({"conversations": [{"from": "human", "value": "a"}, {"from": "function_call",)"
+                         R"( "value": "{\"name\": \"f\", \"arguments\": )" +
+                             deep + std::string(deep.size(), ']') + "}\"}]}"),
+      HasSubstr("field 'conversations[1].value'"));
+}
+
 TEST_F(DataSampleTest, LabelsAreTruthsOrOnesAndZeros) {
   const auto samples = read("a.jsonl", R"({"prompt": "p", "completion": "c", "label": 1}
 {"prompt": "p", "completion": "c", "label": 0}

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/json_depth.h"
 #include "formats/json_file.h"
 
 namespace r1 {
@@ -94,6 +95,12 @@ class Fields {
   const ReadOptions& options_;
 };
 
+/// JSON that is the text of a field; discarded() where it is not sound, or nested too deep to be worked with.
+ordered_json parse_inner(const std::string& text) {
+  if (is_nested_deeper(text, kMostJsonLevels)) return ordered_json::value_t::discarded;
+  return ordered_json::parse(text, nullptr, false);
+}
+
 /// An answer as models write it: "<think>…</think>" in front is its reasoning.
 ChatMessage assistant(std::string content) {
   ChatMessage message{.role = "assistant"};
@@ -175,7 +182,7 @@ ChatMessage sharegpt_message(const ordered_json& entry, const std::string& where
   if (from == "observation" || from == "tool") return {.role = "tool", .content = value};
   if (from == "function_call") {
     ChatMessage message{.role = "assistant"};
-    ordered_json calls = ordered_json::parse(value, nullptr, false);
+    ordered_json calls = parse_inner(value);
     if (calls.is_object()) calls = ordered_json::array({calls});
     if (calls.is_array()) {
       for (const ordered_json& call : calls) {
@@ -237,7 +244,7 @@ void add_tools(const Fields& fields, DataSample& sample) {
   ordered_json list = *tools;
   if (list.is_string()) {  // sharegpt keeps JSON as a text
     if (list.get<std::string>().empty()) return;
-    list = ordered_json::parse(list.get<std::string>(), nullptr, false);
+    list = parse_inner(list.get<std::string>());
   }
   if (!list.is_array()) fields.refuse("tools", "a list of tools, or its JSON text", tools);
   if (!list.empty()) sample.tools = std::move(list);

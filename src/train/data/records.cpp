@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_depth.h"
 #include "formats/json_file.h"
 #include "text/unicode.h"
 
@@ -15,7 +16,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr int kMaximumDepth = 64;
 
 /// What can stand in the way of a line; thrown inside, caught per record.
 struct Bad {
@@ -41,8 +41,8 @@ ordered_json parse_object(std::string_view text, const std::string& place) {
   ordered_json value;
   std::set<std::string> names;
   const auto look = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
-    if (depth > kMaximumDepth)
-      throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMaximumDepth)};
+    if (depth > kMostJsonLevels)
+      throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMostJsonLevels)};
     if (depth == 1 && event == ordered_json::parse_event_t::key && !names.insert(parsed).second)
       throw Bad{fmt::format("{}: field '{}': expected once, found twice", place, parsed.get<std::string>())};
     return true;
