@@ -178,6 +178,7 @@ void train(const TrainCommand& command) {
   parts.adapter = model.adapter();
   parts.reference = model.reference();
   parts.score = model.score();
+  parts.base = model.base_identity();
   parts.weights_changed = [&](Context& used) { model.refresh(used); };
   Trainer trainer(context, model.decoder(), model.parameters(), options, *data.batches, data.evaluation.get(),
                   plan.keep, hooks, parts);

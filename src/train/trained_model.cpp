@@ -1,11 +1,14 @@
 #include "train/trained_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "base/error.h"
 #include "base/memory_use.h"
+#include "base/random.h"
 #include "formats/json_file.h"
 #include "model/model.h"
 #include "model/vocabulary_loading.h"
@@ -184,6 +187,18 @@ void TrainedModel::load_reference() {
   if (!base_) throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
   reference_model_ = load_as_needed(base_);
   reference_ = &as_decoder(*reference_model_);
+}
+
+std::string TrainedModel::base_identity() const {
+  if (!base_) return "";
+  constexpr size_t kSample = 64;  // bytes from the middle of each tensor: reading all takes minutes
+  uint64_t hash = 0;
+  for (const TensorView& tensor : base_->tensors()) {
+    const size_t count = std::min(kSample, tensor.bytes);
+    const std::byte* middle = tensor.data + (tensor.bytes - count) / 2;
+    for (size_t i = 0; i < count; ++i) hash = mix_bits(hash ^ static_cast<uint64_t>(middle[i]));
+  }
+  return fmt::format("weights {:016x}", hash);
 }
 
 void TrainedModel::refresh(Context& context) {

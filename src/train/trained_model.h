@@ -39,6 +39,10 @@ class TrainedModel {
   /// Bytes that the process had resident before there was anything of the model.
   size_t program_memory() const { return program_memory_; }
 
+  /// "weights " and a hash of samples of the base's, so that a run does not go on over others
+  /// (TrainerParts::base); empty for a new model.
+  std::string base_identity() const;
+
   /// Of the run: as asked for; of an adapter that goes on, its own where nothing was.
   double dropout() const { return adapter_ ? adapter_->options().dropout : 0; }
 

@@ -164,6 +164,7 @@ struct Trainer::State {
     loss_options = {options.beta, options.orpo_lambda, options.desirable_weight, options.undesirable_weight};
     run.fingerprint = fingerprint_of(options, batches, store);
     run.settings = settings_of(options, parts.stage);
+    if (!parts.base.empty()) run.settings["base"] = parts.base;
     if (options.warmup_steps >= steps && hooks.remark) {
       hooks.remark(fmt::format("warmup_steps: {} of {} steps: the learning rate never reaches {}",
                                options.warmup_steps, steps, options.learning_rate));

@@ -162,6 +162,17 @@ TEST_F(TrainedModelTest, AnAdaptersHeadOfAnotherShapeIsRefused) {
   }
 }
 
+TEST_F(TrainedModelTest, ABaseIsKnownByItsWeights) {
+  EXPECT_EQ(open({})->base_identity(), "");
+  const fs::path base = make_base();
+  const std::string known = open(base)->base_identity();
+  EXPECT_THAT(known, testing::StartsWith("weights "));
+  fs::rename(base, folder_ / "moved");
+  EXPECT_EQ(open(folder_ / "moved")->base_identity(), known);
+  options_.seed = 7;
+  EXPECT_NE(open(make_base())->base_identity(), known);
+}
+
 TEST_F(TrainedModelTest, AReferenceIsTheBaseWithoutTheAdapter) {
   const fs::path base = make_base();
   EXPECT_EQ(open(base)->reference(), nullptr);

@@ -210,6 +210,26 @@ TEST_F(TrainerTest, OtherOptionsDoNotResume) {
   }
 }
 
+TEST_F(TrainerTest, ARunDoesNotGoOnOverAnotherBase) {
+  const CountingSource source(4, 5);
+  options_.max_steps = 2;
+  Run run(options_);
+  TrainerParts parts;
+  auto trainer = [&](const std::string& base) {
+    parts.base = base;
+    return Trainer(run.context, run.decoder(), run.store, options_, source, nullptr, Keep::everything, {},
+                   parts);
+  };
+  trainer("weights 1").run();
+  EXPECT_TRUE(trainer("weights 1").resume());
+  try {
+    trainer("weights 2").resume();
+    FAIL() << "resumed";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("base: expected weights 1 as the run began, found weights 2"));
+  }
+}
+
 TEST_F(TrainerTest, OptionsThatChangeWeightsAreNamedWhenARunGoesOn) {
   const CountingSource source(4, 5);
   options_.max_steps = 2;
