@@ -29,7 +29,7 @@ std::optional<std::string> Authenticator::name_of(std::string_view key) const {
 }
 
 std::string Authenticator::open_session(std::string_view key) {
-  const std::string token = random_hexadecimal(32);
+  std::string token = random_hexadecimal(32);
   const int64_t begins = now();
   sessions_->open(token, secret_hash(key), begins + std::chrono::seconds(kSessionTime).count(), begins);
   return token;

@@ -59,7 +59,7 @@ std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
   if (!is_name(name))
     throw_error(ErrorKind::invalid_argument, "name: expected 1 to 64 of [A-Za-z0-9._-], found '{}'",
                 name.substr(0, 100));
-  const std::string key = "sk-r1-" + random_hexadecimal(24);
+  std::string key = "sk-r1-" + random_hexadecimal(24);
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   Statement taken = database_.prepare("SELECT 1 FROM api_keys WHERE name = ?1");
