@@ -148,7 +148,7 @@ void train(const TrainCommand& command) {
   ThreadPool pool(options.threads);
   Context context(pool, select_kernels(command.runtime), Arithmetic::mixed);
   TrainedModel model(options, base, command.stage, pool);
-  options.lora.dropout = model.dropout();
+  if (model.low_rank() != nullptr) options.lora = *model.low_rank();
   const bool second_model = model.reference() != nullptr && model.reference() != &model.decoder();
   const MemoryPlan plan = plan_memory(options, model.decoder(), model.parameters(),
                                       {command.stage, second_model ? model.reference() : nullptr, pool.size(),

@@ -157,7 +157,7 @@ RunState read_run_state(const fs::path& json) {
     text.at("evaluations_since_best").get_to(state.evaluations_since_best);
     text.at("seconds").get_to(state.seconds);
     text.at("fingerprint").get_to(state.fingerprint);
-    state.settings = text.value("settings", state.settings);
+    text.at("settings").get_to(state.settings);
   } catch (const nlohmann::json::exception& error) {
     throw_error(ErrorKind::bad_file, "{}: {}", json.string(), error.what());
   }

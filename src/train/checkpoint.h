@@ -29,10 +29,9 @@ struct RunState {
   double best_loss = 0;  // of evaluations; best_step 0: none yet
   int64_t best_step = 0;
   int64_t evaluations_since_best = 0;
-  double seconds = 0;        // time spent so far
-  uint64_t fingerprint = 0;  // of the data and of what else determines the run
-  std::map<std::string, std::string>
-      settings;  // options that determine it, by name (checkpoints of before have none)
+  double seconds = 0;                           // time spent so far
+  uint64_t fingerprint = 0;                     // of the data and of the names and sizes of what is trained
+  std::map<std::string, std::string> settings;  // options that determine the run, by name
 };
 
 /// Writes the checkpoint of state.step, then deletes all but the newest `keep`.

@@ -115,11 +115,6 @@ void TrainedModel::open_adapter(const TrainingOptions& options, ThreadPool& pool
   lora.seed = options.seed;
   adapter_ = options.adapter.empty() ? LowRankAdapter::create(*bound_, lora)
                                      : LowRankAdapter::open(options.adapter, *bound_, lora.plus_ratio);
-  if (!options.adapter.empty() && (lora.pissa || lora.dora != adapter_->options().dora)) {
-    throw_error(ErrorKind::invalid_argument,
-                "{}: pissa and dora say how a new adapter begins: this one has use_dora = {}",
-                options.adapter, adapter_->options().dora);
-  }
   if (!options.adapter.empty() && options.lora.dropout > 0) adapter_->set_dropout(options.lora.dropout);
   if (adapter_->options().dora && adapter_->options().dropout > 0) {
     throw_error(ErrorKind::unsupported, "{}: lora_dropout: training DoRA with dropout ({}) is not supported",

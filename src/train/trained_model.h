@@ -43,8 +43,8 @@ class TrainedModel {
   /// (TrainerParts::base); empty for a new model.
   std::string base_identity() const;
 
-  /// Of the run: as asked for; of an adapter that goes on, its own where nothing was.
-  double dropout() const { return adapter_ ? adapter_->options().dropout : 0; }
+  /// What the adapter is: as asked for or, where it goes on, as its files say; null: weights are trained.
+  const LowRankOptions* low_rank() const { return adapter_ ? &adapter_->options() : nullptr; }
 
   /// To be called when parameters have changed (TrainerParts::weights_changed).
   void refresh(Context& context);

@@ -71,23 +71,12 @@ int64_t batches_in(const BatchSource& batches, double epochs) {
   return count;
 }
 
-uint64_t fingerprint_of(const TrainingOptions& options, const BatchSource& batches,
-                        const ParameterStore& store) {
+// Of the data and of what is trained; options are compared by name (settings_of).
+uint64_t fingerprint_of(const BatchSource& batches, const ParameterStore& store) {
   uint64_t hash = batches.fingerprint();
   auto add = [&](uint64_t value) { hash = mix_bits(hash ^ value); };
-  auto add_text = [&](const std::string& text) {
-    for (const char c : text) add(static_cast<unsigned char>(c));
-  };
-  add(static_cast<uint64_t>(options.accumulation));
-  add(options.seed);
-  add_text(options.optimiser);
-  add_text(options.schedule);
-  for (const double value : {options.learning_rate, options.final_rate, options.beta1, options.beta2,
-                             options.weight_decay, options.clip, options.momentum, options.lora.dropout}) {
-    add_text(fmt::format("{}", value));
-  }
   for (const Parameter& own : store.all()) {
-    add_text(own.name);
+    for (const char c : own.name) add(static_cast<unsigned char>(c));
     add(static_cast<uint64_t>(own.count));
   }
   return hash;
@@ -162,7 +151,7 @@ struct Trainer::State {
                 ? options.max_steps
                 : std::max<int64_t>(1, batches_in(batches, options.epochs) / options.accumulation);
     loss_options = {options.beta, options.orpo_lambda, options.desirable_weight, options.undesirable_weight};
-    run.fingerprint = fingerprint_of(options, batches, store);
+    run.fingerprint = fingerprint_of(batches, store);
     run.settings = settings_of(options, parts.stage);
     if (!parts.base.empty()) run.settings["base"] = parts.base;
     if (options.warmup_steps >= steps && hooks.remark) {
@@ -371,10 +360,9 @@ bool Trainer::resume() {
                 found->string(), name, value, now->second);
   }
   if (state.fingerprint != expected.fingerprint) {
-    throw_error(
-        ErrorKind::invalid_argument,
-        "{}: belongs to a run with other data, seed, rates or weights; use its options, or --overwrite",
-        found->string());
+    throw_error(ErrorKind::invalid_argument,
+                "{}: belongs to a run with other data or trained weights; use its options, or --overwrite",
+                found->string());
   }
   if (state.step > own.steps) {
     throw_error(ErrorKind::invalid_argument,

@@ -88,10 +88,10 @@ TEST_F(TrainedModelTest, AnAdapterThatGoesOnKeepsItsDropoutUnlessAnotherIsAskedF
   open(base)->write(folder_ / "adapter", "base", "auto");
   options_.adapter = (folder_ / "adapter").string();
   options_.lora.dropout = 0;
-  EXPECT_EQ(open(base)->dropout(), 0.25);
+  EXPECT_EQ(open(base)->low_rank()->dropout, 0.25);
   options_.lora.dropout = 0.5;
   const auto model = open(base);
-  EXPECT_EQ(model->dropout(), 0.5);
+  EXPECT_EQ(model->low_rank()->dropout, 0.5);
   model->write(folder_ / "again", "base", "auto");
   EXPECT_EQ(nlohmann::json::parse(std::ifstream(folder_ / "again/adapter_config.json"))["lora_dropout"], 0.5);
 }
@@ -171,6 +171,29 @@ TEST_F(TrainedModelTest, ABaseIsKnownByItsWeights) {
   EXPECT_EQ(open(folder_ / "moved")->base_identity(), known);
   options_.seed = 7;
   EXPECT_NE(open(make_base())->base_identity(), known);
+}
+
+// What an adapter is, its files say: dora was asked for again, and refused as an option that they settle.
+TEST_F(TrainedModelTest, AdaptersOfEveryKindGoOn) {
+  const fs::path base = make_base();
+  options_.tuning = "lora";
+  for (const char* kind : {"lora", "dora", "pissa", "rslora"}) {
+    options_.lora = {};
+    options_.lora.rank = 2;
+    options_.lora.dora = kind == std::string("dora");
+    options_.lora.pissa = kind == std::string("pissa");
+    options_.lora.rank_stabilised = kind == std::string("rslora");
+    options_.adapter = "";
+    const fs::path out = folder_ / kind;
+    open(base)->write(out, base.string(), "auto");
+    options_.lora = {};
+    options_.adapter = out.string();
+    EXPECT_EQ(refusal(base), "") << kind;
+    open(base)->write(folder_ / "again", base.string(), "auto");
+    EXPECT_EQ(nlohmann::json::parse(std::ifstream(folder_ / "again/adapter_config.json")),
+              nlohmann::json::parse(std::ifstream(out / "adapter_config.json")))
+        << kind;
+  }
 }
 
 TEST_F(TrainedModelTest, AReferenceIsTheBaseWithoutTheAdapter) {
