@@ -6,7 +6,8 @@
 #include <string>
 
 #include "base/error.h"
-#include "train/corpus/trace_check.h"
+#include "grade/boxed_answer.h"
+#include "grade/trace_check.h"
 #include "train/data/data_sample.h"
 #include "train/data/render.h"
 #include "train/data/tokenizer_trainer.h"
@@ -47,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
       },
       one_line);
-  r1::corpus::check_trace(text);
-  r1::corpus::boxed_answer(text);
+  r1::grade::check_trace(text);
+  r1::grade::boxed_answer(text);
   return 0;
 }

@@ -5,8 +5,8 @@ import re
 import sys
 
 FLOOR = {
-    "base": 0, "tensor": 1, "formats": 2, "kernels": 2, "text": 2, "nn": 3, "grammar": 3, "model": 4,
-    "engine": 5, "grade": 5, "train": 5, "eval": 6, "server": 6, "cli": 7,
+    "base": 0, "tensor": 1, "formats": 2, "kernels": 2, "text": 2, "nn": 3, "grammar": 3, "grade": 3,
+    "tasks": 3, "report": 3, "model": 4, "engine": 5, "train": 5, "eval": 6, "rl": 6, "server": 6, "cli": 7,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

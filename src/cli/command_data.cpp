@@ -11,13 +11,13 @@
 #include "cli/interrupt.h"
 #include "cli/progress_bar.h"
 #include "formats/output_file.h"
-#include "train/corpus/corpus.h"
+#include "tasks/corpus.h"
 
 namespace r1::cli {
 namespace {
 
-using corpus::CorpusOptions;
-using corpus::Problem;
+using tasks::CorpusOptions;
+using tasks::Problem;
 
 struct MakeOptions {
   std::vector<std::string> kinds, levels;
@@ -26,15 +26,15 @@ struct MakeOptions {
 };
 
 /// "addition", "addition:3": the kind and its share of the mixture.
-std::vector<corpus::KindWeight> read_kinds(const std::vector<std::string>& texts) {
-  std::vector<corpus::KindWeight> kinds;
+std::vector<tasks::KindWeight> read_kinds(const std::vector<std::string>& texts) {
+  std::vector<tasks::KindWeight> kinds;
   for (const std::string& text : texts) {
     if (text == "all") {
-      kinds.insert(kinds.end(), corpus::default_mixture().begin(), corpus::default_mixture().end());
+      kinds.insert(kinds.end(), tasks::default_mixture().begin(), tasks::default_mixture().end());
       continue;
     }
     const size_t colon = text.find(':');
-    corpus::KindWeight kind{text.substr(0, colon), 1};
+    tasks::KindWeight kind{text.substr(0, colon), 1};
     if (colon != std::string::npos) {
       try {
         size_t used = 0;
@@ -67,9 +67,9 @@ void make(MakeOptions& options) {
   CorpusOptions& corpus = options.corpus;
   if (!options.kinds.empty()) corpus.kinds = read_kinds(options.kinds);
   if (!options.levels.empty()) corpus.levels = read_levels(options.levels);
-  if (options.language == "en") corpus.languages = {corpus::Language::english};
-  if (options.language == "zh") corpus.languages = {corpus::Language::chinese};
-  corpus.split = options.split == "test" ? corpus::Split::test : corpus::Split::train;
+  if (options.language == "en") corpus.languages = {tasks::Language::english};
+  if (options.language == "zh") corpus.languages = {tasks::Language::chinese};
+  corpus.split = options.split == "test" ? tasks::Split::test : tasks::Split::train;
   const InterruptGuard guard;
   std::map<std::string, int64_t> counts;
   const auto count = [&](const Problem& problem) {
@@ -80,7 +80,7 @@ void make(MakeOptions& options) {
   int64_t number = 0;
   const auto line_of = [&](const Problem& problem) -> std::string {
     if (options.form == "triple") return to_json_line(problem) + "\n";
-    const std::optional<Problem> slip = corpus::with_slip(problem);
+    const std::optional<Problem> slip = tasks::with_slip(problem);
     if (options.form == "pairs") return slip ? to_pair_line(problem, *slip) + "\n" : std::string();
     const bool good = !slip || ++number % 2 == 1;
     return to_labelled_line(good ? problem : *slip, good) + "\n";
@@ -114,7 +114,7 @@ void add_make_command(CLI::App& data) {
   auto options = std::make_shared<MakeOptions>();
   CLI::App* command = data.add_subcommand("make", "Write generated exercises with worked answers");
   std::string names;
-  for (const auto& kind : corpus::default_mixture()) names += (names.empty() ? "" : " ") + kind.kind;
+  for (const auto& kind : tasks::default_mixture()) names += (names.empty() ? "" : " ") + kind.kind;
   command->add_option("--kind,--kinds", options->kinds, "all, or of " + names + "; NAME:SHARE weighs them")
       ->delimiter(',');
   command->add_option("--level,--levels", options->levels, "1 to 4, or a range as 1-3; all if not given")

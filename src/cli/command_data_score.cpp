@@ -12,11 +12,12 @@
 #include "cli/options.h"
 #include "cli/progress_bar.h"
 #include "engine/generate.h"
+#include "eval/score_table.h"
 #include "formats/model_file.h"
 #include "formats/output_file.h"
+#include "grade/boxed_answer.h"
+#include "grade/judge.h"
 #include "model/vocabulary_loading.h"
-#include "train/corpus/score.h"
-#include "train/corpus/trace_check.h"
 #include "train/data/records.h"
 #include "train/data/render.h"
 
@@ -40,7 +41,7 @@ struct Exercise {
 };
 
 /// What is judged of it. Once it is answered.
-corpus::ScoredAnswer scored(const Exercise& exercise) {
+grade::ScoredAnswer scored(const Exercise& exercise) {
   const Generation& generation = exercise.generation;
   return {exercise.kind,
           exercise.level,
@@ -53,7 +54,7 @@ corpus::ScoredAnswer scored(const Exercise& exercise) {
 }
 
 bool is_right(const Exercise& exercise) {
-  return corpus::judge(scored(exercise)).right == 1;
+  return grade::judge(scored(exercise)).right == 1;
 }
 
 std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRenderer& renderer) {
@@ -64,7 +65,7 @@ std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRe
     Exercise exercise;
     exercise.fields = record.fields;
     const std::string answer = sample.messages.empty() ? "" : sample.messages.back().content.value_or("");
-    const std::optional<std::string> expected = corpus::boxed_answer(answer);
+    const std::optional<std::string> expected = grade::boxed_answer(answer);
     if (!expected) return;  // small talk has no answer to check
     exercise.expected = *expected;
     exercise.kind = record.fields.value("kind", "all");
@@ -157,10 +158,10 @@ void score(const ScoreOptions& options) {
   std::vector<Exercise> exercises = read_exercises(options, renderer);
   run_all(options, model, vocabulary, exercises);
 
-  std::vector<corpus::ScoredAnswer> answers;
+  std::vector<grade::ScoredAnswer> answers;
   answers.reserve(exercises.size());
   for (const Exercise& exercise : exercises) answers.push_back(scored(exercise));
-  fmt::print("{}", corpus::score_table(answers));
+  fmt::print("{}", eval::score_table(answers));
   if (!options.out.empty()) write_results(options.out, exercises);
 }
 

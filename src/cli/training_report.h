@@ -7,7 +7,7 @@
 
 #include "cli/progress_bar.h"
 #include "cli/training_monitor.h"
-#include "train/report/training_log.h"
+#include "report/training_log.h"
 #include "train/trainer.h"
 
 namespace r1::cli {

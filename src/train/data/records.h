@@ -2,9 +2,8 @@
 //
 //   .jsonl          one JSON object a line; blank lines are allowed
 //   .json           a list of objects, or one object a line
-//   .csv, .tsv      RFC 4180: a header with the names of the columns, quoted fields may hold line breaks; the
-//   first
-//                   of , ; and tab in the header keeps columns apart
+//   .csv, .tsv      RFC 4180: a header of column names; quoted fields may hold line breaks; the separator is
+//                   the first of , ; and tab in the header
 //   .txt, .md, …    the whole file is one record {"text": …}
 // All are UTF-8; a byte order mark is passed over.
 #pragma once
