@@ -47,12 +47,10 @@ struct AttentionSlice {
   const int32_t* blocks = nullptr;  // cache block of positions 0…block_tokens-1, of the next block_tokens, …
 };
 
-/// What all slices of a call share. Key of position p, key/value head h in block b = blocks[p /
-/// block_tokens]:
-///   keys + b · key_block_bytes + (p % block_tokens) · key_token_bytes + h · key_head_bytes, `key_columns`
-///   elements
-/// and the same for values. With MLA both point into the same rows (value_columns ≤ key_columns, heads share
-/// one).
+/// What all slices of a call share. The key of position p and key/value head h has `key_columns` elements at
+///   keys + b · key_block_bytes + (p % block_tokens) · key_token_bytes + h · key_head_bytes,
+/// where b = blocks[p / block_tokens]; the same for values. With MLA both point into the same rows
+/// (value_columns ≤ key_columns, all heads share one).
 struct AttentionShape {
   int64_t heads = 0;  // query heads
   int64_t key_value_heads = 0;

@@ -11,8 +11,7 @@
 //   score[t] = one fused chain over ascending columns, of (query · scale · log2 e) and key
 //   m'       = max(m, scores of the tile),   c = 2^(m - m'),   p[t] = 2^(score[t] - m')
 //   total    = fma(total, c, Σp)             Σp: tokens t and t + 16 first, then as reduce_add
-//   sums[i]  = fma(sums[i], c, s[i])         s[i] = one fused chain over ascending tokens of p[t],
-//   value[t][i]
+//   sums[i]  = fma(sums[i], c, s[i])         s[i] = one fused chain over ascending t of p[t], value[t][i]
 // then over segments in ascending order (a: those before, b: the next), and at last:
 //   m = max(m_a, m_b),   a = 2^(m_a - m),   b = 2^(m_b - m),   total = total_a · a + total_b · b
 //   sums[i] = fma(sums_a[i], a, sums_b[i] · b)

@@ -4,11 +4,10 @@
 // The queries and the weights of a tile's tokens are rounded to 16 bits (values up to 32767), so that two
 // products go into one instruction and no stored value is converted to float32. Integer sums have no order.
 // For one query row, over blocks of 32 columns (the blocks of the cache) in ascending order:
-//   score[t] = fma(Σ q · key[t] · key scale[t], query scale, score[t])  q: query · scale · log2 e, in steps
-//   of
-//                                                                        its largest magnitude / 32767
-//   s[i]     = Σ w[t] · value[t][i] · step      w: p[t] · value scale[t], in steps of
-//                                               2^(tile's highest score - m') · max |value scale| / 32767
+//   score[t] = fma(Σ q · key[t] · key scale[t], query scale, score[t])
+//              q: query · scale · log2 e, in steps of its largest magnitude / 32767
+//   s[i]     = Σ w[t] · value[t][i] · step
+//              w: p[t] · value scale[t], in steps of 2^(tile's highest score - m') · max |value scale| / 32767
 // The products before `key scale`, and of the sum and `step`, are rounded once each. Rounding moves a score
 // by about 2^-17 of the query's largest terms, a hundredth of what storing the keys in 8 bits did.
 
