@@ -1,5 +1,5 @@
 # The chat site in web/, built with npm and turned into r1_site_assets: a library that holds every file of the
-# built site, gzipped (src/server/site_assets.h). R1_WEB=OFF, or a machine without node and npm, gives the same
+# built site, gzipped (src/server/site/site_assets.h). R1_WEB=OFF, or a machine without node and npm, gives the same
 # library with an empty table and the reason in it.
 #
 #   npm ci      when web/package-lock.json changed       -> web/node_modules

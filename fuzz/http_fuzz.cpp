@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "server/http_parser.h"
-#include "server/json_fields.h"
+#include "server/api/json_fields.h"
+#include "server/http/http_parser.h"
 
 namespace {
 

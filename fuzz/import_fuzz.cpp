@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "server/site/conversation_store.h"
-#include "server/site/site_error.h"
+#include "server/content/conversation_store.h"
+#include "server/content/site_error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using r1::site::ConversationStore;

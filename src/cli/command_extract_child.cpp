@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "server/site/extraction.h"
+#include "server/content/extraction.h"
 
 namespace r1::cli {
 

@@ -10,7 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/progress_bar.h"
 #include "cli/site_location.h"
-#include "server/site/search_index.h"
+#include "server/content/search_index.h"
 
 namespace r1::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/site_location.h"
-#include "server/key_store.h"
+#include "server/access/key_store.h"
 
 namespace r1::cli {
 namespace {

@@ -19,11 +19,11 @@
 #include "cli/options.h"
 #include "cli/shipped_model.h"
 #include "cli/site_location.h"
+#include "server/access/key_store.h"
 #include "server/application.h"
-#include "server/http_server.h"
-#include "server/key_store.h"
-#include "server/model_host.h"
-#include "server/site_service.h"
+#include "server/http/http_server.h"
+#include "server/models/model_host.h"
+#include "server/site/site_service.h"
 
 namespace r1::cli {
 namespace {

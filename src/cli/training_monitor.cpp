@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "formats/output_file.h"
-#include "server/http_server.h"
-#include "server/training_page.h"
+#include "server/http/http_server.h"
+#include "server/site/training_page.h"
 
 namespace r1::cli {
 namespace {

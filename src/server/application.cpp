@@ -2,16 +2,16 @@
 
 #include <algorithm>
 
-#include "server/anthropic_messages.h"
-#include "server/api_error.h"
-#include "server/host_name.h"
-#include "server/model_routes.h"
-#include "server/openai_chat.h"
-#include "server/openai_completions.h"
-#include "server/openai_embeddings.h"
-#include "server/openai_responses.h"
-#include "server/site_pages.h"
-#include "server/site_service.h"
+#include "server/api/anthropic_messages.h"
+#include "server/api/model_routes.h"
+#include "server/api/openai_chat.h"
+#include "server/api/openai_completions.h"
+#include "server/api/openai_embeddings.h"
+#include "server/api/openai_responses.h"
+#include "server/http/api_error.h"
+#include "server/http/host_name.h"
+#include "server/site/site_pages.h"
+#include "server/site/site_service.h"
 
 namespace r1::server {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "server/http_server.h"
-#include "server/router.h"
-#include "server/server_context.h"
+#include "server/api/server_context.h"
+#include "server/http/http_server.h"
+#include "server/http/router.h"
 
 namespace r1::server {
 

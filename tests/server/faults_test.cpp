@@ -9,8 +9,8 @@
 #include <random>
 #include <thread>
 
-#include "server/http_server.h"
-#include "tests/server/site_fixture.h"
+#include "server/http/http_server.h"
+#include "tests/server/site/site_fixture.h"
 #include "tests/server/small_disk.h"
 #include "tests/server/socket_client.h"
 

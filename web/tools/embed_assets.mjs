@@ -1,4 +1,4 @@
-// Writes a built site as one C++ file: the table of src/server/site_assets.h.
+// Writes a built site as one C++ file: the table of src/server/site/site_assets.h.
 //   node embed_assets.mjs SITE_FOLDER OUTPUT.cpp
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -59,7 +59,7 @@ const rows = assets.map((a, i) => `    {"${a.path}", "${a.mimeType}", file_${i},
 writeFileSync(
   output,
   `// Written by web/tools/embed_assets.mjs.
-#include "server/site_assets.h"
+#include "server/site/site_assets.h"
 
 namespace r1 {
 namespace {

@@ -1,0 +1,49 @@
+// From a chat request's messages to the prompt, and to where the answer begins.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/api/json_fields.h"
+#include "server/http/api_error.h"
+#include "server/models/completion.h"
+#include "server/models/served_model.h"
+
+namespace r1::server {
+
+struct ThinkingWish {
+  std::optional<bool> on{};     // absent: as the model does by default
+  int64_t budget = -1;          // reasoning tokens; -1: no limit
+  int64_t answer_reserve = -1;  // tokens of max_tokens kept for the answer; -1: a part that suits
+};
+
+struct ChatPromptRequest {
+  std::vector<ChatMessage> messages{};
+  Json tools{};  // OpenAI's form, shown to the model; null: none
+  ThinkingWish thinking{};
+  bool continue_last = false;  // the last message, an assistant's, is the beginning of the answer
+  Json template_variables{};   // more variables for the template; object or null
+};
+
+struct ChatPrompt {
+  std::string text;
+  std::vector<int32_t> tokens;
+  StreamStart start;  // what the answer begins with
+};
+
+/// Throws ApiError 400 where the model has no chat template, cannot be shown tools, or the messages do not
+/// fit the template.
+ChatPrompt build_chat_prompt(const ServedModel& model, const ChatPromptRequest& request);
+
+/// Reads thinking, enable_thinking, thinking_budget, reasoning_effort, chat_template_kwargs, answer_reserve.
+/// Template variables among them go to `variables`.
+ThinkingWish read_thinking(JsonFields& fields, Json& variables);
+
+/// messages, and prefix / continue_final_message / add_generation_prompt.
+void read_messages(JsonFields& fields, ChatPromptRequest& request);
+
+/// Puts prompt, start and thinking into the spec: budget, closing tokens, and a reserve for the answer.
+void apply_chat_prompt(ChatPrompt prompt, const ThinkingWish& thinking, CompletionSpec& spec);
+
+}  // namespace r1::server

@@ -1,0 +1,56 @@
+// The fields about generating that all APIs share, from JSON to a CompletionSpec.
+#pragma once
+
+#include "server/api/json_fields.h"
+#include "server/models/completion.h"
+#include "server/models/model_host.h"
+
+namespace r1::server {
+
+/// Sets the spec's model, loaded, and its adapter where the name is one's; "": the default model. Throws as
+/// ModelHost::choose.
+void choose_model(ModelHost& models, const std::string& name, CompletionSpec& spec);
+
+/// Reads n, seed, temperature, top_p, top_k, …, stop, logit_bias, max_tokens. `spec.model` must be set.
+void read_generation_fields(JsonFields& fields, CompletionSpec& spec);
+
+/// Reads response_format, guided_json, guided_regex, guided_choice and grammar-like fields; null: no
+/// constraint. Compiled grammars are remembered for the next request with the same text.
+std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model, JsonFields& fields);
+
+/// A grammar for a JSON Schema, from memory when the same was compiled lately.
+std::shared_ptr<const grammar::Grammar> schema_constraint(const ServedModel& model, const Json& schema,
+                                                          const std::string& field);
+
+struct StreamOptions {
+  bool stream = false;
+  bool include_usage = false;
+  bool resumable = false;
+};
+StreamOptions read_stream_options(JsonFields& fields);
+
+/// Starts the job; an overflow of the context is told with its numbers.
+std::shared_ptr<CompletionJob> start_completion(CompletionSpec spec,
+                                                std::shared_ptr<CompletionObserver> observer,
+                                                ModelMetrics& metrics);
+
+/// OpenAI's usage object, with DeepSeek's names besides.
+Json usage_json(const CompletionUsage& usage);
+
+/// The ids of a list; anything else, and ids that the vocabulary does not have, throw ApiError 400.
+std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const std::string& field);
+
+/// Whether there is no answer, and what the client is told then: the pass failed, or the server ends.
+bool has_failed(ChoiceEnd end);
+ApiError generation_error(const ChoiceResult& result);
+
+/// OpenAI's word for why an answer ended.
+std::string_view finish_reason(ChoiceEnd end);
+
+/// A token's log-probability as OpenAI's chat API writes it.
+Json token_json(const SampledToken& token, const Tokenizer& tokenizer);
+
+/// JSON text; what is no UTF-8 becomes U+FFFD.
+std::string to_text(const Json& json);
+
+}  // namespace r1::server

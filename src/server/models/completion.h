@@ -1,0 +1,150 @@
+// One request for text on its way through an engine: n answers from one prompt, each taken apart into
+// reasoning, content and tool calls, with log-probabilities and stop strings. Every API of the server is a
+// CompletionObserver on top of this.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/text_stream.h"
+#include "grammar/constraint.h"
+#include "server/access/rate_limiter.h"
+#include "server/models/metrics.h"
+#include "server/models/served_model.h"
+
+namespace r1::server {
+
+struct CompletionSpec {
+  std::shared_ptr<ServedModel> model;
+  const Adapter* adapter = nullptr;  // of the model; null: none
+  std::string model_name;            // as it was asked for: the model's, or the adapter's
+  std::vector<int32_t> prompt;
+  int64_t choices = 1;  // choice i draws with seed + i
+  SamplingOptions sampling{};
+  int64_t max_tokens = -1;
+  ThinkingOptions thinking{};
+  std::vector<std::string> stop_strings{};  // of the answer, not of the thinking
+  std::vector<int32_t> stop_tokens{};       // besides the model's own
+  bool include_stop = false;                // the stop string stays in the text
+  bool ignore_eos = false;
+  bool split = true;  // false: plain text, nothing is parsed
+  StreamStart start{};
+  bool tool_calls = false;   // look for them
+  bool single_call = false;  // the answer ends with its first call
+  bool skip_special = true;  // special tokens give no text
+  bool loop_detection = true;
+  int32_t priority = 0;
+  std::shared_ptr<const grammar::Grammar> constraint{};  // of the answer; null: none
+  std::shared_ptr<RateTicket> ticket{};                  // of the key that asks; null: no limits
+};
+
+/// What is new of one answer.
+struct CompletionDelta {
+  std::string reasoning, content;
+  std::vector<SampledToken> reasoning_tokens, content_tokens;  // when log-probabilities were asked for
+  std::vector<ToolCall> calls;                                 // complete ones, with ids
+  int64_t generated = 0, reasoned = 0;                         // tokens of this answer up to now
+
+  bool empty() const {
+    return reasoning.empty() && content.empty() && reasoning_tokens.empty() && content_tokens.empty() &&
+           calls.empty();
+  }
+};
+
+enum class ChoiceEnd { stop, stop_string, length, loop, tool_calls, cancelled, error };
+
+struct ChoiceResult {
+  ChoiceEnd end = ChoiceEnd::stop;
+  std::string stop_string;  // the one that was found
+  std::string error;        // ChoiceEnd::error, one line
+  int64_t reasoning_tokens = 0;
+  RequestSummary summary;
+};
+
+struct CompletionUsage {
+  int64_t prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;
+};
+
+/// Receives a job's events, one at a time, on the engine's thread (on_start: on the caller's). Must not
+/// throw.
+class CompletionObserver {
+ public:
+  virtual ~CompletionObserver() = default;
+  /// The request has been accepted; nothing was generated yet.
+  virtual void on_start() {}
+  /// Before the first token of choice 0, often.
+  virtual void on_progress(const RequestProgress&) {}
+  /// False: nobody reads on; the job is cancelled.
+  virtual bool on_delta(int64_t choice, CompletionDelta delta) = 0;
+  virtual void on_choice_end(int64_t choice, const ChoiceResult& result) = 0;
+  /// All choices have ended.
+  virtual void on_end(const CompletionUsage& usage) = 0;
+};
+
+class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
+ public:
+  /// Submits the request. Throws Error as Engine::submit does; then the observer hears nothing.
+  static std::shared_ptr<CompletionJob> start(CompletionSpec spec,
+                                              std::shared_ptr<CompletionObserver> observer,
+                                              ModelMetrics& metrics);
+  ~CompletionJob();
+
+  /// Any thread.
+  void cancel();
+  void answer_now();
+  /// All choices have ended and the observer has been told. Never waits: those who keep jobs ask under locks
+  /// of their own, which an observer may want in its on_end().
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
+  const std::string& model_name() const { return model_name_; }
+
+ private:
+  class Choice;
+  CompletionJob(CompletionSpec spec, std::shared_ptr<CompletionObserver> observer, ModelMetrics& metrics);
+  void submit_choices();
+  bool on_token(int64_t index, const SampledToken& token);
+  void on_finish(int64_t index, const RequestSummary& summary);
+
+  CompletionSpec spec_;
+  std::string model_name_;
+  std::shared_ptr<CompletionObserver> observer_;
+  ModelMetrics& metrics_;
+  std::chrono::steady_clock::time_point begin_;
+
+  std::atomic<bool> ended_{false};
+  std::mutex mutex_;  // guards all below
+  std::vector<std::unique_ptr<Choice>> choices_;
+  std::vector<RequestId> ids_;
+  int64_t open_choices_ = 0;
+  bool cancelled_ = false;
+  CompletionUsage usage_;
+};
+
+/// Everything of one answer, for those who do not stream.
+struct CollectedChoice {
+  CompletionDelta all;
+  ChoiceResult result;
+};
+
+/// Collects a job's answers and hands them over at the end.
+class CompletionCollector : public CompletionObserver {
+ public:
+  using Done = std::function<void(std::vector<CollectedChoice>, const CompletionUsage&)>;
+  CompletionCollector(int64_t choices, Done done)
+      : choices_(static_cast<size_t>(choices)), done_(std::move(done)) {}
+  bool on_delta(int64_t choice, CompletionDelta delta) override;
+  void on_choice_end(int64_t choice, const ChoiceResult& result) override;
+  void on_end(const CompletionUsage& usage) override { done_(std::move(choices_), usage); }
+
+ private:
+  std::vector<CollectedChoice> choices_;
+  Done done_;
+};
+
+}  // namespace r1::server

@@ -1,0 +1,61 @@
+#include "server/models/embedding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace r1::server {
+namespace {
+
+constexpr int64_t kPiece = 256;  // tokens of a pass
+
+int64_t blocks_for(size_t tokens) {
+  return (static_cast<int64_t>(tokens) + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
+}
+
+}  // namespace
+
+EmbeddingPass::EmbeddingPass(const Decoder& model, Context& context, std::vector<int32_t> tokens,
+                             DType key_dtype, DType value_dtype)
+    : model_(model),
+      context_(context),
+      tokens_(std::move(tokens)),
+      cache_(model.kv_layers(), blocks_for(tokens_.size()), key_dtype, value_dtype),
+      blocks_(static_cast<size_t>(blocks_for(tokens_.size()))),
+      sum_(static_cast<size_t>(model.info().hidden), 0.0) {
+  std::iota(blocks_.begin(), blocks_.end(), 0);
+}
+
+bool EmbeddingPass::step() {
+  const int64_t rows = std::min(kPiece, std::ssize(tokens_) - done_);
+  std::vector<int32_t> wanted(static_cast<size_t>(rows));
+  std::iota(wanted.begin(), wanted.end(), 0);
+  const SequenceSlice slice{rows, done_, blocks_};
+  const Batch batch{std::span(tokens_).subspan(static_cast<size_t>(done_), static_cast<size_t>(rows)),
+                    std::span(&slice, 1), wanted};
+  const Arena::Scope scope(context_.arena());
+  DecoderPass pass = model_.begin(context_, batch, cache_);
+  const AdapterScope adapters(context_, pass.plan);
+  for (int64_t layer = 0; layer < model_.info().layers; ++layer)
+    model_.run_layer(context_, layer, pass, cache_);
+  const Activations normed = model_.end(context_, pass);
+  const auto hidden = static_cast<int64_t>(sum_.size());
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t i = 0; i < hidden; ++i) sum_[static_cast<size_t>(i)] += normed.values[row * hidden + i];
+  }
+  done_ += rows;
+  return done_ == std::ssize(tokens_);
+}
+
+std::vector<float> EmbeddingPass::result() const {
+  // The mean's scale goes with its length.
+  double square = 0;
+  for (const double value : sum_) square += value * value;
+  const double scale = square > 0 ? 1 / std::sqrt(square) : 0;
+  std::vector<float> vector(sum_.size());
+  std::ranges::transform(sum_, vector.begin(),
+                         [&](double value) { return static_cast<float>(value * scale); });
+  return vector;
+}
+
+}  // namespace r1::server

@@ -1,0 +1,269 @@
+#include "server/models/served_model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <future>
+#include <utility>
+
+#include "base/error.h"
+#include "server/models/embedding.h"
+
+namespace r1::server {
+namespace {
+
+std::optional<ChatTemplate> read_template(const r1::Vocabulary& vocabulary) {
+  if (vocabulary.chat_template.empty()) return std::nullopt;
+  const auto text_of = [&](std::optional<int32_t> token) {
+    return token ? std::string(vocabulary.tokenizer.token_text(*token)) : std::string();
+  };
+  return ChatTemplate(vocabulary.chat_template, text_of(vocabulary.bos), text_of(vocabulary.eos));
+}
+
+const ModelSettings& checked(const ModelSettings& settings) {
+  if (settings.kernels == nullptr) throw std::logic_error("a served model without kernels");
+  return settings;
+}
+
+/// No more cache than all requests together can fill.
+EngineOptions engine_options(EngineOptions options, const Model& model) {
+  if (options.kv_bytes == 0) return options;
+  const int64_t context = options.context_length > 0 ? options.context_length : model.info().context_length;
+  const int64_t blocks = (context + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens * options.sequences;
+  const auto block = KvCache::block_bytes(model.kv_layers(), options.key_dtype, options.value_dtype);
+  options.kv_bytes = std::min(options.kv_bytes, blocks * static_cast<int64_t>(block));
+  return options;
+}
+
+}  // namespace
+
+std::shared_ptr<ServedModel> ServedModel::load(std::string name, const std::filesystem::path& path,
+                                               const ModelSettings& settings,
+                                               const std::vector<AdapterLocation>& adapters) {
+  const std::shared_ptr<const ModelFile> file = ModelFile::open(path);
+  std::shared_ptr<const Model> model = load_model(file, settings.load);
+  auto served =
+      std::make_shared<ServedModel>(std::move(name), std::move(model), load_vocabulary(*file), settings);
+  for (const AdapterLocation& adapter : adapters)
+    served->adapters_[adapter.name] = LowRankAdapter::open(adapter.path, *file);
+  return served;
+}
+
+const Adapter* ServedModel::adapter(const std::string& name) const {
+  const auto found = adapters_.find(name);
+  return found == adapters_.end() ? nullptr : &found->second->adapter();
+}
+
+ServedModel::ServedModel(std::string name, std::shared_ptr<const Model> model, r1::Vocabulary vocabulary,
+                         const ModelSettings& settings)
+    : name_(std::move(name)),
+      created_(std::time(nullptr)),
+      settings_(checked(settings)),
+      model_(std::move(model)),
+      vocabulary_(std::move(vocabulary)),
+      template_(read_template(vocabulary_)),
+      pool_(settings.threads),
+      context_(pool_, *settings.kernels, settings.arithmetic),
+      engine_(std::make_unique<Engine>(model_, context_, engine_options(settings.engine, *model_))),
+      last_use_(std::chrono::steady_clock::now()) {
+  const Tokenizer& tokenizer = vocabulary_.tokenizer;
+  if (template_ && template_->is_r1_family()) tool_template_.emplace(template_->for_tools());
+  open_think_ = tokenizer.find_special("<think>").value_or(-1);
+  close_think_ = tokenizer.find_special("</think>").value_or(-1);
+  can_think_ = open_think_ >= 0 && close_think_ >= 0;
+  if (can_think_) {
+    closing_ = tokenizer.encode("\n", false);
+    closing_.push_back(close_think_);
+    tokenizer.encode("\n\n", false, closing_);
+  }
+  for (StreamMarker* marker :
+       {&parser_options_.think_begin, &parser_options_.think_end, &parser_options_.calls_begin,
+        &parser_options_.call_begin, &parser_options_.call_separator, &parser_options_.call_end,
+        &parser_options_.calls_end, &parser_options_.json_call_begin, &parser_options_.json_call_end}) {
+    marker->id = tokenizer.find_special(marker->text);
+  }
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+ServedModel::~ServedModel() {
+  thread_.request_stop();
+  {
+    const std::lock_guard lock(mutex_);
+    ++events_;
+  }
+  wake_.notify_all();
+}
+
+const ChatTemplate* ServedModel::tool_template() const {
+  if (tool_template_) return &*tool_template_;
+  return template_ && template_->shows_tools() ? &*template_ : nullptr;
+}
+
+std::shared_ptr<const grammar::TokenTrie> ServedModel::token_trie() const {
+  std::call_once(trie_once_, [this] {
+    trie_ = std::make_shared<grammar::TokenTrie>(tokenizer(), model_->info().vocabulary,
+                                                 vocabulary_.end_of_generation);
+  });
+  return trie_;
+}
+
+std::shared_ptr<const grammar::Grammar> ServedModel::grammar(const std::string& key,
+                                                             const CompileGrammar& compile) const {
+  {
+    const std::lock_guard lock(grammars_mutex_);
+    for (auto place = grammars_.begin(); place != grammars_.end(); ++place) {
+      if (place->first != key) continue;
+      grammars_.splice(grammars_.begin(), grammars_, place);
+      return place->second;
+    }
+  }
+  std::shared_ptr<const grammar::Grammar> made = compile();
+  const std::lock_guard lock(grammars_mutex_);
+  grammars_.emplace_front(key, made);
+  if (grammars_.size() > 32) grammars_.pop_back();
+  return made;
+}
+
+std::vector<int32_t> ServedModel::encode_prompt(const std::string& text) const {
+  std::vector<int32_t> tokens = tokenizer().encode(text, true);
+  if (tokenizer().add_bos() && vocabulary_.bos && (tokens.empty() || tokens.front() != *vocabulary_.bos)) {
+    tokens.insert(tokens.begin(), *vocabulary_.bos);
+  }
+  return tokens;
+}
+
+RequestId ServedModel::submit(Request request) {
+  // The end may come before the id is known here: both wait for the lock.
+  auto id = std::make_shared<RequestId>(0);
+  request.on_finish = [this, id, next = std::move(request.on_finish)](const RequestSummary& summary) {
+    std::string failure;
+    {
+      const std::lock_guard lock(mutex_);
+      alive_.erase(*id);
+      last_use_ = std::chrono::steady_clock::now();
+      if (summary.reason == FinishReason::cancelled) failure = failure_;
+    }
+    if (!next) return;
+    if (failure.empty()) return next(summary);
+    RequestSummary failed = summary;
+    failed.reason = FinishReason::error;
+    failed.error = failure;
+    next(failed);
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    *id = engine_->submit(std::move(request));
+    alive_.insert(*id);
+    ++events_;
+    last_use_ = std::chrono::steady_clock::now();
+  }
+  wake_.notify_all();
+  return *id;
+}
+
+std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
+  const auto* decoder = dynamic_cast<const Decoder*>(model_.get());
+  if (decoder == nullptr) throw_error(ErrorKind::unsupported, "{}: no embeddings with this model", name_);
+  struct Work {
+    std::unique_ptr<EmbeddingPass> pass;
+    std::promise<std::vector<float>> done;
+  };
+  const auto work = std::make_shared<Work>();
+  work->pass = std::make_unique<EmbeddingPass>(*decoder, context_, tokens, settings_.engine.key_dtype,
+                                               settings_.engine.value_dtype);
+  std::future<std::vector<float>> result = work->done.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    errands_.push_back([work] {
+      try {
+        if (!work->pass->step()) return false;
+        work->done.set_value(work->pass->result());
+      } catch (...) {
+        work->done.set_exception(std::current_exception());
+      }
+      return true;
+    });
+    ++events_;
+  }
+  wake_.notify_all();
+  std::vector<float> vector = result.get();
+  const std::lock_guard lock(mutex_);
+  last_use_ = std::chrono::steady_clock::now();
+  return vector;
+}
+
+/// A piece of the first errand, if there is one.
+bool ServedModel::run_errand() {
+  std::function<bool()> errand;
+  {
+    const std::lock_guard lock(mutex_);
+    if (errands_.empty()) return false;
+    errand = errands_.front();
+  }
+  if (!errand()) return true;
+  const std::lock_guard lock(mutex_);
+  errands_.pop_front();
+  return true;
+}
+
+void ServedModel::cancel(RequestId id) {
+  engine_->cancel(id);
+  {
+    const std::lock_guard lock(mutex_);
+    ++events_;
+  }
+  wake_.notify_all();
+}
+
+void ServedModel::answer_now(RequestId id) {
+  engine_->answer_now(id);
+}
+
+int64_t ServedModel::active_requests() const {
+  const std::lock_guard lock(mutex_);
+  return std::ssize(alive_);
+}
+
+std::chrono::steady_clock::time_point ServedModel::last_use() const {
+  const std::lock_guard lock(mutex_);
+  return last_use_;
+}
+
+/// A forward pass failed: ends all requests with the reason.
+void ServedModel::fail_all(const std::string& message) {
+  std::vector<RequestId> ids;
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = message;
+    ids.assign(alive_.begin(), alive_.end());
+  }
+  for (const RequestId id : ids) engine_->cancel(id);
+  try {
+    engine_->step();  // takes the cancellations in; what arrived meanwhile may fail again, by itself
+  } catch (const std::exception&) {
+  }
+  const std::lock_guard lock(mutex_);
+  failure_.clear();
+}
+
+void ServedModel::run(const std::stop_token& stop) {
+  uint64_t seen = 0;
+  while (!stop.stop_requested()) {
+    {
+      const std::lock_guard lock(mutex_);
+      seen = events_;
+    }
+    bool worked = run_errand();
+    try {
+      worked = engine_->step() || worked;
+    } catch (const std::exception& error) {
+      worked = true;
+      fail_all(error.what());
+    }
+    if (worked) continue;
+    std::unique_lock lock(mutex_);
+    wake_.wait(lock, stop, [&] { return events_ != seen; });
+  }
+}
+
+}  // namespace r1::server

@@ -1,0 +1,18 @@
+// The chat site's files: built into the program, sent with a strict policy.
+#pragma once
+
+#include <span>
+
+#include "server/http/router.h"
+#include "server/site/site_assets.h"
+
+namespace r1::server {
+
+/// GET of every file, of "/" and of the page's own paths. `assets` must outlive the router; when it is empty,
+/// "/" says why.
+void add_site_pages(Router& router, std::span<const SiteAsset> assets);
+
+/// The same files for the page of a training run, which "/" then is.
+void add_training_assets(Router& router, std::span<const SiteAsset> assets);
+
+}  // namespace r1::server

@@ -1,0 +1,83 @@
+// Models that come and go, one in memory at a time.
+#include "server/models/model_host.h"
+
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "server/http/api_error.h"
+#include "tests/server/tiny_model.h"
+
+namespace r1::server {
+namespace {
+
+using test::Json;
+
+class ModelHostTest : public test::TinyModelTest {
+ protected:
+  ModelHostTest() : TinyModelTest("Q8_0") {}
+
+  static std::shared_ptr<test::RecordingSink> ask(Application& application, const std::string& model,
+                                                  const Json& more) {
+    Json body = {
+        {"model", model}, {"max_tokens", 4}, {"messages", {{{"role", "user"}, {"content", "hello"}}}}};
+    body.update(more);
+    return post(application, "/v1/chat/completions", body);
+  }
+};
+
+// A stream that can be resumed is kept for a minute; its model said "busy" to every other for that long.
+TEST_F(ModelHostTest, AnEndedStreamThatIsKeptDoesNotKeepItsModel) {
+  ModelHost models({settings_});
+  models.add("one", file_);
+  models.add("two", file_);
+  Application application(models, {});
+  const auto stream = ask(application, "one", {{"stream", true}, {"stream_options", {{"resumable", true}}}});
+  EXPECT_EQ(stream->wait().status, 200);
+  int status = 503;  // the engine may be clearing up behind the answer
+  for (int tries = 0; tries < 500 && status == 503; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    status = ask(application, "two", Json::object())->wait().status;
+  }
+  EXPECT_EQ(status, 200);
+  const auto list = models.list();
+  EXPECT_FALSE(list[0].loaded);
+  EXPECT_TRUE(list[1].loaded);
+  application.cancel_all();
+}
+
+// Each request made room before the other's model was there: two were in memory where one was allowed.
+TEST_F(ModelHostTest, AModelThatIsBeingLoadedTakesItsPlace) {
+  std::function<void(const std::string&)> on_log;
+  ModelHost models({.settings = settings_, .log = [&](const std::string& text) { on_log(text); }});
+  models.add("one", file_);
+  models.add("two", file_);
+  int status = 0;
+  on_log = [&](const std::string& text) {
+    if (text != "loading one") return;
+    try {
+      models.acquire("two");
+    } catch (const ApiError& error) {
+      status = error.status;
+    }
+  };
+  models.acquire("one");
+  EXPECT_EQ(status, 503);
+  EXPECT_EQ(models.loaded().size(), 1U);
+  EXPECT_NO_THROW(models.acquire("two")) << "now the first one is idle";
+  EXPECT_EQ(models.loaded().size(), 1U);
+}
+
+TEST_F(ModelHostTest, AModelThatCannotBeLoadedTakesNoPlace) {
+  ModelHost models({settings_});
+  const auto broken = folder_ / "broken.gguf";
+  std::ofstream(broken) << "no model";
+  models.add("broken", broken);
+  models.add("two", file_);
+  EXPECT_THROW(models.acquire("broken"), Error);
+  EXPECT_NO_THROW(models.acquire("two"));
+}
+
+}  // namespace
+}  // namespace r1::server
