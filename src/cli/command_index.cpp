@@ -27,10 +27,10 @@ struct IndexOptions {
 /// The index with what it reads files with.
 struct OpenIndex {
   explicit OpenIndex(const IndexOptions& options)
-      : extractor(site::Sandbox::detect(), extract_child_command()),
+      : extractor(Sandbox::detect(), extract_child_command()),
         index(options.file.empty() ? data_folder() / "index.db" : std::filesystem::path(options.file),
               extractor) {
-    if (extractor.sandbox().kind() != site::Sandbox::Kind::bubblewrap) {
+    if (extractor.sandbox().kind() != Sandbox::Kind::bubblewrap) {
       fmt::print(stderr, "r1: documents are read with {}\n", extractor.sandbox().description());
     }
   }

@@ -1,10 +1,10 @@
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
-#include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,26 +15,22 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <memory>
-#include <stdexcept>
 #include <utility>
 
 #include "base/error.h"
+#include "sandbox/sanitized.h"
+#include "sandbox/system_call_filter.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define R1_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define R1_SANITIZED 1
-#endif
-#endif
-
-namespace r1::site {
+namespace r1 {
 namespace {
 
 constexpr const char* kBubblewrap = "/usr/bin/bwrap";
-constexpr size_t kMostMessages = 4096;
-constexpr int kFilterDescriptor = 3;  // where bubblewrap finds the filter
+constexpr size_t kMaxMessageBytes = 4096;
+constexpr int kFilterDescriptor = 3;  // where bubblewrap finds the filter; the files follow
+constexpr size_t kMaxFiles = 32;
+constexpr int kMaxDescriptors = kFilterDescriptor + 1 + static_cast<int>(kMaxFiles);
+constexpr const char* kPrlimit = "/usr/bin/prlimit";  // of util-linux
+constexpr unsigned kNobody = 65534;
 
 class Descriptor {
  public:
@@ -72,140 +68,44 @@ Descriptor memory_file(std::string_view bytes) {
   return file;
 }
 
-using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
-
-/// Everything but what reaches other processes, the network or the kernel's rarer parts: other people's
-/// programs (pdftotext) need the rest.
-std::vector<unsigned char> make_filter() {
-  const Filter filter(seccomp_init(SCMP_ACT_ALLOW), seccomp_release);
-  for (const char* name : {"socket",
-                           "socketpair",
-                           "connect",
-                           "bind",
-                           "listen",
-                           "accept",
-                           "accept4",
-                           "sendto",
-                           "sendmsg",
-                           "sendmmsg",
-                           "ptrace",
-                           "process_vm_readv",
-                           "process_vm_writev",
-                           "kill",
-                           "tkill",
-                           "tgkill",
-                           "pidfd_open",
-                           "pidfd_getfd",
-                           "pidfd_send_signal",
-                           "mount",
-                           "umount2",
-                           "pivot_root",
-                           "chroot",
-                           "move_mount",
-                           "open_tree",
-                           "fsopen",
-                           "fsmount",
-                           "setns",
-                           "unshare",
-                           "fork",
-                           "vfork",
-                           "keyctl",
-                           "add_key",
-                           "request_key",
-                           "bpf",
-                           "perf_event_open",
-                           "userfaultfd",
-                           "io_uring_setup",
-                           "io_uring_enter",
-                           "io_uring_register",
-                           "init_module",
-                           "finit_module",
-                           "delete_module",
-                           "kexec_load",
-                           "reboot",
-                           "swapon",
-                           "swapoff",
-                           "sethostname",
-                           "setuid",
-                           "setgid",
-                           "unlink",
-                           "unlinkat",
-                           "rename",
-                           "renameat",
-                           "renameat2",
-                           "mkdir",
-                           "mkdirat",
-                           "rmdir",
-                           "chmod",
-                           "fchmod",
-                           "fchmodat",
-                           "chown",
-                           "fchown",
-                           "fchownat",
-                           "link",
-                           "linkat",
-                           "symlink",
-                           "symlinkat",
-                           "truncate",
-                           "creat",
-                           "mknod",
-                           "mknodat",
-                           "personality",
-                           "clone3"}) {
-    const int number = seccomp_syscall_resolve_name(name);
-    // clone3: ENOSYS, so that the C library falls back to clone, whose flags a filter can see.
-    const uint32_t action = std::strcmp(name, "clone3") == 0 ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ERRNO(EPERM);
-    if (number != __NR_SCMP_ERROR) seccomp_rule_add(filter.get(), action, number, 0);
-  }
-  // Files may be opened for reading only.
-  for (const auto& [name, argument] : {std::pair("open", 1U), std::pair("openat", 2U)}) {
-    for (const auto flag : {O_WRONLY, O_RDWR}) {
-      seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), seccomp_syscall_resolve_name(name), 1,
-                       SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, O_ACCMODE, static_cast<scmp_datum_t>(flag)));
-    }
-    seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EPERM), seccomp_syscall_resolve_name(name), 1,
-                     SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, O_CREAT, O_CREAT));
-  }
-  seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
-  const Descriptor file(memfd_create("filter", MFD_CLOEXEC));
-  if (file.get() < 0 || seccomp_export_bpf(filter.get(), file.get()) != 0) system_error("seccomp_export_bpf");
-  std::vector<unsigned char> bytes(static_cast<size_t>(lseek(file.get(), 0, SEEK_END)));
-  if (pread(file.get(), bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    system_error("seccomp_export_bpf");
-  }
-  return bytes;
-}
-
-std::vector<std::string> bubblewrap_command(const std::vector<std::string>& command) {
-  std::vector<std::string> all{kBubblewrap,
-                               "--unshare-all",
-                               "--die-with-parent",
-                               "--new-session",
-                               "--clearenv",
-                               "--cap-drop",
-                               "ALL",
-                               "--setenv",
-                               "LANG",
-                               "C.UTF-8",
-                               "--ro-bind",
-                               "/usr",
-                               "/usr",
-                               "--hostname",
-                               "sandbox",
-                               "--seccomp",
-                               std::to_string(kFilterDescriptor)};
+std::vector<std::string> bubblewrap_command(const std::vector<std::string>& command,
+                                            const SandboxPolicy& policy, std::span<const SandboxFile> files) {
+  std::vector<std::string> all{kBubblewrap,     "--unshare-all", "--die-with-parent",
+                               "--new-session", "--clearenv",    "--cap-drop",
+                               "ALL",           "--hostname",    "sandbox"};
+  const auto add = [&](std::initializer_list<std::string> words) { all.insert(all.end(), words); };
+  add({"--setenv", "LANG", "C.UTF-8", "--seccomp", std::to_string(kFilterDescriptor)});
 #ifdef R1_SANITIZED  // which looks up there where the stack ends, when an exception is thrown
-  all.insert(all.end(), {"--proc", "/proc"});
+  add({"--proc", "/proc"});
 #endif
-  for (const char* folder : {"/lib", "/lib64", "/etc/ld.so.cache"}) {
-    all.insert(all.end(), {"--ro-bind-try", folder, folder});
-  }
+  for (const std::string& path : policy.programs) add({"--ro-bind", path, path});
+  for (const char* path : {"/lib", "/lib64", "/etc/ld.so.cache"}) add({"--ro-bind-try", path, path});
   std::string program = command.front();
   if (!program.starts_with("/usr/")) {  // our own, wherever it lies
-    all.insert(all.end(), {"--ro-bind", program, "/program"});
+    add({"--ro-bind", program, "/program"});
     program = "/program";
   }
-  all.insert(all.end(), {"--remount-ro", "/", "--chdir", "/", "--", program});
+  if (policy.needs_isolation()) {
+    // Compilers and interpreters look for their parts by PATH and open /dev/null.
+    add({"--setenv", "PATH", "/usr/bin", "--dev", "/dev"});
+  }
+  if (policy.writable_bytes > 0) {
+    const std::string folder = Sandbox::kWorkFolder;
+    add({"--size", std::to_string(policy.writable_bytes), "--tmpfs", folder, "--chdir", folder});
+    add({"--setenv", "HOME", folder, "--setenv", "TMPDIR", folder});
+    int descriptor = kFilterDescriptor;
+    for (const SandboxFile& file : files)
+      add({"--file", std::to_string(++descriptor), folder + "/" + file.name});
+  } else {
+    add({"--chdir", "/"});
+  }
+  add({"--remount-ro", "/", "--"});
+  if (policy.needs_isolation()) {
+    // Set inside: outside, the limit would count all processes of the user. One more for bubblewrap's first
+    // process.
+    add({kPrlimit, "--nproc=" + std::to_string(policy.processes + 1)});
+  }
+  all.push_back(program);
   all.insert(all.end(), command.begin() + 1, command.end());
   return all;
 }
@@ -217,38 +117,44 @@ void limit(int what, int64_t value) {
 
 struct ChildPlan {
   char* const* arguments;
-  int input, output, messages, filter;
-  const sock_fprog* own_filter;  // null: bubblewrap installs it
-  const SandboxLimits* limits;
+  std::span<const int> descriptors;  // the child's 0, 1, 2, …
+  const sock_fprog* filter;          // to install here; null: bubblewrap installs it
+  const SandboxPolicy* policy;
 };
 
 /// After fork() in a program with threads: system calls only.
 [[noreturn]] void become_child(const ChildPlan& plan) {
   setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_FSIZE, 0);
-  limit(RLIMIT_CPU, plan.limits->cpu_seconds);
-#ifndef R1_SANITIZED  // whose shadow memory needs terabytes of address space
-  limit(RLIMIT_AS, plan.limits->memory_bytes);
-#endif
-  // Out of the way first: the numbers may overlap.
-  const int input = fcntl(plan.input, F_DUPFD, 64), output = fcntl(plan.output, F_DUPFD, 64),
-            messages = fcntl(plan.messages, F_DUPFD, 64), filter = fcntl(plan.filter, F_DUPFD, 64);
-  if (input < 0 || output < 0 || messages < 0 || filter < 0 || dup2(input, 0) < 0 || dup2(output, 1) < 0 ||
-      dup2(messages, 2) < 0 || dup2(filter, kFilterDescriptor) < 0) {
+  // The limit on processes does not bind root, in whatever name space.
+  if (plan.policy->needs_isolation() && getuid() == 0 &&
+      (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0)) {
     _exit(126);
   }
-  if (close_range(kFilterDescriptor + (plan.own_filter == nullptr ? 1 : 0), ~0U, 0) != 0) _exit(126);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_FSIZE, plan.policy->writable_bytes);
+  limit(RLIMIT_CPU, plan.policy->cpu_seconds);
+#ifndef R1_SANITIZED  // whose shadow memory needs terabytes of address space
+  limit(RLIMIT_AS, plan.policy->memory_bytes);
+#endif
+  // Out of the way first: the numbers may overlap.
+  const auto count = static_cast<int>(plan.descriptors.size());
+  int spare[kMaxDescriptors];
+  for (int i = 0; i < count; ++i) {
+    spare[i] = fcntl(plan.descriptors[static_cast<size_t>(i)], F_DUPFD, kMaxDescriptors);
+    if (spare[i] < 0) _exit(126);
+  }
+  for (int i = 0; i < count; ++i) {
+    if (dup2(spare[i], i) < 0) _exit(126);
+  }
+  if (close_range(static_cast<unsigned>(count), ~0U, 0) != 0) _exit(126);
   limit(RLIMIT_NOFILE, 64);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (plan.own_filter != nullptr) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, plan.own_filter) != 0) {
-      _exit(126);
-    }
+  if (plan.filter != nullptr && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+                                 prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, plan.filter) != 0)) {
+    _exit(126);
   }
   static const char* const environment[] = {"LANG=C.UTF-8", nullptr};
   execve(plan.arguments[0], plan.arguments, const_cast<char* const*>(environment));
@@ -266,8 +172,8 @@ struct Pipe {
 };
 
 /// Reads both pipes to their ends, or until a limit is reached.
-SandboxResult::End collect(int output, int messages, const SandboxLimits& limits, SandboxResult& result) {
-  const auto deadline = std::chrono::steady_clock::now() + limits.wall_time;
+SandboxResult::End collect(int output, int messages, const SandboxPolicy& policy, SandboxResult& result) {
+  const auto deadline = std::chrono::steady_clock::now() + policy.wall_time;
   pollfd both[2] = {{output, POLLIN, 0}, {messages, POLLIN, 0}};
   char buffer[65536];
   while (both[0].fd >= 0 || both[1].fd >= 0) {
@@ -286,12 +192,12 @@ SandboxResult::End collect(int output, int messages, const SandboxLimits& limits
         both[i].fd = -1;
       } else if (i == 0) {
         result.output.append(buffer, static_cast<size_t>(got));
-        if (static_cast<int64_t>(result.output.size()) > limits.output_bytes) {
+        if (static_cast<int64_t>(result.output.size()) > policy.output_bytes) {
           return SandboxResult::End::too_much_output;
         }
-      } else if (result.messages.size() < kMostMessages) {
+      } else if (result.messages.size() < kMaxMessageBytes) {
         result.messages.append(buffer,
-                               std::min(static_cast<size_t>(got), kMostMessages - result.messages.size()));
+                               std::min(static_cast<size_t>(got), kMaxMessageBytes - result.messages.size()));
       }
     }
   }
@@ -301,14 +207,17 @@ SandboxResult::End collect(int output, int messages, const SandboxLimits& limits
 }  // namespace
 
 Sandbox::Sandbox(Kind kind, std::string reason)
-    : kind_(kind), reason_(std::move(reason)), filter_(make_filter()) {}
+    : kind_(kind),
+      reason_(std::move(reason)),
+      reading_filter_(make_system_call_filter(FilterKind::reading)),
+      working_filter_(make_system_call_filter(FilterKind::working)) {}
 
 Sandbox Sandbox::detect() {
   if (!std::filesystem::exists(kBubblewrap)) return Sandbox(Kind::filter_only, "bubblewrap is not installed");
   Sandbox wanted(Kind::bubblewrap);
-  SandboxLimits limits;
-  limits.wall_time = std::chrono::milliseconds(5000);
-  const SandboxResult result = wanted.run({"/usr/bin/true"}, "", limits);
+  SandboxPolicy policy;
+  policy.wall_time = std::chrono::milliseconds(5000);
+  const SandboxResult result = wanted.run({"/usr/bin/true"}, "", policy);
   if (result.end == SandboxResult::End::exited && result.code == 0) return wanted;
   std::string why = result.messages.substr(0, result.messages.find('\n'));
   return Sandbox(Kind::filter_only, why.empty() ? "bubblewrap does not work here" : why);
@@ -319,30 +228,64 @@ std::string Sandbox::description() const {
   return "system call filter and limits only" + (reason_.empty() ? "" : " (" + reason_ + ")");
 }
 
+void Sandbox::check(const SandboxPolicy& policy, std::span<const SandboxFile> files) const {
+  if (policy.needs_isolation() && kind_ != Kind::bubblewrap) {
+    throw_error(ErrorKind::unsupported,
+                "sandbox: a program that may write files or start processes needs bubblewrap{}",
+                reason_.empty() ? "" : ": " + reason_);
+  }
+  if (policy.needs_isolation() && !std::filesystem::exists(kPrlimit)) {
+    throw_error(ErrorKind::unsupported, "sandbox: the limit on processes needs {} (util-linux)", kPrlimit);
+  }
+  if (policy.processes < 1 || policy.writable_bytes < 0 || policy.memory_bytes <= 0) {
+    throw_error(ErrorKind::invalid_argument,
+                "sandbox: a policy allows at least one process, some memory and no negative "
+                "space");
+  }
+  if (!files.empty() && policy.writable_bytes == 0) {
+    throw_error(ErrorKind::invalid_argument, "sandbox: files need a writable folder (writable_bytes)");
+  }
+  if (files.size() > kMaxFiles) {
+    throw_error(ErrorKind::invalid_argument, "sandbox: at most {} files, found {}", kMaxFiles, files.size());
+  }
+  for (const SandboxFile& file : files) {
+    if (file.name.empty() || file.name == "." || file.name == ".." ||
+        file.name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+      throw_error(ErrorKind::invalid_argument, "sandbox: '{}' is not a file name of one component",
+                  file.name);
+    }
+  }
+}
+
 SandboxResult Sandbox::run(const std::vector<std::string>& command, std::string_view input,
-                           const SandboxLimits& limits) const {
+                           const SandboxPolicy& policy, std::span<const SandboxFile> files) const {
+  check(policy, files);
   const bool wrapped = kind_ == Kind::bubblewrap;
-  std::vector<std::string> words = wrapped ? bubblewrap_command(command) : command;
+  std::vector<std::string> words = wrapped ? bubblewrap_command(command, policy, files) : command;
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const Descriptor input_file = memory_file(input);
-  const Descriptor filter_file = memory_file({reinterpret_cast<const char*>(filter_.data()), filter_.size()});
-  std::vector<sock_filter> program(filter_.size() / sizeof(sock_filter));
-  std::memcpy(program.data(), filter_.data(), program.size() * sizeof(sock_filter));
-  const sock_fprog own_filter{static_cast<unsigned short>(program.size()), program.data()};
+  const std::vector<unsigned char>& filter = policy.needs_isolation() ? working_filter_ : reading_filter_;
+  std::vector<sock_filter> program(filter.size() / sizeof(sock_filter));
+  std::memcpy(program.data(), filter.data(), program.size() * sizeof(sock_filter));
+  const sock_fprog program_filter{static_cast<unsigned short>(program.size()), program.data()};
   Pipe output, messages;
+  std::vector<Descriptor> opened;
+  opened.push_back(memory_file(input));
+  if (wrapped) {
+    opened.push_back(memory_file({reinterpret_cast<const char*>(filter.data()), filter.size()}));
+    for (const SandboxFile& file : files) opened.push_back(memory_file(file.bytes));
+  }
+  std::vector<int> descriptors{opened.front().get(), output.write_end.get(), messages.write_end.get()};
+  for (size_t i = 1; i < opened.size(); ++i) descriptors.push_back(opened[i].get());
   const pid_t child = fork();
   if (child < 0) system_error("fork");
-  if (child == 0) {
-    become_child({arguments.data(), input_file.get(), output.write_end.get(), messages.write_end.get(),
-                  filter_file.get(), wrapped ? nullptr : &own_filter, &limits});
-  }
+  if (child == 0) become_child({arguments.data(), descriptors, wrapped ? nullptr : &program_filter, &policy});
   output.write_end.close();
   messages.write_end.close();
   SandboxResult result;
-  result.end = collect(output.read_end.get(), messages.read_end.get(), limits, result);
+  result.end = collect(output.read_end.get(), messages.read_end.get(), policy, result);
   if (result.end != SandboxResult::End::exited) {
     kill(-child, SIGKILL);
     kill(child, SIGKILL);  // in case it had not made its group yet
@@ -364,49 +307,4 @@ SandboxResult Sandbox::run(const std::vector<std::string>& command, std::string_
   return result;
 }
 
-void allow_computing_only() {
-  // Refused, not killed: the C library and libarchive try to open converters and time zones, and do without.
-  const Filter filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
-  for (const char* name : {"read",
-                           "write",
-                           "readv",
-                           "writev",
-                           "lseek",
-                           "close",
-                           "fstat",
-                           "newfstatat",
-                           "mmap",
-                           "munmap",
-                           "mprotect",
-                           "mremap",
-                           "madvise",
-                           "brk",
-                           "futex",
-                           "exit",
-                           "exit_group",
-                           "rt_sigaction",
-                           "rt_sigprocmask",
-                           "rt_sigreturn",
-                           "sigaltstack",
-                           "clock_gettime",
-                           "gettimeofday",
-                           "getrandom",
-                           "getpid",
-                           "gettid",
-                           "tgkill",
-                           "sched_yield",
-                           "sched_getaffinity",
-                           "fcntl",
-                           "poll",
-#ifdef R1_SANITIZED  // which tries with a pipe whether memory can be read, before it calls an object broken
-                           "pipe",
-                           "pipe2",
-#endif
-                           "restart_syscall"}) {
-    const int number = seccomp_syscall_resolve_name(name);
-    if (number != __NR_SCMP_ERROR) seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, number, 0);
-  }
-  if (seccomp_load(filter.get()) != 0) throw std::runtime_error("the system call filter was not accepted");
-}
-
-}  // namespace r1::site
+}  // namespace r1

@@ -1,23 +1,46 @@
-// Runs a program on bytes that nobody trusts: it gets them on standard input, and all it can do is to write
-// text to standard output. With bubblewrap where that works: own namespaces (no network, no processes, no
-// files but read-only /usr) and a system call filter; else the filter and the limits alone, which still leave
-// no network, no new programs' privileges and no writing of files, but do leave reading. description() says
+// Runs a program that nobody trusts, or a trusted program on bytes that nobody trusts. It reads standard
+// input and writes standard output; a SandboxPolicy says what else it may do.
+//
+// With bubblewrap, where that works: own name spaces (no network, no other processes, no files but the named
+// read-only folders) and a system call filter. Without it, a program that only reads and computes is held by
+// the filter and the limits alone, which leave no network, no other processes and no writing, but do leave
+// reading of files; a policy that allows more is refused (SandboxPolicy::needs_isolation). description() says
 // which.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace r1::site {
+namespace r1 {
 
-struct SandboxLimits {
-  int cpu_seconds = 20;
-  int64_t memory_bytes = int64_t{2} << 30;  // address space
-  int64_t output_bytes = int64_t{16} << 20;
+/// What a program may do and use. The default is for readers of documents: one process that computes.
+struct SandboxPolicy {
+  /// Files and folders that the program sees, read-only and at the same place, beside the command's own
+  /// program.
+  std::vector<std::string> programs{"/usr"};
+  /// Size of Sandbox::kWorkFolder, an empty folder in memory, which is then the working directory, HOME and
+  /// TMPDIR. 0: there is none, and the program cannot write any file.
+  int64_t writable_bytes = 0;
+  /// Most processes and threads at a time. 1: no other process (threads are allowed).
+  int processes = 1;
+  /// Address space of each process. All of them together: `processes` times as much, and writable_bytes.
+  int64_t memory_bytes = int64_t{2} << 30;
+  int cpu_seconds = 20;  // of each process
   std::chrono::milliseconds wall_time{30'000};
+  int64_t output_bytes = int64_t{16} << 20;  // of standard output
+
+  /// The program may write or start others: name spaces must hold it, a filter alone cannot.
+  bool needs_isolation() const { return writable_bytes > 0 || processes > 1; }
+};
+
+/// A file that lies in Sandbox::kWorkFolder when the program starts. `name`: one component.
+struct SandboxFile {
+  std::string name;
+  std::string_view bytes;
 };
 
 struct SandboxResult {
@@ -32,6 +55,7 @@ struct SandboxResult {
 class Sandbox {
  public:
   enum class Kind { bubblewrap, filter_only };
+  static constexpr const char* kWorkFolder = "/work";
 
   /// Tries bubblewrap with a program that does nothing.
   static Sandbox detect();
@@ -42,18 +66,17 @@ class Sandbox {
   std::string description() const;
 
   /// `command`: the program's absolute path and its arguments. Waits for its end. Throws Error(io) when it
-  /// could not be started; what it does afterwards is a result.
+  /// could not be started, Error(unsupported) when the policy needs isolation and there is none,
+  /// Error(invalid_argument) for a policy or files that make no sense; what the program does is a result.
   SandboxResult run(const std::vector<std::string>& command, std::string_view input,
-                    const SandboxLimits& limits) const;
+                    const SandboxPolicy& policy, std::span<const SandboxFile> files = {}) const;
 
  private:
+  void check(const SandboxPolicy& policy, std::span<const SandboxFile> files) const;
+
   Kind kind_;
   std::string reason_;
-  std::vector<unsigned char> filter_;  // a BPF program: array of sock_filter
+  std::vector<unsigned char> reading_filter_, working_filter_;  // BPF programs: arrays of sock_filter
 };
 
-/// For a program of ours that is run in a sandbox: from now on the system refuses everything but what reading
-/// open descriptors and computing need.
-void allow_computing_only();
-
-}  // namespace r1::site
+}  // namespace r1

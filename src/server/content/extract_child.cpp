@@ -11,6 +11,7 @@
 #include <memory>
 #include <pugixml.hpp>
 
+#include "sandbox/system_call_filter.h"
 #include "server/content/extraction.h"
 #include "server/content/site_error.h"
 #include "text/unicode.h"

@@ -109,7 +109,7 @@ FileExtractor::FileExtractor(Sandbox sandbox, std::vector<std::string> child_com
 
 std::string FileExtractor::run_child(const std::string& name, const std::vector<std::string>& command,
                                      std::string_view bytes, int cpu_seconds) const {
-  SandboxLimits limits = limits_.sandbox;
+  SandboxPolicy limits = limits_.sandbox;
   limits.cpu_seconds = cpu_seconds;
   const SandboxResult result = sandbox_.run(command, bytes, limits);
   using End = SandboxResult::End;

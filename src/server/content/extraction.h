@@ -13,7 +13,7 @@ namespace r1::site {
 
 struct ExtractionLimits {
   int64_t file_bytes = int64_t{32} << 20;
-  SandboxLimits sandbox;  // sandbox.output_bytes: of the text
+  SandboxPolicy sandbox;  // sandbox.output_bytes: of the text
 };
 
 struct ExtractedText {

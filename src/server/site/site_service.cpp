@@ -26,7 +26,7 @@ SiteService::SiteService(ServerContext& server_context, const SiteOptions& site_
     : context(server_context),
       options(site_options),
       store(options.conversations),
-      extractor(site::Sandbox::detect(), options.extract_child),
+      extractor(Sandbox::detect(), options.extract_child),
       index(options.index, extractor),
       providers(make_providers(options, index, extractor)),
       metrics(std::make_shared<LiveMetrics>(server_context)),

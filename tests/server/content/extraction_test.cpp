@@ -97,39 +97,6 @@ std::string pdf_page(const std::string& content, const std::string& resources = 
   return pdf(objects, trailer);
 }
 
-TEST(Sandboxes, hold_a_reader_that_was_taken_over) {
-  SandboxLimits limits;
-  if (sandbox().kind() == Sandbox::Kind::bubblewrap) {
-    const SandboxResult full = sandbox().run({R1_EXTRACT_CHILD, "probe"}, "", limits);
-    EXPECT_EQ(full.output, "socket 0 write 0 read 0 home 0 inherited 0") << full.messages;
-  } else {
-    GTEST_LOG_(INFO) << sandbox().description();
-  }
-  const SandboxResult filtered =
-      Sandbox(Sandbox::Kind::filter_only).run({R1_EXTRACT_CHILD, "probe"}, "", limits);
-  EXPECT_EQ(filtered.output, "socket 0 write 0 read 1 home 0 inherited 0") << filtered.messages;
-  EXPECT_FALSE(std::filesystem::exists("/tmp/r1-sandbox-probe"));
-}
-
-TEST(Sandboxes, end_a_reader_that_goes_wrong) {
-  for (const Sandbox& one : {sandbox(), Sandbox(Sandbox::Kind::filter_only)}) {
-    SandboxLimits limits;
-    limits.wall_time = std::chrono::milliseconds(300);
-    EXPECT_EQ(one.run({R1_EXTRACT_CHILD, "spin"}, "", limits).end, SandboxResult::End::out_of_time);
-    limits.wall_time = std::chrono::milliseconds(20'000);
-    limits.cpu_seconds = 1;
-    SandboxResult result = one.run({R1_EXTRACT_CHILD, "spin"}, "", limits);
-    EXPECT_EQ(result.end, SandboxResult::End::killed_by_signal) << result.code << result.messages;
-    limits.output_bytes = 1 << 20;
-    EXPECT_EQ(one.run({R1_EXTRACT_CHILD, "fill"}, "", limits).end, SandboxResult::End::too_much_output);
-#ifdef NDEBUG  // sanitizers take their own memory
-    limits.memory_bytes = 256 << 20;
-    result = one.run({R1_EXTRACT_CHILD, "grow"}, "", limits);
-    EXPECT_EQ(result.end, SandboxResult::End::killed_by_signal) << result.code << result.messages;
-#endif
-  }
-}
-
 TEST(Extraction, text_and_code) {
   EXPECT_EQ(extractor().extract("a.txt", "one\r\ntwo\rthree").text, "one\ntwo\nthree");
   EXPECT_EQ(extractor()
