@@ -15,7 +15,7 @@ namespace r1 {
 enum class Arithmetic {
   fast,   // quantised weights meet int8 activations
   exact,  // float32 activations and weights decoded exactly: the reference arithmetic
-  mixed,  // training: exact, but products of many rows with stored weights in block floating point
+  mixed,  // training: exact, but products with weights of other types than float32 in block floating point
 };
 
 /// 64-byte aligned memory, not initialised.

@@ -83,7 +83,10 @@ void run_panel(Context& context, const LinearJob& job, int64_t begin, int64_t en
   }
 }
 
+// Whether the job runs as a product over packed panels. In block floating point the weight alone decides, so
+// that a row has the same bits in any batch. In float32 both ways have the same bits: many rows decide.
 bool takes_product(const Context& context, const LinearJob& job) {
+  if (is_rounded(context, job.layer->weight)) return !job.float_only;
   return job.input.rows >= kPackedFromRows &&
          (job.float_only || !takes_quantised(context, job.layer->weight));
 }
@@ -278,13 +281,7 @@ Activations gather_rows(Context& context, const Activations& input, std::span<co
 
 namespace {
 
-void run_plain_jobs(Context& context, std::span<const LinearJob> jobs) {
-  // Many rows in float32: products over packed panels, with the same bits.
-  if (std::all_of(jobs.begin(), jobs.end(),
-                  [&](const LinearJob& job) { return takes_product(context, job); })) {
-    for (const LinearJob& job : jobs) run_as_product(context, job);
-    return;
-  }
+void run_panels(Context& context, std::span<const LinearJob> jobs) {
   const int threads = context.pool().size();
   if (threads > 1 && std::all_of(jobs.begin(), jobs.end(),
                                  [](const LinearJob& job) { return job.input.rows <= kStreamedRows; })) {
@@ -320,6 +317,20 @@ void run_plain_jobs(Context& context, std::span<const LinearJob> jobs) {
     const int64_t begin = job.output_begin + (task - piece->first_task) * piece->step;
     run_panel(context, job, begin, std::min(begin + piece->step, job.output_end), thread);
   });
+}
+
+void run_plain_jobs(Context& context, std::span<const LinearJob> jobs) {
+  Arena::Scope scope(context.arena());
+  LinearJob* others = context.arena().allocate<LinearJob>(static_cast<int64_t>(jobs.size()));
+  size_t count = 0;
+  for (const LinearJob& job : jobs) {
+    if (takes_product(context, job)) {
+      run_as_product(context, job);
+    } else {
+      others[count++] = job;
+    }
+  }
+  if (count > 0) run_panels(context, {others, count});
 }
 
 }  // namespace

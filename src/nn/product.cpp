@@ -62,6 +62,10 @@ void run_integer_product(Context& context, const kernels::Product& product, int6
 
 }  // namespace
 
+bool is_rounded(const Context& context, const kernels::WeightMatrix& weights) {
+  return context.arithmetic() == Arithmetic::mixed && weights.dtype != DType::f32;
+}
+
 void set_weights(kernels::Product& product, const kernels::WeightMatrix& weights, int64_t first_row,
                  bool turned) {
   if (weights.dtype == DType::f32 && weights.row_bytes == weights.inputs * sizeof(float)) {
@@ -78,8 +82,8 @@ void set_weights(kernels::Product& product, const kernels::WeightMatrix& weights
 void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns) {
   if (rows == 0 || columns == 0) return;
   const bool worth = rows * columns * std::max<int64_t>(product.depth, 1) > kSmallProduct;
-  const bool mixed = context.arithmetic() == Arithmetic::mixed && product.weights != nullptr;
-  if (mixed && product.a_depth == 1 && product.depth > 0)
+  const bool rounded = product.weights != nullptr && is_rounded(context, *product.weights);
+  if (rounded && product.a_depth == 1 && product.depth > 0)
     return run_integer_product(context, product, rows, columns, worth);
   run_pieces(context, product, rows, columns, worth,
              [&](int64_t row_begin, int64_t row_end, int64_t column_begin, int64_t column_end, int thread) {

@@ -7,7 +7,11 @@
 
 namespace r1 {
 
-/// All of C, [rows, columns]; with stored weights on the right and mixed arithmetic as an integer_product
+/// Whether products with these weights run in block floating point: mixed arithmetic, and stored in another
+/// type than float32. The same for any number of rows.
+bool is_rounded(const Context& context, const kernels::WeightMatrix& weights);
+
+/// All of C, [rows, columns]; with weights on the right that are rounded, as an integer_product
 /// (kernels/training.h). The bits do not depend on the number of threads.
 void run_product(Context& context, const kernels::Product& product, int64_t rows, int64_t columns);
 
