@@ -9,7 +9,7 @@
 #include "cli/model_location.h"
 #include "formats/model_file.h"
 #include "formats/output_file.h"
-#include "train/low_rank.h"
+#include "model/low_rank_adapter.h"
 #include "train/new_model.h"
 
 namespace r1::cli {
@@ -27,10 +27,14 @@ void merge(const MergeOptions& options) {
   }
   require_apart(options.output, base->path());
   const auto adapter = LowRankAdapter::open(options.adapter, *base);
-  ParameterStore sums;
-  write_hub_directory(options.output, base->hub()->config, base->path(), adapter->merged(*base, sums),
+  std::vector<AlignedBytes> sums;
+  const FloatMemory memory = [&](const std::string&, const std::vector<int64_t>& shape) {
+    sums.push_back(allocate_aligned(static_cast<size_t>(shape[0] * shape[1]) * sizeof(float)));
+    return reinterpret_cast<float*>(sums.back().get());
+  };
+  write_hub_directory(options.output, base->hub()->config, base->path(), adapter->merged(*base, memory),
                       options.type, base.get());
-  fmt::print("{}: {} of {} tensors changed\n", options.output, sums.all().size(), base->tensors().size());
+  fmt::print("{}: {} of {} tensors changed\n", options.output, sums.size(), base->tensors().size());
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 #include "engine/engine.h"
 #include "engine/generate.h"
 #include "formats/model_file.h"
+#include "model/low_rank_adapter.h"
 #include "model/vocabulary_loading.h"
-#include "train/low_rank.h"
 
 namespace r1::cli {
 

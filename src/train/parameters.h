@@ -8,13 +8,11 @@
 #include <vector>
 
 #include "formats/model_file.h"
+#include "model/adapter_modules.h"
 #include "nn/context.h"
 #include "nn/tape.h"
 
 namespace r1 {
-
-/// The head of a reward model, {1, hidden}: as in Hugging Face's Qwen2ForSequenceClassification.
-inline constexpr const char* kRewardHead = "score.weight";
 
 struct Parameter {
   std::string name;            // the tensor's name in the model file

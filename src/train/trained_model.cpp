@@ -113,8 +113,8 @@ void TrainedModel::open_adapter(const TrainingOptions& options, ThreadPool& pool
   }
   LowRankOptions lora = options.lora;
   lora.seed = options.seed;
-  adapter_ = options.adapter.empty() ? LowRankAdapter::create(*bound_, lora)
-                                     : LowRankAdapter::open(options.adapter, *bound_, lora.plus_ratio);
+  adapter_ = options.adapter.empty() ? TrainedAdapter::create(*bound_, lora)
+                                     : TrainedAdapter::open(options.adapter, *bound_, lora.plus_ratio);
   if (!options.adapter.empty() && options.lora.dropout > 0) adapter_->set_dropout(options.lora.dropout);
   if (adapter_->options().dora && adapter_->options().dropout > 0) {
     throw_error(ErrorKind::unsupported, "{}: lora_dropout: training DoRA with dropout ({}) is not supported",

@@ -10,10 +10,10 @@
 #include "model/decoder.h"
 #include "train/data/render.h"
 #include "train/frozen_base.h"
-#include "train/low_rank.h"
 #include "train/options.h"
 #include "train/parameters.h"
 #include "train/sample.h"
+#include "train/trained_adapter.h"
 
 namespace r1 {
 
@@ -72,7 +72,7 @@ class TrainedModel {
   nlohmann::json config_;
   std::filesystem::path tokenizer_folder_;
   std::unique_ptr<SampleRenderer> renderer_;
-  std::unique_ptr<LowRankAdapter> adapter_;  // what is trained instead of store_
+  std::unique_ptr<TrainedAdapter> adapter_;  // what is trained instead of store_
   size_t program_memory_ = 0;
 };
 

@@ -59,7 +59,7 @@ struct TrainerParts {
   const Decoder* reference = nullptr;  // dpo, kto: log π_ref, always without adapter; may be the model itself
   Parameter* score = nullptr;          // reward: {1, hidden}, one of the store's
   std::string base = {};               // tells weights apart that a run began from; empty: there are none
-  // Called before the first step and after each: weights have changed (LowRankAdapter::refresh). May be
+  // Called before the first step and after each: weights have changed (TrainedAdapter::refresh). May be
   // empty.
   std::function<void(Context&)> weights_changed = {};
 };

@@ -14,7 +14,7 @@
 #include "formats/safetensors.h"
 #include "tests/shared_folder.h"
 #include "tests/temporary_folder.h"
-#include "train/low_rank.h"
+#include "train/trained_adapter.h"
 #include "train/trainer.h"
 #include "train/truncated_svd.h"
 
@@ -65,7 +65,7 @@ class AdapterFixture {
     return TrainingPass(context_, decoder, none_, cache, own, Keep::layer_inputs, adapter).log_probs();
   }
 
-  std::vector<float> gradients(const Model& model, LowRankAdapter& adapter, Keep keep) {
+  std::vector<float> gradients(const Model& model, TrainedAdapter& adapter, Keep keep) {
     adapter.parameters().clear_gradients(context_);
     const auto& decoder = dynamic_cast<const Decoder&>(model);
     TrainingCache cache(decoder);
@@ -80,7 +80,7 @@ class AdapterFixture {
   }
 
   /// Every parameter moved a little.
-  void move(LowRankAdapter& adapter) {
+  void move(TrainedAdapter& adapter) {
     for (Parameter& own : adapter.parameters().all()) {
       for (int64_t i = 0; i < own.count; ++i)
         own.values[i] += static_cast<float>(0.05 * (2 * random_uniform(9, static_cast<uint64_t>(i)) - 1));
@@ -117,7 +117,7 @@ TEST_P(AdapterKindsTest, ANewOneChangesNothing) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
   const auto model = load_model(file);
-  const auto adapter = LowRankAdapter::create(*file, GetParam().options);
+  const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   expect_near(log_probs(*model, &adapter->adapter()), log_probs(*model, nullptr), 5e-5);
 }
 
@@ -125,7 +125,7 @@ TEST_P(AdapterKindsTest, AppliedAtRunTimeIsTheMergedModelAlsoFromItsFiles) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
   const auto model = load_model(file);
-  const auto adapter = LowRankAdapter::create(*file, GetParam().options);
+  const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   move(*adapter);
   const std::vector<float> applied = log_probs(*model, &adapter->adapter());
   double change = 0;
@@ -139,7 +139,7 @@ TEST_P(AdapterKindsTest, AppliedAtRunTimeIsTheMergedModelAlsoFromItsFiles) {
   expect_near(applied, log_probs(*merged, nullptr), 3e-4);
 
   adapter->write(folder_, "base");
-  const auto again = LowRankAdapter::open(folder_, *file);
+  const auto again = TrainedAdapter::open(folder_, *file);
   expect_near(log_probs(*model, &again->adapter()), applied, 5e-5);
   ParameterStore more;
   const auto merged_again = load_model(ModelFile::with_tensors(file, again->merged(*file, more)));
@@ -150,7 +150,7 @@ TEST_P(AdapterKindsTest, GradientsAreTheSameBitsWhenLayersRunAgain) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
   const auto model = load_model(file);
-  const auto adapter = LowRankAdapter::create(*file, GetParam().options);
+  const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   move(*adapter);
   adapter->adapter().set_dropout({GetParam().options.dropout, 17});
   const std::vector<float> first = gradients(*model, *adapter, Keep::everything);
@@ -166,7 +166,7 @@ TEST_P(AdapterKindsTest, LearnsAndResumesBitIdentically) {
   const auto model = load_model(file);
   const OneBatch source;
   auto train = [&](int64_t stop_after, bool resume, std::vector<double>* losses) {
-    const auto adapter = LowRankAdapter::create(*file, GetParam().options);
+    const auto adapter = TrainedAdapter::create(*file, GetParam().options);
     TrainingOptions options = training(8);
     options.lora.dropout = GetParam().options.dropout;
     TrainerHooks hooks;
@@ -263,7 +263,7 @@ TEST_F(AdapterTest, PissaBeginsWithThePrincipalPart) {
   const nlohmann::json expected =
       nlohmann::json::parse(std::ifstream(std::string(R1_TEST_FIXTURES) + "/adapters/pissa.json"));
   const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
-  const auto adapter = LowRankAdapter::create(*file, kind(false, true, 0));
+  const auto adapter = TrainedAdapter::create(*file, kind(false, true, 0));
   int checked = 0;
   for (const auto& [module, value] : expected["left_at_rank_4"].items()) {
     ParameterStore store;
@@ -289,19 +289,19 @@ TEST_F(AdapterTest, PissaBeginsWithThePrincipalPart) {
 TEST_F(AdapterTest, WhatDoesNotGoTogetherIsRefused) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
-  EXPECT_THROW(LowRankAdapter::create(*file, kind(true, true, 0)), Error);
-  EXPECT_THROW(LowRankAdapter::create(*file, kind(true, false, 0.1)), Error);
-  EXPECT_THROW(LowRankAdapter::create(*file, kind(false, false, 1)), Error);
+  EXPECT_THROW(TrainedAdapter::create(*file, kind(true, true, 0)), Error);
+  EXPECT_THROW(TrainedAdapter::create(*file, kind(true, false, 0.1)), Error);
+  EXPECT_THROW(TrainedAdapter::create(*file, kind(false, false, 1)), Error);
   LowRankOptions wide = kind(false, true, 0);
   wide.rank = 100000;
-  EXPECT_THROW(LowRankAdapter::create(*file, wide), Error);
+  EXPECT_THROW(TrainedAdapter::create(*file, wide), Error);
 }
 
 TEST_F(AdapterTest, ARewardModelsHeadIsTrainedAndKeptWithIt) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
   const auto model = load_model(file);
-  const auto adapter = LowRankAdapter::create(*file, kind(false, false, 0));
+  const auto adapter = TrainedAdapter::create(*file, kind(false, false, 0));
   const int64_t hidden = model->info().hidden;
   Parameter& head = adapter->parameters().add(kRewardHead, {1, hidden});
   std::vector<double> losses;
@@ -323,7 +323,7 @@ TEST_F(AdapterTest, ARewardModelsHeadIsTrainedAndKeptWithIt) {
   const nlohmann::json config = nlohmann::json::parse(std::ifstream(folder_ / "adapter/adapter_config.json"));
   EXPECT_EQ(config["task_type"], "SEQ_CLS");
   EXPECT_EQ(config["modules_to_save"], nlohmann::json({"score"}));
-  const auto again = LowRankAdapter::open(folder_ / "adapter", *file);
+  const auto again = TrainedAdapter::open(folder_ / "adapter", *file);
   const size_t bytes = static_cast<size_t>(hidden) * sizeof(float);
   const Parameter* kept = again->parameters().find(kRewardHead);
   ASSERT_NE(kept, nullptr);
@@ -343,7 +343,7 @@ TEST_F(AdapterTest, AdaptersFromElsewhereLoadAndComputeWhatPyTorchDoes) {
   for (const char* name : {"lora", "rslora", "dora"}) {
     const fs::path folder = fs::path(R1_TEST_FIXTURES) / "adapters" / name;
     const nlohmann::json expected = nlohmann::json::parse(std::ifstream(folder / "expected.json"));
-    const auto adapter = LowRankAdapter::open(folder, *file);
+    const auto adapter = TrainedAdapter::open(folder, *file);
     TrainingBatch batch;
     const auto tokens = expected["tokens"].get<std::vector<int32_t>>();
     batch.tokens.assign(tokens.begin(), tokens.end() - 1);
@@ -382,7 +382,7 @@ TEST_F(AdapterTest, WhatIsUnknownInAnAdapterIsNamed) {
     if (!tensor.empty()) writer.append(std::as_bytes(std::span<const float>(more)));
     writer.finish();
     try {
-      LowRankAdapter::open(folder_, *file);
+      TrainedAdapter::open(folder_, *file);
     } catch (const Error& error) {
       return std::string(error.what());
     }

@@ -11,8 +11,8 @@
 #include "base/random.h"
 #include "tensor/nf4.h"
 #include "tests/shared_folder.h"
-#include "train/low_rank.h"
 #include "train/memory_plan.h"
+#include "train/trained_adapter.h"
 #include "train/trainer.h"
 
 namespace r1 {
@@ -48,7 +48,7 @@ class FrozenBaseTest : public testing::TestWithParam<Base> {
     Context context(pool_, kernels::select_kernels(), arithmetic);
     const auto model = load_model(file);
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
-    const auto adapter = LowRankAdapter::create(*file, {.rank = 3, .targets = GetParam().targets});
+    const auto adapter = TrainedAdapter::create(*file, {.rank = 3, .targets = GetParam().targets});
     for (Parameter& own : adapter->parameters().all()) {
       if (!own.name.ends_with("lora_B.weight")) continue;
       for (int64_t i = 0; i < own.count; ++i) own.values[i] = static_cast<float>(0.01 * random_uniform(4, i));

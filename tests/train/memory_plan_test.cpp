@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "tests/shared_folder.h"
-#include "train/low_rank.h"
+#include "train/trained_adapter.h"
 
 namespace r1 {
 namespace {
@@ -39,7 +39,7 @@ TEST_P(MemoryPlanTest, IsTrueToATenth) {
   const auto file = ModelFile::open(shared_path("fixtures/" + GetParam().fixture));
   const auto model = load_model(file);
   const auto& decoder = dynamic_cast<const Decoder&>(*model);
-  const auto adapter = LowRankAdapter::create(*file, {.rank = 1, .targets = {}});
+  const auto adapter = TrainedAdapter::create(*file, {.rank = 1, .targets = {}});
   TrainingOptions options;
   options.tuning = "lora";
   options.batch_tokens = 2000;

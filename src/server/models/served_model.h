@@ -21,11 +21,11 @@
 #include "formats/model_file.h"
 #include "grammar/grammar.h"
 #include "grammar/token_trie.h"
+#include "model/low_rank_adapter.h"
 #include "model/model.h"
 #include "model/vocabulary_loading.h"
 #include "text/chat_template.h"
 #include "text/stream_parser.h"
-#include "train/low_rank.h"
 
 namespace r1::server {
 

@@ -1,7 +1,7 @@
 // LoRA adapters by name: a request gets its adapter, in a batch with others.
 #include "base/random.h"
 #include "tests/server/tiny_model.h"
-#include "train/low_rank.h"
+#include "train/trained_adapter.h"
 
 namespace r1::server {
 namespace {
@@ -16,7 +16,7 @@ class AdapterTest : public test::TinyModelTest {
     const auto file = ModelFile::open(file_);
     LowRankOptions options;
     options.rank = 4;
-    const auto adapter = LowRankAdapter::create(*file, options);
+    const auto adapter = TrainedAdapter::create(*file, options);
     for (Parameter& parameter : adapter->parameters().all()) {
       if (!parameter.name.ends_with("lora_B.weight")) continue;
       for (int64_t i = 0; i < parameter.count; ++i)
@@ -72,7 +72,7 @@ TEST_F(AdapterTest, ItsNameIsAModelsName) {
 TEST_F(AdapterTest, IsTheSameAsTheMergedWeights) {
   write_adapter("sailor", 1);
   const auto file = ModelFile::open(file_);
-  const auto adapter = LowRankAdapter::open(folder_ / "sailor", *file);
+  const auto adapter = TrainedAdapter::open(folder_ / "sailor", *file);
   ParameterStore sums;
   const auto merged = ModelFile::with_tensors(file, adapter->merged(*file, sums));
   ModelHost models({settings_});

@@ -1,5 +1,5 @@
 // LoRA: closed-form checks of gradients, merging, files, and batches in which only some rows have an adapter.
-#include "train/low_rank.h"
+#include "train/trained_adapter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -41,10 +41,10 @@ class LowRankTest : public testing::TestWithParam<const char*> {
   }
 
   /// An adapter whose B is not zero.
-  static std::unique_ptr<LowRankAdapter> trained(const ModelFile& file, LowRankOptions options = {}) {
+  static std::unique_ptr<TrainedAdapter> trained(const ModelFile& file, LowRankOptions options = {}) {
     options.rank = 4;
     options.alpha = 6;
-    auto own = LowRankAdapter::create(file, options);
+    auto own = TrainedAdapter::create(file, options);
     for (Parameter& parameter : own->parameters().all()) {
       if (!parameter.name.ends_with("lora_B.weight")) continue;
       for (int64_t i = 0; i < parameter.count; ++i)
@@ -71,7 +71,7 @@ TEST_P(LowRankTest, ANewAdapterChangesNothing) {
   R1_REQUIRE_SHARED(std::string("fixtures/") + GetParam());
   const auto file = ModelFile::open(model_path());
   const auto model = load_model(file);
-  const auto adapter = LowRankAdapter::create(*file, {});
+  const auto adapter = TrainedAdapter::create(*file, {});
   EXPECT_EQ(log_probs(*model, nullptr), log_probs(*model, &adapter->adapter()));
 }
 
@@ -182,7 +182,7 @@ TEST_P(LowRankTest, ComesBackFromItsFiles) {
                                                : std::vector<std::string>{"down_proj", "q_proj"};
   const auto adapter = trained(*file, {.targets = targets});
   adapter->write(folder_, "base");
-  const auto again = LowRankAdapter::open(folder_, *file);
+  const auto again = TrainedAdapter::open(folder_, *file);
   ASSERT_EQ(again->parameters().all().size(), latent ? 12U : 8U);
   for (const Parameter& own : adapter->parameters().all()) {
     const Parameter* other = again->parameters().find(own.name);
@@ -195,7 +195,7 @@ TEST_P(LowRankTest, ComesBackFromItsFiles) {
   changed["use_dora"] = true;
   std::ofstream(folder_ / "adapter_config.json") << changed;
   try {
-    LowRankAdapter::open(folder_, *file);
+    TrainedAdapter::open(folder_, *file);
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("lora_magnitude_vector"));
@@ -204,12 +204,12 @@ TEST_P(LowRankTest, ComesBackFromItsFiles) {
   changed["r"] = 5;
   std::ofstream(folder_ / "adapter_config.json") << changed;
   try {
-    LowRankAdapter::open(folder_, *file);
+    TrainedAdapter::open(folder_, *file);
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("expected {5, "));
   }
-  EXPECT_THROW(LowRankAdapter::create(*file, {.targets = {"c_attn"}}), Error);
+  EXPECT_THROW(TrainedAdapter::create(*file, {.targets = {"c_attn"}}), Error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, LowRankTest,
