@@ -297,6 +297,18 @@ void Engine::run() {
   }
 }
 
+void Engine::weights_changed() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->alive.empty()) {
+      throw_error(ErrorKind::invalid_argument,
+                  "weights changed: expected no running or waiting request, found {}", state_->alive.size());
+    }
+  }
+  state_->scheduler.forget_cached();
+  state_->publish();
+}
+
 EngineStatistics Engine::statistics() const {
   const std::lock_guard lock(state_->mutex);
   return state_->published;

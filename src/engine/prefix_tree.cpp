@@ -162,6 +162,36 @@ void PrefixTree::release(int32_t block) {
   if (node != nullptr && evictable(node)) evictable_.insert({node->last_use, block});
 }
 
+PrefixTree::Node* PrefixTree::root(const AdapterVersion& adapter) {
+  const auto found = roots_.find(adapter);
+  if (found != roots_.end()) return &found->second;
+  // Adapters come and go: an empty root whose version nobody else holds will not be asked for again.
+  std::erase_if(roots_, [](const auto& entry) {
+    return entry.first.use_count() == 1 && entry.second.children.empty();
+  });
+  return &roots_[adapter];
+}
+
+const PrefixTree::Node* PrefixTree::find_root(const AdapterVersion& adapter) const {
+  const auto found = roots_.find(adapter);
+  return found == roots_.end() ? nullptr : &found->second;
+}
+
+void PrefixTree::clear() {
+  for (int32_t block = 0; block < pool_->total(); ++block) {
+    if (node_of_block_[block] == nullptr) continue;
+    if (pool_->references(block) > 0) {
+      throw std::logic_error(fmt::format("prefix tree: cleared while block {} is in use", block));
+    }
+  }
+  for (int32_t block = 0; block < pool_->total(); ++block) {
+    if (node_of_block_[block] != nullptr) pool_->set_in_tree(block, false);
+  }
+  node_of_block_.assign(node_of_block_.size(), nullptr);
+  evictable_.clear();
+  roots_.clear();
+}
+
 void PrefixTree::check_integrity() const {
   const auto require = [](bool condition, const char* what, int32_t block) {
     if (!condition) throw std::logic_error(fmt::format("prefix tree: {} (block {})", what, block));

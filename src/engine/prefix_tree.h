@@ -3,9 +3,9 @@
 //
 // Invariants:
 //  - the keys and values of a node's tokens, in its block, are those of the token path from the root; they
-//  are
-//    never written again, so whoever shares the block reads the bits that it would have computed;
-//  - keys and values depend on the adapter that computed them: each adapter has a root of its own;
+//    are never written again, so whoever shares the block reads the bits that it would have computed;
+//  - keys and values depend on the weights that computed them: each version of an adapter has a root of its
+//    own, and clear() forgets all when the model's weights change;
 //  - only full nodes have children. A node with fewer tokens (a tail) may share its block with the sequence
 //    that still appends to it: others copy the node's tokens out of it;
 //  - a sequence that holds a node's block holds the blocks of all its ancestors. So every cached block can be
@@ -24,6 +24,10 @@
 #include "engine/kv_pool.h"
 
 namespace r1 {
+
+/// What tells an adapter with given weights from all others (Adapter::version()); null: no adapter. While
+/// someone holds it, no other has its address.
+using AdapterVersion = std::shared_ptr<const void>;
 
 class PrefixTree {
  public:
@@ -65,12 +69,16 @@ class PrefixTree {
   void retain(int32_t block);
   void release(int32_t block);
 
-  /// The root for what an adapter computes (null: none), made when it is not there; it stays.
-  Node* root(const void* adapter = nullptr) { return &roots_[adapter]; }
-  const Node* find_root(const void* adapter = nullptr) const {
-    const auto found = roots_.find(adapter);
-    return found == roots_.end() ? nullptr : &found->second;
-  }
+  /// The root for what an adapter computes, made when it is not there. It stays while someone else holds the
+  /// version.
+  Node* root(const AdapterVersion& adapter = nullptr);
+  /// Null: there is none.
+  const Node* find_root(const AdapterVersion& adapter = nullptr) const;
+
+  /// Forgets everything: cached blocks become free, roots are gone. Throws std::logic_error while a block of
+  /// the tree is in use.
+  void clear();
+
   /// Throws std::logic_error that names the broken invariant.
   void check_integrity() const;
 
@@ -83,7 +91,7 @@ class PrefixTree {
 
   KvPool* pool_;
   int64_t block_tokens_;
-  std::map<const void*, Node> roots_;
+  std::map<AdapterVersion, Node> roots_;
   std::vector<Node*> node_of_block_;
   std::set<std::pair<uint64_t, int32_t>> evictable_;  // (last_use, block) of unreferenced leaves
   uint64_t clock_ = 0;

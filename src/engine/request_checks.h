@@ -1,7 +1,9 @@
 // What an engine refuses, and what it fills in.
 #pragma once
 
-#include "engine/engine.h"
+#include "engine/engine_options.h"
+#include "engine/request.h"
+#include "model/model.h"
 
 namespace r1 {
 

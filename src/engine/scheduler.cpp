@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "nn/adapter.h"
+
 namespace r1 {
 namespace {
 
@@ -17,6 +19,10 @@ bool goes_before(const SequencePointer& a, const SequencePointer& b) {
 
 void insert_ordered(std::vector<SequencePointer>& list, SequencePointer sequence) {
   list.insert(std::upper_bound(list.begin(), list.end(), sequence, goes_before), std::move(sequence));
+}
+
+AdapterVersion version_of(const Adapter* adapter) {
+  return adapter == nullptr ? nullptr : adapter->version();
 }
 
 int64_t uncomputed(const Sequence& sequence) {
@@ -78,6 +84,7 @@ void Scheduler::release(Sequence& sequence) {
   sequence.blocks.clear();
   sequence.tree_blocks = 0;
   sequence.tail = nullptr;
+  sequence.adapter_version.reset();
   sequence.prompt_tail_in_tree = false;
   sequence.computed = 0;
 }
@@ -101,7 +108,8 @@ bool Scheduler::grow(Sequence& sequence, int64_t tokens) {
 }
 
 bool Scheduler::try_admit(Sequence& sequence) {
-  PrefixTree::Node* root = tree_.root(sequence.request.adapter);
+  sequence.adapter_version = version_of(sequence.request.adapter);
+  PrefixTree::Node* root = tree_.root(sequence.adapter_version);
   sequence.tail = root;
   PrefixTree::Match match;
   if (options_.prefix_reuse) {
@@ -158,7 +166,9 @@ bool Scheduler::shares_unfinished_prefix(const Sequence& sequence) const {
             .first -
         other->tokens.begin();
     if (common < kTokens || other->computed >= common) continue;
-    if (matched < 0) matched = tree_.match_length(sequence.tokens, tree_.find_root(sequence.request.adapter));
+    if (matched < 0) {
+      matched = tree_.match_length(sequence.tokens, tree_.find_root(version_of(sequence.request.adapter)));
+    }
     if (common >= matched + kTokens) return true;
   }
   return false;

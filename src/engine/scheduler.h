@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/engine_options.h"
 #include "engine/kv_pool.h"
 #include "engine/prefix_tree.h"
 #include "engine/sequence.h"
@@ -33,6 +34,8 @@ class Scheduler {
   const std::vector<PlannedSlice>& plan();
   /// After tokens were computed: lets others find the sequence's blocks.
   void commit(Sequence& sequence);
+  /// Nothing that was computed so far is found again. Only while nothing runs.
+  void forget_cached() { tree_.clear(); }
 
   const std::vector<SequencePointer>& running() const { return running_; }
   const std::vector<SequencePointer>& waiting() const { return waiting_; }

@@ -9,10 +9,10 @@
 #include <optional>
 #include <vector>
 
-#include "engine/engine.h"
 #include "engine/loop_detector.h"
 #include "engine/prefix_tree.h"
 #include "engine/prompt_lookup.h"
+#include "engine/request.h"
 
 namespace r1 {
 
@@ -27,6 +27,7 @@ struct Sequence {
   std::vector<int32_t> blocks;       // of the cache, in order; one reference each
   int64_t tree_blocks = 0;           // leading blocks that are nodes of the prefix tree
   PrefixTree::Node* tail = nullptr;  // node of the last of them
+  AdapterVersion adapter_version;    // of what is in the cache; held so that its root stays
   bool prompt_tail_in_tree = false;  // the prompt's last, partly filled block has been offered
   std::vector<int32_t> draft;        // guesses for the positions behind `tokens`, this step
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,7 @@ class Adapter {
   /// Terms of one weight add up; one with a magnitude must be the only one.
   void add(const kernels::WeightMatrix& weight, const LowRankTerm& term) {
     terms_[weight.data].push_back(term);
+    mark_changed();
   }
   std::span<const LowRankTerm> find(const kernels::WeightMatrix& weight) const {
     const auto found = terms_.find(weight.data);
@@ -49,9 +51,19 @@ class Adapter {
   }
 
   const Dropout& dropout() const { return dropout_; }
-  void set_dropout(const Dropout& dropout) { dropout_ = dropout; }
+  void set_dropout(const Dropout& dropout) {
+    dropout_ = dropout;
+    mark_changed();
+  }
+
+  /// Tells what this adapter computes from what others and its own earlier states computed: what is kept of
+  /// its results is kept under its version. No other version has this address while someone holds it.
+  std::shared_ptr<const void> version() const { return version_; }
+  /// To be called when the memory of a term was changed.
+  void mark_changed() { version_ = std::make_shared<char>(); }
 
  private:
+  std::shared_ptr<const void> version_ = std::make_shared<char>();
   std::unordered_map<const std::byte*, std::vector<LowRankTerm>> terms_;
   Dropout dropout_;
 };

@@ -35,6 +35,8 @@ class FakeModel : public Model {
   mutable std::string failure;                    // the next forward throws it
   mutable std::function<void()> before_layer;     // called where a real model asks `cancelled`
   mutable std::function<void(float*)> on_logits;  // may spoil a row
+  mutable uint64_t weights = 0;                   // another value: another model
+  mutable std::function<uint64_t(const Adapter*)> adapter_weights;  // 0, or what an adapter adds to them
 
   void forward(Context&, const Batch& batch, KvCache& cache, float* logits,
                const std::function<bool()>& cancelled) const override {
@@ -69,7 +71,8 @@ class FakeModel : public Model {
         write(keys, position, 0, static_cast<float>(token));
         write(keys1, position, 0, static_cast<float>(position));
         write(keys1, position, 1, static_cast<float>(token));
-        uint64_t hash = 0;
+        const uint64_t salt = adapter_weights ? mix_bits(weights + adapter_weights(slice.adapter)) : weights;
+        uint64_t hash = salt;
         for (int64_t past = 0; past <= position; ++past) {
           if (past < position && read(keys1, past, 0) != static_cast<float>(past)) {
             throw std::logic_error("the cache holds another position");
@@ -85,7 +88,7 @@ class FakeModel : public Model {
         write(values, position, 1, static_cast<float>((hash >> 16) & 0xffffU));
         if (output == batch.output_rows.size() || batch.output_rows[output] != row) continue;
         uint64_t seed = hash;
-        if (hash % 3 != 0) seed = mix_bits(static_cast<uint64_t>(token));
+        if (hash % 3 != 0) seed = mix_bits(static_cast<uint64_t>(token) ^ salt);
         float* out = logits + static_cast<int64_t>(output) * info_.vocabulary;
         for (int64_t id = 0; id < info_.vocabulary; ++id) {
           out[id] = static_cast<float>(6 * random_uniform(seed, id));
