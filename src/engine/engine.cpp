@@ -31,8 +31,10 @@ struct Engine::State {
               options.kv_bytes / static_cast<int64_t>(KvCache::block_bytes(
                                      model->kv_layers(), options.key_dtype, options.value_dtype)),
               options.key_dtype, options.value_dtype),
-        scheduler(cache, options),
-        samplers(context_in.pool().size()) {}
+        scheduler(cache, options) {
+    for (int thread = 0; thread < context->pool().size(); ++thread)
+      samplers.emplace_back(context->kernels(), options.known_tokens);
+  }
 
   std::shared_ptr<const Model> model;
   Context* context;
@@ -236,7 +238,7 @@ Engine::~Engine() = default;
 RequestId Engine::submit(Request request) {
   State& state = *state_;
   if (request.adapter == nullptr) request.adapter = state.options.adapter;
-  check_request(request, state.vocabulary, state.options.context_length);
+  check_request(request, state.vocabulary, state.options);
   auto sequence = std::make_shared<Sequence>();
   sequence->prompt_tokens = std::ssize(request.prompt);
   sequence->tokens = std::move(request.prompt);

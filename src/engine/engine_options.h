@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "engine/known_tokens.h"
 #include "tensor/dtype.h"
 
 namespace r1 {
@@ -17,6 +18,7 @@ struct EngineOptions {
   int64_t batch_tokens = 512;  // tokens a forward pass takes at most, ≥ 2 (prefill chunk)
   int64_t sequences = 64;      // running at once at most
   bool prefix_reuse = true;
+  KnownTokens known_tokens{};  // what may be generated: known_tokens(vocabulary, rows); left out: every row
   const Adapter* adapter = nullptr;  // of requests that bring none (nn/adapter.h); not owned
 };
 

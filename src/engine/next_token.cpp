@@ -24,7 +24,7 @@ SampledToken choose(Sequence& sequence, Sampler& sampler, std::span<const float>
   if (sequence.closing >= 0) {
     const int32_t token = options.closing[sequence.closing++];
     if (sequence.closing == std::ssize(options.closing)) sequence.closing = -1;
-    return sampler.describe(logits, sequence.request.sampling, token, position);
+    return sampler.describe_forced(logits, sequence.request.sampling, token, position);
   }
   std::span<const uint64_t> allowed;
   if (sequence.request.constraint) allowed = sequence.request.constraint(sequence.generated_tokens());

@@ -8,18 +8,19 @@
 
 #include "base/error.h"
 #include "engine/sampling_math.h"
+#include "nn/log_probability.h"
 
 namespace r1 {
 namespace {
 
 constexpr int64_t kLogitRows = 128;  // rows of logits held at once: 78 MB at 152k
 
-/// Negative log-likelihood of `token`; `weights` is scratch.
-double surprise(std::span<const float> logits, int32_t token, int64_t position, std::vector<float>& weights) {
-  weights.resize(logits.size());
-  const float largest = largest_logit(logits, position);
-  return std::log(softmax_weights(logits, largest, 1, weights.data())) -
-         (static_cast<double>(logits[token]) - largest);
+/// Negative log-likelihood of `token`.
+double surprise(const kernels::KernelTable& kernels, std::span<const float> logits, int32_t token,
+                int64_t position) {
+  const double result = -static_cast<double>(log_softmax(kernels, logits)(logits[token]));
+  if (!std::isfinite(result)) largest_logit(logits, position);  // names the logit that is not a number
+  return result;
 }
 
 }  // namespace
@@ -50,7 +51,6 @@ PerplexityResult perplexity(const Model& model, Context& context, std::span<cons
   std::vector<int32_t> blocks(blocks_needed);
   std::iota(blocks.begin(), blocks.end(), 0);
   const std::unique_ptr<float[]> logits(new float[kLogitRows * vocabulary]);
-  std::vector<std::vector<float>> scratch(context.pool().size());
   std::vector<double> surprises;
 
   PerplexityResult result;
@@ -71,9 +71,10 @@ PerplexityResult perplexity(const Model& model, Context& context, std::span<cons
       model.forward(context, {std::span(text).subspan(position, rows), {&slice, 1}, outputs}, cache,
                     logits.get());
       surprises.assign(outputs.size(), 0);
-      context.pool().parallel_for(std::ssize(outputs), [&](int64_t row, int thread) {
-        surprises[row] = surprise({logits.get() + row * vocabulary, static_cast<size_t>(vocabulary)},
-                                  text[position + row + 1], position + row, scratch[thread]);
+      context.pool().parallel_for(std::ssize(outputs), [&](int64_t row, int) {
+        surprises[row] =
+            surprise(context.kernels(), {logits.get() + row * vocabulary, static_cast<size_t>(vocabulary)},
+                     text[position + row + 1], position + row);
       });
       for (double value : surprises) {
         sum += value;

@@ -45,10 +45,24 @@ EngineOptions complete_options(EngineOptions options, const Model& model) {
                 options.kv_bytes, held, kTokens, block, wanted, (wanted + kTokens - 1) / kTokens * block);
   }
   options.context_length = std::min(wanted, held);
+  const KnownTokens& known = options.known_tokens;
+  const int64_t rows = model.info().vocabulary;
+  const int64_t limit = known.limit < 0 ? rows : known.limit;
+  if (limit < 1 || limit > rows) {
+    throw_error(ErrorKind::invalid_argument, "known tokens: limit: expected 1 to {}, found {}", rows, limit);
+  }
+  for (size_t index = 0; index < known.holes.size(); ++index) {
+    const int64_t low = index == 0 ? 0 : known.holes[index - 1] + 1;
+    if (known.holes[index] < low || known.holes[index] >= limit) {
+      throw_error(ErrorKind::invalid_argument, "known tokens: holes[{}]: expected {} to {}, found {}", index,
+                  low, limit - 1, known.holes[index]);
+    }
+  }
   return options;
 }
 
-void check_request(const Request& request, int64_t vocabulary, int64_t context) {
+void check_request(const Request& request, int64_t vocabulary, const EngineOptions& options) {
+  const int64_t context = options.context_length;
   const auto refuse = [](const char* name, const char* expected, int64_t found) {
     throw_error(ErrorKind::invalid_argument, "{}: expected {}, found {}", name, expected, found);
   };
@@ -56,6 +70,10 @@ void check_request(const Request& request, int64_t vocabulary, int64_t context) 
   check_tokens("prompt", request.prompt, vocabulary);
   check_tokens("stop tokens", request.stop_tokens, vocabulary);
   check_tokens("thinking.closing", request.thinking.closing, vocabulary);
+  for (const int32_t token : request.thinking.closing) {
+    if (!options.known_tokens.contains(token))
+      refuse("thinking.closing", "tokens that the vocabulary has", token);
+  }
   if (request.prompt.empty()) refuse("prompt", "at least one token", 0);
   if (request.max_tokens < -1 || request.max_tokens == 0) {
     refuse("max tokens", "-1 (no limit) or at least 1", request.max_tokens);

@@ -11,7 +11,8 @@ namespace r1 {
 EngineOptions complete_options(EngineOptions options, const Model& model);
 
 /// Throws Error(invalid_argument) that names the field, what was expected and what was found;
-/// Error(context_overflow) with the numbers when the request does not fit into `context` tokens.
-void check_request(const Request& request, int64_t vocabulary, int64_t context);
+/// Error(context_overflow) with the numbers when the request does not fit into the context. `vocabulary`:
+/// rows of the model's output; `options`: complete.
+void check_request(const Request& request, int64_t vocabulary, const EngineOptions& options);
 
 }  // namespace r1

@@ -9,6 +9,7 @@
 #include "engine/sampling_filters.h"
 #include "engine/sampling_math.h"
 #include "engine/sampling_penalties.h"
+#include "nn/log_probability.h"
 
 namespace r1 {
 namespace {
@@ -23,6 +24,14 @@ void check_token(const char* name, int32_t token, int64_t vocabulary) {
   check_range(name, token, 0, static_cast<double>(vocabulary - 1));
 }
 
+// A smaller temperature makes logits that a float cannot hold.
+constexpr double kMinReportedTemperature = 1e-3;
+
+/// Whether some tokens may be left out that have a probability.
+bool has_filters(const SamplingOptions& options) {
+  return options.top_k > 0 || options.top_p < 1 || options.min_p > 0 || options.typical_p < 1;
+}
+
 bool has_penalties(const SamplingOptions& options) {
   return (options.repetition_penalty != 1 && options.penalty_window != 0) || options.presence_penalty != 0 ||
          options.frequency_penalty != 0;
@@ -31,21 +40,25 @@ bool has_penalties(const SamplingOptions& options) {
 }  // namespace
 
 void validate(const SamplingOptions& options, int64_t vocabulary) {
-  constexpr double kMost = std::numeric_limits<int32_t>::max();
+  constexpr double kMax = std::numeric_limits<int32_t>::max();
   check_range("temperature", options.temperature, 0, 100);
-  check_range("top-k", options.top_k, 0, kMost);
+  check_range("top-k", options.top_k, 0, kMax);
   check_range("top-p", options.top_p, 0, 1);
   check_range("min-p", options.min_p, 0, 1);
   check_range("typical-p", options.typical_p, 0, 1);
   check_range("repetition penalty", options.repetition_penalty, 0.01, 100);
   check_range("presence penalty", options.presence_penalty, -100, 100);
   check_range("frequency penalty", options.frequency_penalty, -100, 100);
-  check_range("penalty window", options.penalty_window, -1, kMost);
+  check_range("penalty window", options.penalty_window, -1, kMax);
   check_range("DRY multiplier", options.dry_multiplier, 0, 100);
   check_range("DRY base", options.dry_base, 1, 100);
-  check_range("DRY allowed length", options.dry_allowed_length, 1, kMost);
-  check_range("DRY window", options.dry_window, -1, kMost);
+  check_range("DRY allowed length", options.dry_allowed_length, 1, kMax);
+  check_range("DRY window", options.dry_window, -1, kMax);
   check_range("top log-probabilities", options.top_log_probabilities, -1, static_cast<double>(vocabulary));
+  if (options.sampled_log_probability && options.temperature != 0) {
+    check_range("temperature with sampled log-probability", options.temperature, kMinReportedTemperature,
+                100);
+  }
   for (const auto& [token, bias] : options.logit_bias) {
     check_token("logit bias: token", token, vocabulary);
     check_range("logit bias", bias, -1e6, 1e6);
@@ -59,6 +72,7 @@ struct Sampler::Scratch {
   std::vector<float> adjusted;  // logits after bias, constraint and penalties
   std::vector<float> weights;
   std::vector<float> maxima;
+  std::vector<float> gathered;
   std::vector<int32_t> counts;  // always zero between calls
   std::vector<int32_t> ids;
   std::vector<Candidate> candidates;
@@ -67,7 +81,8 @@ struct Sampler::Scratch {
                      int64_t position);
 };
 
-Sampler::Sampler() : scratch_(std::make_unique<Scratch>()) {}
+Sampler::Sampler(const kernels::KernelTable& kernels, KnownTokens known)
+    : kernels_(&kernels), known_(std::move(known)), scratch_(std::make_unique<Scratch>()) {}
 Sampler::~Sampler() = default;
 Sampler::Sampler(Sampler&&) noexcept = default;
 Sampler& Sampler::operator=(Sampler&&) noexcept = default;
@@ -113,11 +128,12 @@ SampledToken Sampler::sample(std::span<const float> logits, const SamplingOption
                              std::span<const int32_t> context, int64_t prompt_tokens, int64_t position,
                              std::span<const uint64_t> allowed) {
   Scratch& scratch = *scratch_;
-  float largest = largest_logit(logits, position);
-  std::span<const float> adjusted = logits;
+  const int64_t limit = drawable_rows(logits);
+  std::span<const float> adjusted = logits.first(limit);
+  float largest = largest_logit(adjusted, position);
   const bool penalties = has_penalties(options);
   const bool dry = options.dry_multiplier > 0 && options.dry_window != 0;
-  if (penalties || dry || !allowed.empty() || !options.logit_bias.empty()) {
+  if (penalties || dry || !allowed.empty() || !options.logit_bias.empty() || !known_.holes.empty()) {
     if (!allowed.empty() && allowed.size() * 64 < logits.size()) {
       throw_error(ErrorKind::invalid_argument, "constraint at position {}: expected {} words, found {}",
                   position, (logits.size() + 63) / 64, allowed.size());
@@ -127,38 +143,72 @@ SampledToken Sampler::sample(std::span<const float> logits, const SamplingOption
     if (!allowed.empty()) apply_constraint(scratch.adjusted, allowed);
     if (penalties) apply_penalties(scratch.adjusted, options, context, prompt_tokens, scratch.counts);
     if (dry) apply_dry(scratch.adjusted, options, context, scratch.counts);
-    adjusted = scratch.adjusted;
+    for (const int32_t token : known_.holes) scratch.adjusted[token] = kForbidden;
+    adjusted = std::span<const float>(scratch.adjusted).first(limit);
     largest = largest_logit(adjusted, position);
   }
-  if (largest == -std::numeric_limits<float>::infinity()) {
-    throw_error(ErrorKind::invalid_argument, "position {}: no token is allowed (of {})", position,
-                logits.size());
+  if (largest == kForbidden) {
+    throw_error(ErrorKind::invalid_argument, "position {}: no token is allowed (of {})", position, limit);
   }
-  const int32_t token =
-      options.temperature == 0
-          ? static_cast<int32_t>(std::find(adjusted.begin(), adjusted.end(), largest) - adjusted.begin())
-          : scratch.draw_token(adjusted, largest, options, position);
-  return describe(logits, options, token, position);
+  SampledToken result;
+  if (options.temperature == 0) {
+    const auto found = std::find(adjusted.begin(), adjusted.end(), largest);
+    result.token = static_cast<int32_t>(found - adjusted.begin());
+    if (options.sampled_log_probability) result.sampled_log_probability = 0;
+  } else {
+    result.token = scratch.draw_token(adjusted, largest, options, position);
+    if (options.sampled_log_probability) {
+      if (has_filters(options)) {
+        for (const Candidate& candidate : scratch.candidates) result.kept.push_back(candidate.token);
+      }
+      const LogSoftmax distribution =
+          result.kept.empty()
+              ? log_softmax(*kernels_, adjusted, options.temperature)
+              : log_softmax(*kernels_, adjusted, result.kept, options.temperature, scratch.gathered);
+      result.sampled_log_probability = distribution(adjusted[result.token]);
+    }
+  }
+  describe(logits, options, position, result);
+  return result;
 }
 
-SampledToken Sampler::describe(std::span<const float> logits, const SamplingOptions& options, int32_t token,
-                               int64_t position) {
+SampledToken Sampler::describe_forced(std::span<const float> logits, const SamplingOptions& options,
+                                      int32_t token, int64_t position) {
   SampledToken result;
   result.token = token;
-  if (options.top_log_probabilities < 0) return result;
-  Scratch& scratch = *scratch_;
-  const float largest = largest_logit(logits, position);
-  scratch.weights.resize(logits.size());
-  const double total = softmax_weights(logits, largest, 1, scratch.weights.data());
-  const auto log_probability = [&](int32_t id) {
-    return TokenProbability{id,
-                            static_cast<float>(static_cast<double>(logits[id]) - largest - std::log(total))};
-  };
-  result.chosen = log_probability(token);
-  select_largest(logits, options.top_log_probabilities, scratch.ids, scratch.maxima);
-  std::ranges::stable_sort(scratch.ids, [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
-  for (int32_t id : scratch.ids) result.top.push_back(log_probability(id));
+  result.forced = true;
+  if (options.sampled_log_probability) result.sampled_log_probability = 0;
+  describe(logits, options, position, result);
   return result;
+}
+
+/// Fills in the log-probabilities of the model's own distribution.
+void Sampler::describe(std::span<const float> logits, const SamplingOptions& options, int64_t position,
+                       SampledToken& result) {
+  if (options.top_log_probabilities < 0) return;
+  Scratch& scratch = *scratch_;
+  const LogSoftmax distribution = log_softmax(*kernels_, logits);
+  if (!std::isfinite(distribution.log_sum)) {
+    largest_logit(logits, position);  // names the logit that is not a number
+    throw_error(ErrorKind::invalid_argument, "logits at position {}: expected numbers, found none", position);
+  }
+  const auto describe_token = [&](int32_t id) { return TokenProbability{id, distribution(logits[id])}; };
+  result.chosen = describe_token(result.token);
+  if (options.top_log_probabilities == 0) return;
+  // As many more as there are holes: so many are left over without them.
+  const std::span<const float> listed = logits.first(drawable_rows(logits));
+  select_largest(listed, options.top_log_probabilities + std::ssize(known_.holes), scratch.ids,
+                 scratch.maxima);
+  std::erase_if(scratch.ids, [&](int32_t id) { return !known_.contains(id); });
+  std::ranges::stable_sort(scratch.ids, [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
+  if (std::ssize(scratch.ids) > options.top_log_probabilities)
+    scratch.ids.resize(options.top_log_probabilities);
+  for (const int32_t id : scratch.ids) result.top.push_back(describe_token(id));
+}
+
+/// Rows behind these are never drawn.
+int64_t Sampler::drawable_rows(std::span<const float> logits) const {
+  return known_.limit < 0 ? std::ssize(logits) : std::min(known_.limit, std::ssize(logits));
 }
 
 }  // namespace r1

@@ -9,6 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/known_tokens.h"
+#include "kernels/kernels.h"
+
 namespace r1 {
 
 /// Defaults are the ones published for R1: temperature 0.6, top-p 0.95, everything else off.
@@ -29,7 +32,8 @@ struct SamplingOptions {
   std::vector<std::vector<int32_t>> dry_breakers;  // token sequences that end a match
   std::unordered_map<int32_t, float> logit_bias;   // added to logits; -100 or less forbids
   uint64_t seed = 0;                               // same seed, same text, whatever else runs
-  int32_t top_log_probabilities = -1;  // -1: none; n: the sampled token's and the n likeliest ones'
+  int32_t top_log_probabilities = -1;    // -1: none; n: the sampled token's and the n likeliest ones'
+  bool sampled_log_probability = false;  // SampledToken::sampled_log_probability and kept are filled in
 };
 
 /// Throws Error(invalid_argument) that names the field, the range and the value.
@@ -37,20 +41,31 @@ void validate(const SamplingOptions& options, int64_t vocabulary);
 
 struct TokenProbability {
   int32_t token = 0;
-  float log_probability = 0;  // of the model's own distribution (temperature 1, before filters and penalties)
+  /// Of the model's own distribution: temperature 1, all rows, before filters and penalties. The bits of
+  /// log_softmax (nn/log_probability.h), which are those of a trainer's token_log_probs.
+  float log_probability = 0;
 };
 
 struct SampledToken {
   int32_t token = 0;
+  bool forced = false;                     // emitted by rule (the end of thinking), not drawn
   std::optional<TokenProbability> chosen;  // when log-probabilities were asked for
   std::vector<TokenProbability> top;       // likeliest first, lowest id of equals first
+
+  /// When asked for: of the distribution that the token was drawn from, after bias, constraint, penalties,
+  /// temperature and filters (log_softmax of the changed logits over `kept`). 0 at temperature 0 and where
+  /// forced: there was no choice.
+  std::optional<float> sampled_log_probability;
+  /// The tokens that could have been drawn, ascending; empty: all known ones, or no choice.
+  std::vector<int32_t> kept;
 };
 
 /// Chooses tokens. Holds scratch memory only (16 bytes an entry of the vocabulary): which Sampler is asked
 /// makes no difference. One thread at a time.
 class Sampler {
  public:
-  Sampler();
+  /// `kernels` must outlive the sampler. `known`: what may be drawn.
+  explicit Sampler(const kernels::KernelTable& kernels, KnownTokens known = {});
   ~Sampler();
   Sampler(Sampler&&) noexcept;
   Sampler& operator=(Sampler&&) noexcept;
@@ -58,18 +73,24 @@ class Sampler {
   /// Chooses the token at position `position` (index in the sequence, prompt included) from its logits; the
   /// random draw depends on options.seed and position alone. `context`: all tokens before it, of which the
   /// first `prompt_tokens` are the prompt. `allowed`: empty, or one bit a token (bit t % 64 of word t / 64;
-  /// constrained decoding). Order: logit bias, constraint, penalties (repetition, then frequency and
-  /// presence), DRY, temperature; then top-k, typical, top-p, min-p. Throws Error(invalid_argument) that
-  /// names the position when a logit is not a number or nothing is allowed.
+  /// constrained decoding). Never a token that is not known. Order: logit bias, constraint, penalties
+  /// (repetition, then frequency and presence), DRY, temperature; then top-k, typical, top-p, min-p. Throws
+  /// Error(invalid_argument) that names the position when a logit is not a number or nothing is allowed.
   SampledToken sample(std::span<const float> logits, const SamplingOptions& options,
                       std::span<const int32_t> context, int64_t prompt_tokens, int64_t position,
                       std::span<const uint64_t> allowed = {});
 
-  /// A token that was decided elsewhere, as if sampled: with its log-probabilities when they were asked for.
-  SampledToken describe(std::span<const float> logits, const SamplingOptions& options, int32_t token,
-                        int64_t position);
+  /// A token that was decided elsewhere (forced): with its log-probabilities when they were asked for.
+  SampledToken describe_forced(std::span<const float> logits, const SamplingOptions& options, int32_t token,
+                               int64_t position);
 
  private:
+  void describe(std::span<const float> logits, const SamplingOptions& options, int64_t position,
+                SampledToken& result);
+  int64_t drawable_rows(std::span<const float> logits) const;
+
+  const kernels::KernelTable* kernels_;
+  KnownTokens known_;
   struct Scratch;
   std::unique_ptr<Scratch> scratch_;
 };

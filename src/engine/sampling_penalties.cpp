@@ -7,8 +7,6 @@
 namespace r1 {
 namespace {
 
-constexpr float kForbidden = -std::numeric_limits<float>::infinity();
-
 std::span<const int32_t> last_tokens(std::span<const int32_t> context, int32_t window) {
   if (window < 0) return context;
   return context.last(std::min(context.size(), static_cast<size_t>(window)));

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
 #include "engine/sampling.h"
 
 namespace r1 {
+
+/// The logit of a token that must not be drawn.
+inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
 /// Adds options.logit_bias; -100 or less forbids (minus infinity).
 void apply_logit_bias(std::span<float> logits, const SamplingOptions& options);

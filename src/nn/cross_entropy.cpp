@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/training.h"
+#include "nn/log_probability.h"
 #include "nn/tape.h"
 
 namespace r1 {
@@ -53,9 +54,9 @@ void token_log_probs(Context& context, const Linear& output, const float* hidden
   for_each_chunk(context, output, hidden, targets,
                  [&](int64_t count, const float*, const float* logits, const int64_t* places) {
                    context.parallel_for(count, true, [&](int64_t i, int) {
-                     const kernels::SoftmaxRow row = context.kernels().training->log_sum_exp(
-                         logits + i * output.outputs(), 1.0F, output.outputs(), targets[places[i]]);
-                     log_probs[places[i]] = row.target_logit - row.log_sum;
+                     const std::span<const float> row(logits + i * output.outputs(),
+                                                      static_cast<size_t>(output.outputs()));
+                     log_probs[places[i]] = log_softmax(context.kernels(), row)(row[targets[places[i]]]);
                    });
                  });
 }
@@ -78,9 +79,9 @@ void token_log_probs_backward(Context& context, Tape& tape, const Linear& output
         context.parallel_for(count, true, [&](int64_t i, int) {
           float* own = logits + i * vocabulary;
           const int32_t target = targets[places[i]];
-          const kernels::SoftmaxRow row = training.log_sum_exp(own, 1.0F, vocabulary, target);
-          if (log_probs != nullptr) log_probs[places[i]] = row.target_logit - row.log_sum;
-          training.exponentials(own, 1.0F, row.log_sum, vocabulary, vocabulary);
+          const LogSoftmax softmax = log_softmax(context.kernels(), {own, static_cast<size_t>(vocabulary)});
+          if (log_probs != nullptr) log_probs[places[i]] = softmax(own[target]);
+          training.exponentials(own, 1.0F, softmax.log_sum, vocabulary, vocabulary);
           training.scale(own, -coefficients[places[i]], vocabulary);
           own[target] += coefficients[places[i]];
         });

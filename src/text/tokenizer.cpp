@@ -123,6 +123,11 @@ int32_t Tokenizer::size() const {
   return state_->parts.vocabulary.size();
 }
 
+bool Tokenizer::is_token(int32_t id) const {
+  const TokenTable& table = state_->parts.vocabulary;
+  return table.contains(id) && table[id].kind != TokenKind::absent && table[id].kind != TokenKind::unused;
+}
+
 std::string_view Tokenizer::token_text(int32_t id) const {
   return state_->parts.vocabulary.at(id).text;
 }

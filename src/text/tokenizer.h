@@ -59,6 +59,10 @@ class Tokenizer {
   /// rows than its tokenizer has ids.
   int32_t size() const;
 
+  /// Whether the id is a token: within [0, size()), and neither absent nor padding (GGUF's type "unused").
+  /// Any id may be asked for.
+  bool is_token(int32_t id) const;
+
   /// The token as its vocabulary writes it (byte-level alphabet, U+2581). Valid while the tokenizer lives.
   /// Throws Error(invalid_argument) for an id outside [0, size()), as do the next four.
   std::string_view token_text(int32_t id) const;

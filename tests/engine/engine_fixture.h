@@ -14,7 +14,7 @@ namespace r1 {
 
 struct EngineFixture {
   ThreadPool pool{2};
-  kernels::KernelTable table{};
+  const kernels::KernelTable& table = kernels::select_kernels();
   Context context{pool, table, Arithmetic::exact};
   std::shared_ptr<FakeModel> model = std::make_shared<FakeModel>();
 

@@ -11,6 +11,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "kernels/training.h"
+#include "nn/log_probability.h"
 
 namespace r1 {
 namespace {
@@ -234,7 +236,7 @@ int32_t sample(Sampler& sampler, const Case& test, int64_t position) {
 }
 
 TEST(SamplingTest, DrawsWhatThePlainReferenceDraws) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   int64_t compared = 0;
   for (uint64_t seed = 0; seed < 3000; ++seed) {
     Case test = random_case(seed);
@@ -258,7 +260,7 @@ TEST(SamplingTest, DrawsWhatThePlainReferenceDraws) {
 
 TEST(SamplingTest, FollowsTheDistribution) {
   // Pearson's chi-square against the exact probabilities; 0.999 quantile by Wilson and Hilferty.
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   int tested = 0;
   for (uint64_t seed = 10000; tested < 8; ++seed) {
     Case test = random_case(seed);
@@ -299,7 +301,7 @@ TEST(SamplingTest, FollowsTheDistribution) {
 }
 
 TEST(SamplingTest, AgreesWithTheReferenceOnALargeVocabulary) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   for (double deviation : {0.5, 3.0, 6.0}) {
     std::mt19937_64 random(5);
     Case test;
@@ -321,7 +323,7 @@ TEST(SamplingTest, AgreesWithTheReferenceOnALargeVocabulary) {
 }
 
 TEST(SamplingTest, GreedyTakesTheLowestOfEquals) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   Case test;
   test.logits = {1, 3, 2, 3, 3};
   test.options.temperature = 0;
@@ -331,7 +333,7 @@ TEST(SamplingTest, GreedyTakesTheLowestOfEquals) {
 }
 
 TEST(SamplingTest, TopKOfOneTakesTheLowestOfEquals) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   Case test;
   test.logits.assign(1000, 0.5F);
   test.logits[700] = test.logits[900] = 2;
@@ -341,7 +343,7 @@ TEST(SamplingTest, TopKOfOneTakesTheLowestOfEquals) {
 
 TEST(SamplingTest, TypicalAfterTopKSurvivesForbiddenTokens) {
   // Tokens of probability 0 among the k likeliest once made the entropy not a number.
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   Case test;
   test.logits = {3, 0, 3, 3};
   test.allowed = {0b0011};
@@ -351,7 +353,7 @@ TEST(SamplingTest, TypicalAfterTopKSurvivesForbiddenTokens) {
 }
 
 TEST(SamplingTest, SurvivesExtremeOptions) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   Case test;
   test.logits = {-1e30F, 5, 1e30F, -std::numeric_limits<float>::infinity()};
   test.options.temperature = 1e-38F;
@@ -363,7 +365,7 @@ TEST(SamplingTest, SurvivesExtremeOptions) {
 }
 
 TEST(SamplingTest, LogProbabilitiesAreTheModelsOwn) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   std::mt19937_64 random(3);
   Case test;
   test.logits = random_logits(random, 3000, 2);
@@ -388,8 +390,183 @@ TEST(SamplingTest, LogProbabilitiesAreTheModelsOwn) {
   EXPECT_NEAR(sampled.chosen->log_probability, test.logits[sampled.token] - std::log(sum), 2e-6);
 }
 
+TEST(SamplingTest, LogProbabilitiesAreTheBitsOfTheTrainingKernels) {
+  for (const kernels::InstructionSet set :
+       {kernels::InstructionSet::scalar, kernels::InstructionSet::avx2, kernels::InstructionSet::avx512}) {
+    if (!kernels::is_supported(set)) continue;
+    const kernels::KernelTable& table = kernels::select_kernels(set);
+    Sampler sampler(table);
+    for (const int64_t size : {1, 15, 16, 97, 3000, 151936}) {
+      std::mt19937_64 random(size);
+      Case test;
+      test.logits = random_logits(random, size, 4);
+      test.options.top_log_probabilities = static_cast<int32_t>(std::min<int64_t>(size, 7));
+      for (const float temperature : {0.0F, 0.7F}) {
+        test.options.temperature = temperature;
+        const SampledToken sampled = sampler.sample(test.logits, test.options, {}, 0, 3);
+        std::vector<TokenProbability> reported = sampled.top;
+        ASSERT_EQ(std::ssize(reported), test.options.top_log_probabilities);
+        reported.push_back(*sampled.chosen);
+        for (const TokenProbability& each : reported) {
+          const kernels::SoftmaxRow row =
+              table.training->log_sum_exp(test.logits.data(), 1.0F, size, each.token);
+          EXPECT_EQ(each.log_probability, row.target_logit - row.log_sum) << table.name << " " << size;
+        }
+      }
+    }
+  }
+}
+
+TEST(SamplingTest, TheSampledLogProbabilityIsOfTheDistributionThatWasDrawnFrom) {
+  Sampler sampler(kernels::select_kernels());
+  int64_t compared = 0, cut = 0;
+  for (uint64_t seed = 0; seed < 1500; ++seed) {
+    SCOPED_TRACE(testing::Message() << "case " << seed);
+    Case test = random_case(seed);
+    test.options.seed = seed;
+    if (seed % 4 == 0) {  // temperature and penalties alone
+      test.options.top_k = 0;
+      test.options.top_p = test.options.typical_p = 1;
+      test.options.min_p = 0;
+    }
+    const Reference expected = reference(test);
+    if (!expected.sure) continue;
+    for (int64_t position = 0; position < 4; ++position) {
+      test.options.sampled_log_probability = true;
+      const SampledToken sampled =
+          sampler.sample(test.logits, test.options, test.context, test.prompt_tokens, position, test.allowed);
+      EXPECT_FALSE(sampled.chosen.has_value());
+      ASSERT_TRUE(sampled.sampled_log_probability.has_value());
+      EXPECT_NEAR(*sampled.sampled_log_probability, std::log(expected.probabilities[sampled.token]), 2e-5);
+      std::vector<int32_t> kept;
+      for (size_t token = 0; token < expected.probabilities.size(); ++token) {
+        if (expected.probabilities[token] > 0) kept.push_back(static_cast<int32_t>(token));
+      }
+      if (seed % 4 == 0) {
+        EXPECT_TRUE(sampled.kept.empty());
+      } else if (!sampled.kept.empty()) {
+        EXPECT_EQ(sampled.kept, kept);
+        ++cut;
+      }
+      ++compared;
+      test.options.sampled_log_probability = false;
+      const SampledToken plain =
+          sampler.sample(test.logits, test.options, test.context, test.prompt_tokens, position, test.allowed);
+      EXPECT_EQ(plain.token, sampled.token) << "the draw is the same";
+      EXPECT_FALSE(plain.sampled_log_probability.has_value());
+      EXPECT_TRUE(plain.kept.empty());
+    }
+  }
+  EXPECT_GT(compared, 3000);
+  EXPECT_GT(cut, 2000);
+}
+
+TEST(SamplingTest, ATrainerCanRecomputeTheSampledLogProbability) {
+  const kernels::KernelTable& table = kernels::select_kernels();
+  Sampler sampler(table);
+  std::mt19937_64 random(8);
+  Case test;
+  test.logits = random_logits(random, 5000, 3);
+  test.options.sampled_log_probability = true;
+  std::vector<float> scratch;
+  for (const float top_p : {1.0F, 0.9F}) {
+    test.options.temperature = 0.7F;
+    test.options.top_p = top_p;
+    for (int64_t position = 0; position < 20; ++position) {
+      const SampledToken sampled = sampler.sample(test.logits, test.options, {}, 0, position);
+      const LogSoftmax softmax = top_p == 1 ? log_softmax(table, test.logits, 0.7F)
+                                            : log_softmax(table, test.logits, sampled.kept, 0.7F, scratch);
+      EXPECT_EQ(*sampled.sampled_log_probability, softmax(test.logits[sampled.token]));
+    }
+  }
+}
+
+TEST(SamplingTest, WithoutAChoiceTheSampledLogProbabilityIsZero) {
+  Sampler sampler(kernels::select_kernels());
+  Case test;
+  test.logits = {1, 3, 2};
+  test.options.sampled_log_probability = true;
+  test.options.top_log_probabilities = 0;
+  const SampledToken forced = sampler.describe_forced(test.logits, test.options, 2, 5);
+  EXPECT_TRUE(forced.forced);
+  EXPECT_EQ(forced.token, 2);
+  EXPECT_EQ(forced.sampled_log_probability, 0.0F);
+  EXPECT_NEAR(forced.chosen->log_probability, -1.4076059, 1e-6);
+  test.options.temperature = 0;
+  const SampledToken greedy = sampler.sample(test.logits, test.options, {}, 0, 5);
+  EXPECT_FALSE(greedy.forced);
+  EXPECT_EQ(greedy.sampled_log_probability, 0.0F);
+  EXPECT_NEAR(greedy.chosen->log_probability, -0.4076059, 1e-6);
+}
+
+TEST(SamplingTest, RowsThatAreNoTokensAreNeverDrawn) {
+  int64_t drawn = 0, refused = 0;
+  for (uint64_t seed = 0; seed < 1000; ++seed) {
+    SCOPED_TRACE(testing::Message() << "case " << seed);
+    Case test = random_case(seed);
+    const int64_t size = std::ssize(test.logits);
+    std::mt19937_64 random(seed);
+    KnownTokens known;
+    known.limit = std::uniform_int_distribution<int64_t>(1, size)(random);
+    for (int32_t token = 0; token + 1 < known.limit; ++token) {
+      if (random() % 3 == 0) known.holes.push_back(token);
+    }
+    // The unknown rows are the likeliest; the prompt has them, and a bias speaks for them.
+    for (int32_t token = 0; token < size; ++token) {
+      if (known.contains(token)) continue;
+      test.logits[token] += 10;
+      test.options.logit_bias.try_emplace(token, 5.0F);
+      test.context.insert(test.context.begin(), token);
+      ++test.prompt_tokens;
+    }
+    test.options.seed = seed;
+    test.options.top_log_probabilities = static_cast<int32_t>(std::min<int64_t>(size, 5));
+    Sampler sampler(kernels::select_kernels(), known);
+    for (int64_t position = 0; position < 5; ++position) {
+      if (position == 4) test.options.temperature = 0;
+      SampledToken sampled;
+      try {
+        sampled = sampler.sample(test.logits, test.options, test.context, test.prompt_tokens, position,
+                                 test.allowed);
+      } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("no token is allowed"), std::string::npos) << error.what();
+        ++refused;
+        continue;
+      }
+      ++drawn;
+      ASSERT_TRUE(known.contains(sampled.token)) << sampled.token;
+      for (const TokenProbability& each : sampled.top) ASSERT_TRUE(known.contains(each.token)) << each.token;
+      const int64_t tokens = known.limit - std::ssize(known.holes);
+      EXPECT_EQ(std::ssize(sampled.top), std::min<int64_t>(tokens, test.options.top_log_probabilities));
+      // They keep their share of the model's own distribution, which is the trainer's.
+      EXPECT_EQ(sampled.chosen->log_probability,
+                log_softmax(kernels::select_kernels(), test.logits)(test.logits[sampled.token]));
+    }
+  }
+  EXPECT_GT(drawn, 4000);
+  EXPECT_GT(refused, 20);
+}
+
+TEST(SamplingTest, RowsBehindTheLimitChangeNothing) {
+  int64_t compared = 0;
+  for (uint64_t seed = 0; seed < 500; ++seed) {
+    Case test = random_case(seed);
+    test.options.seed = seed;
+    Case padded = test;
+    padded.logits.resize(test.logits.size() + 1 + seed % 70, 40.0F);
+    if (!test.allowed.empty()) padded.allowed.assign((padded.logits.size() + 63) / 64, ~uint64_t{0});
+    for (size_t word = 0; word < test.allowed.size(); ++word) padded.allowed[word] = test.allowed[word];
+    Sampler plain(kernels::select_kernels());
+    Sampler limited(kernels::select_kernels(), {std::ssize(test.logits)});
+    for (int64_t position = 0; position < 5; ++position, ++compared) {
+      ASSERT_EQ(sample(limited, padded, position), sample(plain, test, position)) << "case " << seed;
+    }
+  }
+  EXPECT_EQ(compared, 2500);
+}
+
 TEST(SamplingTest, RefusesLogitsThatAreNoNumbers) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   for (float wrong : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     for (int64_t place : {0, 77, 99}) {
       Case test;
@@ -407,7 +584,7 @@ TEST(SamplingTest, RefusesLogitsThatAreNoNumbers) {
 }
 
 TEST(SamplingTest, RefusesWhenNothingIsAllowed) {
-  Sampler sampler;
+  Sampler sampler(kernels::select_kernels());
   Case test;
   test.logits.assign(70, 1);
   test.allowed = {0, 0};
@@ -435,6 +612,14 @@ TEST(SamplingTest, NamesTheBadOption) {
   options = {};
   options.logit_bias = {{100, 1.0F}};
   EXPECT_EQ(message(options), "logit bias: token: expected 0 to 99, found 100");
+  options = {};
+  options.sampled_log_probability = true;
+  options.temperature = 0;
+  EXPECT_EQ(message(options), "accepted");
+  options.temperature = 1e-4F;
+  EXPECT_EQ(message(options),
+            "temperature with sampled log-probability: expected 0.001 to 100, found "
+            "9.999999747378752e-05");
 }
 
 }  // namespace

@@ -276,7 +276,7 @@ class TestServer {
     return false;
   }
 
-  kernels::KernelTable table{};
+  const kernels::KernelTable& table = kernels::select_kernels();
   ModelSettings settings;
   std::optional<Tokenizer> tokenizer;
   std::shared_ptr<ScriptedModel> fake;
