@@ -95,6 +95,7 @@ void run_all(const ScoreOptions& options, const std::shared_ptr<const Model>& mo
   engine_options.key_dtype = cache_dtype(options.runtime.cache_type_k);
   engine_options.value_dtype = cache_dtype(options.runtime.cache_type_v);
   engine_options.sequences = options.batch;
+  engine_options.known_tokens = known_tokens(vocabulary, model->info().vocabulary);
   const int64_t blocks = options.batch * (engine_options.context_length / KvCache::kBlockTokens + 2);
   engine_options.kv_bytes =
       blocks * static_cast<int64_t>(KvCache::block_bytes(model->kv_layers(), engine_options.key_dtype,

@@ -71,6 +71,7 @@ Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_
   options.key_dtype = cache_dtype(runtime.cache_type_k);
   options.value_dtype = cache_dtype(runtime.cache_type_v);
   options.sequences = 1;
+  options.known_tokens = known_tokens(vocabulary_, model_->info().vocabulary);
   if (adapter_) options.adapter = &adapter_->adapter();
   engine_ = std::make_unique<Engine>(model_, context_, options);
 }

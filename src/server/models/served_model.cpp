@@ -25,8 +25,9 @@ const ModelSettings& checked(const ModelSettings& settings) {
   return settings;
 }
 
-/// No more cache than all requests together can fill.
-EngineOptions engine_options(EngineOptions options, const Model& model) {
+/// No more cache than all requests together can fill; only tokens that the vocabulary has are generated.
+EngineOptions engine_options(EngineOptions options, const Model& model, const r1::Vocabulary& vocabulary) {
+  options.known_tokens = known_tokens(vocabulary, model.info().vocabulary);
   if (options.kv_bytes == 0) return options;
   const int64_t context = options.context_length > 0 ? options.context_length : model.info().context_length;
   const int64_t blocks = (context + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens * options.sequences;
@@ -64,7 +65,8 @@ ServedModel::ServedModel(std::string name, std::shared_ptr<const Model> model, r
       template_(read_template(vocabulary_)),
       pool_(settings.threads),
       context_(pool_, *settings.kernels, settings.arithmetic),
-      engine_(std::make_unique<Engine>(model_, context_, engine_options(settings.engine, *model_))),
+      engine_(
+          std::make_unique<Engine>(model_, context_, engine_options(settings.engine, *model_, vocabulary_))),
       last_use_(std::chrono::steady_clock::now()) {
   const Tokenizer& tokenizer = vocabulary_.tokenizer;
   if (template_ && template_->is_r1_family()) tool_template_.emplace(template_->for_tools());
