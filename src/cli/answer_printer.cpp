@@ -27,19 +27,10 @@ void AnswerPrinter::print(TextKind kind, std::string_view text) {
       if (tags_) write("<think>\n");
       if (colour_) write(kDim);
     }
-  } else {
-    if (thinking_) {
-      if (colour_) write(kReset);
-      if (tags_) write(line_open_ ? "\n</think>" : "</think>");
-      thinking_ = false;
-    }
-    // The blank lines between thinking and answer are kept where the thinking is shown.
-    if (!answering_ && hide_) {
-      const size_t begin = text.find_first_not_of('\n');
-      if (begin == std::string_view::npos) return;
-      text.remove_prefix(begin);
-    }
-    answering_ = true;
+  } else if (thinking_) {
+    if (colour_) write(kReset);
+    write(tags_ ? "\n</think>\n\n" : "\n\n");
+    thinking_ = false;
   }
   write(text);
   if (!text.empty()) line_open_ = text.back() != '\n';
@@ -63,19 +54,9 @@ std::string describe(const Generation& generated) {
   text += fmt::format(" · {} tokens", summary.generated_tokens);
   if (generated.decode_speed() > 0) text += fmt::format(", {:.1f} tokens/s", generated.decode_speed());
   if (summary.accepted_tokens > 0) text += fmt::format(" · {} looked up", summary.accepted_tokens);
-  switch (summary.reason) {
-    case FinishReason::length:
-      text += " · stopped: length";
-      break;
-    case FinishReason::loop:
-      text += " · stopped: it repeats itself";
-      break;
-    case FinishReason::cancelled:
-      text += " · interrupted";
-      break;
-    default:
-      break;
-  }
+  if (generated.end == AnswerEnd::length) text += " · stopped: length";
+  if (generated.end == AnswerEnd::loop) text += " · stopped: it repeats itself";
+  if (generated.end == AnswerEnd::cancelled) text += " · interrupted";
   return text + " ]";
 }
 

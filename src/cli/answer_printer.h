@@ -20,7 +20,7 @@ class AnswerPrinter {
 
  private:
   bool colour_, tags_, hide_;
-  bool thinking_ = false, answering_ = false;
+  bool thinking_ = false;
   bool line_open_ = false;
 };
 

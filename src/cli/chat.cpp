@@ -38,13 +38,16 @@ Number parse_number(const std::string& name, const std::string& text) {
 class Chat {
  public:
   Chat(Session& session, ChatOptions options)
-      : session_(session), options_(std::move(options)), conversation_(session, options_.system_prompt) {}
+      : session_(session),
+        options_(std::move(options)),
+        conversation_(session.text(), options_.system_prompt) {}
 
   void run() {
     const InterruptGuard guard;
     LineEditor editor(default_model_cache().root() / "history");
     fmt::print("{} · {} tokens of context · /help lists commands, Ctrl-C stops an answer, Ctrl-D leaves\n\n",
-               session_.info().name.empty() ? session_.info().architecture : session_.info().name,
+               session_.text().info().name.empty() ? session_.text().info().architecture
+                                                   : session_.text().info().name,
                session_.engine().options().context_length);
     std::string line;
     bool warned = false;
@@ -87,7 +90,7 @@ class Chat {
     InterruptGuard::clear();
     const bool colour = isatty(STDOUT_FILENO) != 0;
     AnswerPrinter printer(colour, false, options_.hide_thinking);
-    const std::vector<int32_t> prompt = session_.encode(conversation_.prompt(options_.thinking));
+    const std::vector<int32_t> prompt = session_.text().encode(conversation_.prompt(options_.thinking));
     const Generation generated =
         session_.generate(prompt, options_.generation,
                           [&](TextKind kind, std::string_view text) { printer.print(kind, text); });
@@ -190,7 +193,7 @@ class Chat {
                     "/set: expected temperature, top_p, top_k, min_p, seed, budget or max_tokens, found '{}'",
                     name);
       }
-      validate(sampling, session_.info().vocabulary);
+      validate(sampling, session_.text().info().vocabulary);
       generation.sampling = sampling;
     }
     fmt::print("temperature {}, top_p {}, top_k {}, min_p {}, seed {}, budget {}, max_tokens {}\n",

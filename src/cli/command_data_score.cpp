@@ -13,11 +13,9 @@
 #include "cli/progress_bar.h"
 #include "engine/generate.h"
 #include "eval/score_table.h"
-#include "formats/model_file.h"
 #include "formats/output_file.h"
 #include "grade/boxed_answer.h"
 #include "grade/judge.h"
-#include "model/vocabulary_loading.h"
 #include "train/data/records.h"
 #include "train/data/render.h"
 
@@ -26,8 +24,8 @@ namespace {
 
 struct ScoreOptions {
   std::string model, file, out;
-  int64_t limit = -1, batch = 32, max_tokens = 400;
-  SamplingOptions sampling;
+  int64_t limit = -1, batch = 32;
+  GenerationOptions generation;
   RuntimeOptions runtime;
 };
 
@@ -49,7 +47,7 @@ grade::ScoredAnswer scored(const Exercise& exercise) {
           exercise.expected,
           generation.reasoning,
           generation.answer,
-          generation.summary.reason == FinishReason::stop_token,
+          generation.end == AnswerEnd::stop,
           static_cast<int64_t>(generation.tokens.size())};
 }
 
@@ -83,45 +81,33 @@ std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRe
   return exercises;
 }
 
-void run_all(const ScoreOptions& options, const std::shared_ptr<const Model>& model,
-             const Vocabulary& vocabulary, std::vector<Exercise>& exercises) {
+void run_all(const ScoreOptions& options, const TextModel& model, std::vector<Exercise>& exercises) {
   ThreadPool pool(options.runtime.threads);
   Context context(pool, select_kernels(options.runtime), Arithmetic::fast);
   size_t longest = 0;
   for (const Exercise& exercise : exercises) longest = std::max(longest, exercise.prompt.size());
   EngineOptions engine_options;
   engine_options.context_length =
-      std::min(model->info().context_length, static_cast<int64_t>(longest) + options.max_tokens);
+      std::min(model.info().context_length, static_cast<int64_t>(longest) + options.generation.max_tokens);
   engine_options.key_dtype = cache_dtype(options.runtime.cache_type_k);
   engine_options.value_dtype = cache_dtype(options.runtime.cache_type_v);
   engine_options.sequences = options.batch;
-  engine_options.known_tokens = known_tokens(vocabulary, model->info().vocabulary);
+  engine_options.known_tokens = known_tokens(model.vocabulary(), model.info().vocabulary);
   const int64_t blocks = options.batch * (engine_options.context_length / KvCache::kBlockTokens + 2);
   engine_options.kv_bytes =
-      blocks * static_cast<int64_t>(KvCache::block_bytes(model->kv_layers(), engine_options.key_dtype,
+      blocks * static_cast<int64_t>(KvCache::block_bytes(model.model().kv_layers(), engine_options.key_dtype,
                                                          engine_options.value_dtype));
-  Engine engine(model, context, engine_options);
-  const int32_t open = vocabulary.tokenizer.find_special("<think>").value_or(-1);
-  const int32_t close = vocabulary.tokenizer.find_special("</think>").value_or(-1);
+  Engine engine(model.shared_model(), context, engine_options);
   const InterruptGuard guard;
   ProgressBar bar("score", "exercises");
   uint64_t done = 0, right = 0;
   for (size_t i = 0; i < exercises.size(); ++i) {
     Exercise& exercise = exercises[i];
-    TextRequest text;
-    text.request.prompt = exercise.prompt;
-    text.request.sampling = options.sampling;
-    text.request.sampling.seed += i;
-    text.request.max_tokens = std::min(
-        options.max_tokens, engine_options.context_length - static_cast<int64_t>(exercise.prompt.size()));
-    text.request.stop_tokens = vocabulary.end_of_generation;
-    text.request.thinking.open_token = open;
-    text.request.thinking.close_token = close;
-    for (const int32_t token : exercise.prompt) {
-      if (open >= 0 && token == open) text.request.thinking.starts_inside = true;
-      if (open >= 0 && token == close) text.request.thinking.starts_inside = false;
-    }
-    submit_text(engine, vocabulary.tokenizer, std::move(text), [&](Generation generation) {
+    TextRequest request{.prompt = exercise.prompt, .options = options.generation};
+    request.options.sampling.seed += i;
+    request.options.max_tokens =
+        std::min(request.options.max_tokens, engine_options.context_length - std::ssize(exercise.prompt));
+    submit_text(engine, model, std::move(request), [&](Generation generation) {
       exercise.generation = std::move(generation);
       right += is_right(exercise) ? 1 : 0;
       ++done;
@@ -151,13 +137,12 @@ void write_results(const std::string& path, const std::vector<Exercise>& exercis
 }
 
 void score(const ScoreOptions& options) {
-  const auto file = ModelFile::open(locate_model(options.model));
-  const Vocabulary vocabulary = load_vocabulary(*file);
-  const std::shared_ptr<const Model> model = load_model(file, load_options());
-  validate(options.sampling, model->info().vocabulary);
+  const TextModel model = TextModel::load(locate_model(options.model), load_options());
+  const Vocabulary& vocabulary = model.vocabulary();
+  validate(options.generation.sampling, model.info().vocabulary);
   const SampleRenderer renderer(vocabulary.tokenizer, vocabulary.chat_template, vocabulary.end_of_generation);
   std::vector<Exercise> exercises = read_exercises(options, renderer);
-  run_all(options, model, vocabulary, exercises);
+  run_all(options, model, exercises);
 
   std::vector<grade::ScoredAnswer> answers;
   answers.reserve(exercises.size());
@@ -170,7 +155,9 @@ void score(const ScoreOptions& options) {
 
 void add_data_score_command(CLI::App& data) {
   auto options = std::make_shared<ScoreOptions>();
-  options->sampling.temperature = 0;
+  options->generation.sampling.temperature = 0;
+  options->generation.max_tokens = 400;
+  options->generation.loop_detection = false;  // the score counts the whole answer
   CLI::App* command = data.add_subcommand(
       "score", "How many exercises a model solves, by kind, level and language, with 95% intervals");
   command->add_option("model", options->model, "file, hub directory or pulled model")->required();
@@ -179,11 +166,12 @@ void add_data_score_command(CLI::App& data) {
       ->check(CLI::ExistingFile);
   command->add_option("--limit", options->limit, "exercises to take from the start of the file; -1: all");
   command->add_option("--batch", options->batch, "exercises answered at once")->check(CLI::Range(1, 4096));
-  command->add_option("-n,--max-tokens", options->max_tokens, "tokens of an answer at most")
+  command->add_option("-n,--max-tokens", options->generation.max_tokens, "tokens of an answer at most")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
-  command->add_option("--seed", options->sampling.seed, "seed of the draws, for temperatures above 0");
+  command->add_option("--seed", options->generation.sampling.seed,
+                      "seed of the draws, for temperatures above 0");
   command->add_option("-o,--out", options->out, "JSONL file for the exercises with the model's answers");
-  add_sampling_options(*command, options->sampling);
+  add_sampling_options(*command, options->generation.sampling);
   add_runtime_options(*command, options->runtime);
   command->callback([options] { score(*options); });
 }

@@ -1,6 +1,5 @@
 // r1 run: answers a prompt, or opens a chat.
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -35,6 +34,7 @@ struct RunOptions {
   std::string adapter;
   RuntimeOptions runtime;
   GenerationOptions generation;
+  bool seed_given = false;
 };
 
 std::string read_all(std::istream& in) {
@@ -81,7 +81,7 @@ std::optional<std::string> read_prompt(const RunOptions& options, bool prompt_gi
 }
 
 void warn_about_settings(const RunOptions& options, const Session& session) {
-  if (session.can_think() && options.generation.sampling.temperature == 0) {
+  if (session.text().can_think() && options.generation.sampling.temperature == 0) {
     fmt::print(stderr,
                "r1: temperature 0: R1 models tend to repeat themselves without end when decoded greedily; "
                "0.5 to 0.7 is recommended\n");
@@ -91,11 +91,11 @@ void warn_about_settings(const RunOptions& options, const Session& session) {
 void answer_once(Session& session, const RunOptions& options, const std::string& prompt, bool raw) {
   std::string text = prompt;
   if (!raw) {
-    Conversation conversation(session, options.system_prompt);
+    Conversation conversation(session.text(), options.system_prompt);
     conversation.add_user(prompt);
     text = conversation.prompt(options.no_thinking ? Thinking::off : Thinking::forced);
   }
-  const std::vector<int32_t> tokens = session.encode(text);
+  const std::vector<int32_t> tokens = session.text().encode(text);
   if (tokens.empty()) throw_error(ErrorKind::invalid_argument, "prompt: expected text, found none");
   const InterruptGuard guard;
   const bool terminal = isatty(STDOUT_FILENO) != 0;
@@ -118,18 +118,15 @@ void run(RunOptions& options, bool prompt_given) {
   if (shipped) options.model = locate_shipped_model("r1 run MODEL").string();
   if (options.conversation && options.no_conversation)
     throw_error(ErrorKind::invalid_argument, "expected one of -cnv and -no-cnv, found both");
-  if (!options.generation.seed_given &&
-      getentropy(&options.generation.sampling.seed, sizeof(uint64_t)) != 0) {
-    throw_error(ErrorKind::io, "no random seed to be had");
-  }
+  if (!options.seed_given) options.generation.sampling.seed = random_seed();
   const std::optional<std::string> prompt = read_prompt(options, prompt_given);
   if (shipped && !options.quiet && (prompt || isatty(STDIN_FILENO) != 0))
     fmt::print(stderr, "r1: {}\n", kShippedModelRemark);
   Session session(options.model, options.runtime, options.context_length,
                   static_cast<size_t>(options.expert_cache_gib * (1U << 30U)), options.adapter);
-  validate(options.generation.sampling, session.info().vocabulary);
+  validate(options.generation.sampling, session.text().info().vocabulary);
   warn_about_settings(options, session);
-  const bool has_template = !session.vocabulary().chat_template.empty();
+  const bool has_template = session.text().chat_template() != nullptr;
   const bool raw = options.no_conversation || (!has_template && !options.conversation);
   if (raw && !options.no_conversation) {
     fmt::print(stderr, "r1: this model has no chat template: it continues the text as it is\n");
@@ -176,7 +173,7 @@ void add_run_command(CLI::App& app) {
                    "GiB for the most used experts of a mixture larger than memory")
       ->check(gibibytes());
   add_runtime_options(*command, options->runtime);
-  add_generation_options(*command, options->generation);
+  add_generation_options(*command, options->generation, options->seed_given);
   command->callback([options, prompt] { run(*options, prompt->count() > 0); });
 }
 

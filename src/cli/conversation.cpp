@@ -5,24 +5,12 @@
 #include "base/error.h"
 
 namespace r1::cli {
-namespace {
 
-ChatTemplate load_template(const Vocabulary& vocabulary) {
-  if (vocabulary.chat_template.empty()) {
+Conversation::Conversation(const TextModel& model, std::string system_prompt)
+    : model_(model), system_prompt_(std::move(system_prompt)) {
+  if (model.chat_template() == nullptr)
     throw_error(ErrorKind::unsupported, "this model has no chat template; -no-cnv continues a text as it is");
-  }
-  const auto text_of = [&](std::optional<int32_t> token) {
-    return token ? std::string(vocabulary.tokenizer.token_text(*token)) : std::string();
-  };
-  return {vocabulary.chat_template, text_of(vocabulary.bos), text_of(vocabulary.eos)};
 }
-
-}  // namespace
-
-Conversation::Conversation(const Session& session, std::string system_prompt)
-    : session_(session),
-      system_prompt_(std::move(system_prompt)),
-      template_(load_template(session.vocabulary())) {}
 
 void Conversation::add_user(const std::string& text) {
   messages_.push_back({.role = "user", .content = text});
@@ -68,15 +56,10 @@ void Conversation::load(const nlohmann::ordered_json& messages) {
 }
 
 std::string Conversation::prompt(Thinking thinking) const {
-  ChatRequest request;
-  if (!system_prompt_.empty()) request.messages.push_back({.role = "system", .content = system_prompt_});
-  request.messages.insert(request.messages.end(), messages_.begin(), messages_.end());
-  std::string prompt = template_.render(request);
-  if (!session_.can_think()) return prompt;
-  // Templates published before and after February 2025 differ in whether they open the thinking themselves.
-  if (!prompt.ends_with("<think>\n")) prompt += "<think>\n";
-  if (thinking == Thinking::off) prompt += "\n</think>\n\n";
-  return prompt;
+  std::vector<ChatMessage> all;
+  if (!system_prompt_.empty()) all.push_back({.role = "system", .content = system_prompt_});
+  all.insert(all.end(), messages_.begin(), messages_.end());
+  return model_.chat_prompt(all, thinking == Thinking::forced);
 }
 
 }  // namespace r1::cli

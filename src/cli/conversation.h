@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/session.h"
-#include "text/chat_template.h"
+#include "engine/text_model.h"
 
 namespace r1::cli {
 
@@ -17,8 +16,8 @@ enum class Thinking {
 
 class Conversation {
  public:
-  /// Throws Error when the session's model has no chat template, or one that does not parse.
-  Conversation(const Session& session, std::string system_prompt);
+  /// Throws Error when the model has no chat template. `model` must outlive it.
+  Conversation(const TextModel& model, std::string system_prompt);
 
   void add_user(const std::string& text);
   /// The answer without its thinking: the template drops earlier thinking anyway.
@@ -37,9 +36,8 @@ class Conversation {
   std::string prompt(Thinking thinking) const;
 
  private:
-  const Session& session_;
+  const TextModel& model_;
   std::string system_prompt_;
-  ChatTemplate template_;
   std::vector<ChatMessage> messages_;
 };
 

@@ -1,5 +1,7 @@
 #include "cli/session.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -29,14 +31,14 @@ class CancelOnInterrupt {
 
 }  // namespace
 
-void add_generation_options(CLI::App& command, GenerationOptions& options) {
+void add_generation_options(CLI::App& command, GenerationOptions& options, bool& seed_given) {
   command.add_option("-n,--predict,--n-predict,--max-tokens", options.max_tokens,
                      "tokens to generate, thinking included; -1: until the context is full");
   command
       .add_option_function<int64_t>(
           "-s,--seed",
-          [&options](int64_t seed) {
-            options.seed_given = seed >= 0;
+          [&options, &seed_given](int64_t seed) {
+            seed_given = seed >= 0;
             options.sampling.seed = static_cast<uint64_t>(seed);
           },
           "seed of the draws: same seed, same text; -1: a new one each time")
@@ -45,85 +47,55 @@ void add_generation_options(CLI::App& command, GenerationOptions& options) {
   command.add_option("--thinking-budget,--reasoning-budget", options.thinking_budget,
                      "close the thinking after so many tokens; -1: never");
   command
-      .add_option("--stop,-r,--reverse-prompt", options.stops,
+      .add_option("--stop,-r,--reverse-prompt", options.stop_strings,
                   "text that ends the answer (may be given again)")
       ->allow_extra_args(false);
   command.add_option("--lookup", options.lookup, "tokens drafted from earlier text a step (exact); 0: off")
       ->check(CLI::Range(0, 64));
   command.add_flag("--loop-detection,!--no-loop-detection", options.loop_detection,
                    "end an answer that only repeats itself");
-  command.add_flag("--special,--show-special", options.show_special, "print special tokens");
+  command.add_flag("!--special,!--show-special", options.skip_special, "print special tokens");
   add_sampling_options(command, options.sampling);
+}
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  if (getentropy(&seed, sizeof(seed)) != 0)
+    throw_error(ErrorKind::io, "cannot read random bytes from the system");
+  return seed;
 }
 
 Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
                  size_t expert_cache_bytes, const std::string& adapter)
-    : file_(ModelFile::open(locate_model(model))),
-      model_(load_model(file_, load_options(expert_cache_bytes))),
-      adapter_(adapter.empty() ? nullptr : LowRankAdapter::open(adapter, *file_)),
-      vocabulary_(load_vocabulary(*file_)),
+    : text_(TextModel::load(locate_model(model), load_options(expert_cache_bytes))),
       pool_(runtime.threads),
       context_(pool_, select_kernels(runtime), Arithmetic::fast) {
-  open_think_ = vocabulary_.tokenizer.find_special("<think>").value_or(-1);
-  close_think_ = vocabulary_.tokenizer.find_special("</think>").value_or(-1);
   EngineOptions options;
   options.context_length = context_length;
   options.key_dtype = cache_dtype(runtime.cache_type_k);
   options.value_dtype = cache_dtype(runtime.cache_type_v);
   options.sequences = 1;
-  options.known_tokens = known_tokens(vocabulary_, model_->info().vocabulary);
-  if (adapter_) options.adapter = &adapter_->adapter();
-  engine_ = std::make_unique<Engine>(model_, context_, options);
-}
-
-std::vector<int32_t> Session::encode(const std::string& prompt) const {
-  std::vector<int32_t> tokens = vocabulary_.tokenizer.encode(prompt, true);
-  if (vocabulary_.tokenizer.add_bos() && vocabulary_.bos &&
-      (tokens.empty() || tokens.front() != *vocabulary_.bos)) {
-    tokens.insert(tokens.begin(), *vocabulary_.bos);
+  options.known_tokens = known_tokens(text_->vocabulary(), text_->info().vocabulary);
+  if (!adapter.empty()) {
+    text_->add_adapter(adapter, adapter);
+    options.adapter = text_->adapter(adapter);
   }
-  return tokens;
+  engine_ = std::make_unique<Engine>(text_->shared_model(), context_, options);
 }
 
 Generation Session::generate(const std::vector<int32_t>& prompt, const GenerationOptions& options,
                              const std::function<void(TextKind, std::string_view)>& on_text,
                              const std::function<void()>& on_accepted) {
-  TextRequest text;
-  text.stop_strings = options.stops;
-  text.skip_special = !options.show_special;
-  text.on_text = on_text;
-  Request& request = text.request;
-  request.prompt = prompt;
-  request.sampling = options.sampling;
-  request.max_tokens = options.max_tokens;
-  request.stop_tokens = vocabulary_.end_of_generation;
-  request.speculation = options.lookup;
-  request.loop_detection = options.loop_detection;
-  ThinkingOptions& thinking = request.thinking;
-  thinking.open_token = open_think_;
-  thinking.close_token = close_think_;
-  for (const int32_t token : prompt) {
-    if (can_think() && token == open_think_) thinking.starts_inside = true;
-    if (can_think() && token == close_think_) thinking.starts_inside = false;
-  }
-  if (can_think()) {
-    const std::vector<int32_t> blank = vocabulary_.tokenizer.encode("\n\n", false);
-    thinking.budget = options.thinking_budget;
-    thinking.closing = vocabulary_.tokenizer.encode("\n", false);
-    thinking.closing.push_back(close_think_);
-    thinking.closing.insert(thinking.closing.end(), blank.begin(), blank.end());
-  } else if (options.thinking_budget >= 0) {
-    throw_error(ErrorKind::invalid_argument, "--thinking-budget: this model's vocabulary has no </think>");
-  }
   std::optional<Generation> generation;
-  const RequestId id = submit_text(*engine_, vocabulary_.tokenizer, std::move(text),
-                                   [&](Generation result) { generation = std::move(result); });
+  const RequestId id =
+      submit_text(*engine_, *text_, {.prompt = prompt, .options = options, .on_text = on_text},
+                  [&](Generation result) { generation = std::move(result); });
   if (on_accepted) on_accepted();
   {
     const CancelOnInterrupt canceller(*engine_, id);
     while (!generation) engine_->step();
   }
-  if (generation->summary.reason == FinishReason::error) {
+  if (generation->end == AnswerEnd::error) {
     throw Error(ErrorKind::invalid_argument, generation->summary.error);
   }
   return std::move(*generation);

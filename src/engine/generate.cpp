@@ -1,18 +1,28 @@
 #include "engine/generate.h"
 
-#include <optional>
+#include <memory>
 #include <utility>
 
 namespace r1 {
 namespace {
 
 struct Running {
-  Running(const Tokenizer& tokenizer, std::vector<std::string> stops, const TextStream::Options& options,
-          TextStream::OnText on_text)
-      : stream(tokenizer, std::move(stops), options, std::move(on_text)) {}
+  Running(const TextModel& model, TextRequest from)
+      : request(std::move(from)), splitter(model, request.options, model.start_of(request.prompt)) {}
 
+  void take(AnswerDelta& delta) {
+    if (!delta.reasoning.empty()) pass_on(TextKind::reasoning, delta.reasoning, result.reasoning);
+    if (!delta.content.empty()) pass_on(TextKind::answer, delta.content, result.answer);
+    for (ToolCall& call : delta.calls) result.calls.push_back(std::move(call));
+  }
+  void pass_on(TextKind kind, const std::string& text, std::string& whole) {
+    whole += text;
+    if (request.on_text) request.on_text(kind, text);
+  }
+
+  const TextRequest request;
+  AnswerSplitter splitter;
   Generation result;
-  TextStream stream;
 };
 
 }  // namespace
@@ -28,63 +38,27 @@ double Generation::decode_speed() const {
   return summary.decode_seconds > 0 ? tokens_after / summary.decode_seconds : 0;
 }
 
-RequestId submit_text(Engine& engine, const Tokenizer& tokenizer, TextRequest request,
+RequestId submit_text(Engine& engine, const TextModel& model, TextRequest request,
                       std::function<void(Generation)> on_done) {
-  const ThinkingOptions& thinking = request.request.thinking;
-  const TextStream::Options options{.starts_inside = thinking.starts_inside,
-                                    .open_token = thinking.open_token,
-                                    .close_token = thinking.close_token,
-                                    .stop_in_reasoning = request.stop_in_reasoning,
-                                    .skip_special = request.skip_special};
-  // The stream's callback writes to the object that owns the stream: found through this pointer.
-  auto place = std::make_shared<Running*>(nullptr);
-  auto running = std::make_shared<Running>(
-      tokenizer, std::move(request.stop_strings), options,
-      [place, on_text = std::move(request.on_text)](TextKind part, std::string_view text) {
-        Generation& result = (*place)->result;
-        (part == TextKind::reasoning ? result.reasoning : result.answer) += text;
-        if (on_text) on_text(part, text);
-      });
-  *place = running.get();
-
-  Request inner = std::move(request.request);
-  inner.on_token = [running, next = std::move(inner.on_token)](const SampledToken& token) {
+  Request inner = model.request(request.prompt, request.options, request.adapter);
+  const auto running = std::make_shared<Running>(model, std::move(request));
+  inner.on_token = [running](const SampledToken& token) {
     running->result.tokens.push_back(token.token);
-    const bool goes_on = running->stream.push(token.token);
-    return (!next || next(token)) && goes_on;
+    AnswerDelta delta;
+    const bool wants_more = running->splitter.push(token, delta);
+    running->take(delta);
+    return wants_more;
   };
-  inner.on_finish = [running, next = std::move(inner.on_finish),
-                     done = std::move(on_done)](const RequestSummary& summary) {
-    running->stream.finish();
-    running->result.stop_string = running->stream.stop();
+  inner.on_finish = [running, done = std::move(on_done)](const RequestSummary& summary) {
+    AnswerDelta delta;
+    running->splitter.finish(delta);
+    running->take(delta);
+    running->result.end = running->splitter.end(summary.reason);
+    running->result.stop_string = running->splitter.stop_string();
     running->result.summary = summary;
-    if (next) next(summary);
     done(std::move(running->result));
   };
   return engine.submit(std::move(inner));
-}
-
-Generation generate(Engine& engine, const Tokenizer& tokenizer, TextRequest request,
-                    const std::atomic<bool>* interrupted) {
-  std::optional<Generation> result;
-  const RequestId id =
-      submit_text(engine, tokenizer, std::move(request), [&](Generation done) { result = std::move(done); });
-  try {
-    while (!result) {
-      if (interrupted != nullptr && interrupted->load()) engine.cancel(id);
-      engine.step();
-    }
-  } catch (...) {
-    // The callbacks refer to this frame: end the request before it goes. A cancelled request needs no pass.
-    engine.cancel(id);
-    try {
-      while (!result && engine.step()) {
-      }
-    } catch (...) {  // the cancellation was taken in before the pass that failed again
-    }
-    throw;
-  }
-  return std::move(*result);
 }
 
 }  // namespace r1

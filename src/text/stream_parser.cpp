@@ -19,6 +19,10 @@ constexpr std::string_view kTurns[] = {"<｜User｜>",        "<｜Assistant｜>
 
 }  // namespace
 
+std::span<const std::string_view> turn_markers() {
+  return kTurns;
+}
+
 StreamStart initial_state(std::span<const int32_t> prompt, int32_t think_begin, int32_t think_end,
                           std::span<const int32_t> turns, bool newline_given) {
   for (std::size_t i = prompt.size(); i-- > 0;) {

@@ -65,14 +65,15 @@ struct StreamEvent {
   ToolCall call;     // tool_call
 };
 
+/// The markers of turns in the templates of the DeepSeek, Qwen and Llama-3 families.
+std::span<const std::string_view> turn_markers();
+
 /// The start for a prompt given as tokens: reasoning when the last `think_begin` has neither `think_end` nor
-/// a turn's marker (`turns`: the ids of <｜User｜>, <｜Assistant｜>, <|im_start|>, end of sentence, …) behind
-/// it. `newline_given` cannot be seen from ids: pass whether the rendered text ends with "<think>\n".
+/// a turn's marker (`turns`: the ids of turn_markers()) behind it. `newline_given` cannot be seen from ids: pass whether the rendered text ends with "<think>\n".
 StreamStart initial_state(std::span<const int32_t> prompt, int32_t think_begin, int32_t think_end,
                           std::span<const int32_t> turns, bool newline_given);
 
-/// The same from the prompt's text, with the markers of the turns of the DeepSeek, Qwen and Llama-3
-/// templates.
+/// The same from the prompt's text, with turn_markers().
 StreamStart initial_state(std::string_view prompt, std::string_view think_begin = "<think>",
                           std::string_view think_end = "</think>");
 

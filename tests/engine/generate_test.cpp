@@ -2,76 +2,66 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 
+#include "engine/responder.h"
+#include "nn/adapter.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/grammar/small_vocabulary.h"
 
 namespace r1 {
 namespace {
 
-/// A vocabulary of 300: bytes at 3 … 258, <think> and </think> behind them, then nothing.
-Tokenizer byte_tokenizer() {
-  std::vector<std::string> pieces = {"<unk>", "<s>", "</s>"};
-  for (int byte = 0; byte < 256; ++byte) pieces.push_back(fmt::format("<0x{:02X}>", byte));
-  pieces.insert(pieces.end(), {"<think>", "</think>"});
-  VocabularyData data;
-  data.model = "llama";
-  for (const std::string& piece : pieces) {
-    const auto index = static_cast<int32_t>(data.pieces.size());
-    data.pieces.push_back(piece);
-    data.scores.push_back(-static_cast<float>(index));
-    data.types.push_back(index == 0 ? 2 : index < 3 ? 3 : index < 259 ? 6 : 4);
-  }
-  data.bos = 1;
-  data.eos = 2;
-  data.unknown = 0;
-  return Tokenizer::from_vocabulary(data);
-}
-constexpr int32_t kOpen = 259, kClose = 260, kEnd = 2;
+const char* const kTemplate =
+    "{% for message in messages %}{{ '<｜User｜>' + message.content }}{% endfor %}<｜Assistant｜>";
 
-/// Makes the model say `script` after a prompt of `prompt` tokens, then the end.
+TextModel text_model(std::shared_ptr<FakeModel> model, const std::string& chat_template = kTemplate) {
+  const Tokenizer tokenizer = test::small_tokenizer();
+  return {std::move(model),
+          Vocabulary{tokenizer, chat_template, tokenizer.bos(), tokenizer.eos(), {*tokenizer.eos()}}};
+}
+
+/// Makes the model say a text, with markers in it, then the end.
 struct Script {
   EngineFixture fixture;
-  Tokenizer tokenizer = byte_tokenizer();
+  TextModel text;
   std::vector<int32_t> script;
+  size_t said = 0;
   TextRequest request;
 
-  explicit Script(const std::string& text) {
-    fixture.model = std::make_shared<FakeModel>(300);
-    for (size_t index = 0; index < text.size(); ++index) {
-      if (text[index] == '{') {
-        script.push_back(kOpen);
-      } else if (text[index] == '}') {
-        script.push_back(kClose);
-      } else {
-        script.push_back(3 + static_cast<uint8_t>(text[index]));
-      }
-    }
-    script.push_back(kEnd);
-    request.request.prompt = {1, 70, 71};
-    request.request.stop_tokens = {kEnd};
-    request.request.sampling.temperature = 0;
-    request.request.thinking.open_token = kOpen;
-    request.request.thinking.close_token = kClose;
-    allowed.resize(5);
-    request.request.constraint = [this](std::span<const int32_t> generated) -> std::span<const uint64_t> {
-      std::fill(allowed.begin(), allowed.end(), 0);
-      const int32_t token = script[std::min(generated.size(), script.size() - 1)];
-      allowed[token / 64] = uint64_t{1} << (token % 64);
-      return allowed;
+  explicit Script(const std::string& words) : text(make_model(fixture)) {
+    script = text.tokenizer().encode(words, true);
+    script.push_back(*text.tokenizer().eos());
+    fixture.model->on_logits = [this](float* row) {
+      std::fill(row, row + fixture.model->info().vocabulary, 0.0F);
+      row[script[std::min(said++, script.size() - 1)]] = 100;
     };
+    request.prompt = text.encode("hello");
+    request.options.sampling.temperature = 0;
+    request.options.lookup = 0;
   }
-  std::vector<uint64_t> allowed;
 
-  Generation run(const std::atomic<bool>* interrupted = nullptr) {
-    Engine engine(fixture.model, fixture.context, fixture.options(20));
-    return generate(engine, tokenizer, request, interrupted);
+  Generation run() {
+    Engine engine(fixture.model, fixture.context, fixture.options(64));
+    std::optional<Generation> result;
+    submit_text(engine, text, request, [&](Generation done) { result = std::move(done); });
+    engine.run();
+    EXPECT_TRUE(result.has_value());
+    return result.value_or(Generation{});
+  }
+
+ private:
+  static TextModel make_model(EngineFixture& fixture) {
+    fixture.model = std::make_shared<FakeModel>(test::small_tokenizer().size());
+    return text_model(fixture.model);
   }
 };
 
 TEST(GenerateTest, SplitsReasoningFromAnswer) {
-  Script script("Hmm… so}42 🙂");
-  script.request.request.thinking.starts_inside = true;
+  Script script("Hmm… so\n</think>\n\n42 🙂");
+  script.request.prompt = script.text.encode("<｜User｜>6*7?<｜Assistant｜><think>\n");
   std::string heard;
   script.request.on_text = [&](TextKind kind, std::string_view text) {
     heard += kind == TextKind::reasoning ? "r:" : "a:";
@@ -81,48 +71,154 @@ TEST(GenerateTest, SplitsReasoningFromAnswer) {
   EXPECT_EQ(result.reasoning, "Hmm… so");
   EXPECT_EQ(result.answer, "42 🙂");
   EXPECT_EQ(heard, "r:Hr:mr:mr:…r: r:sr:oa:4a:2a: a:🙂");  // whole characters only
-  EXPECT_EQ(result.summary.reason, FinishReason::stop_token);
+  EXPECT_EQ(result.end, AnswerEnd::stop);
   EXPECT_EQ(result.tokens.size(), script.script.size() - 1);
-  EXPECT_EQ(result.summary.prompt_tokens, 3);
+  EXPECT_EQ(result.summary.prompt_tokens, std::ssize(script.request.prompt));
   EXPECT_GT(result.decode_speed(), 0);
   EXPECT_GT(result.prefill_speed(), 0);
 }
 
 TEST(GenerateTest, EndsAtAStopString) {
   Script script("one END two");
-  script.request.stop_strings = {"END"};
+  script.request.options.stop_strings = {"END"};
   const Generation result = script.run();
   EXPECT_EQ(result.answer, "one ");
   EXPECT_EQ(result.stop_string, "END");
-  EXPECT_EQ(result.summary.reason, FinishReason::stop_callback);
+  EXPECT_EQ(result.end, AnswerEnd::stop_string);
   EXPECT_EQ(result.tokens.size(), 7U);
+}
+
+TEST(GenerateTest, StopStringsAreNotLookedForInTheThinking) {
+  Script script("<think>one END two</think>three");
+  script.request.options.stop_strings = {"END"};
+  const Generation result = script.run();
+  EXPECT_EQ(result.reasoning, "one END two");
+  EXPECT_EQ(result.answer, "three");
 }
 
 TEST(GenerateTest, PassesOnWhatWaitedAtTheEnd) {
   Script script("one EN");
-  script.request.stop_strings = {"END"};
+  script.request.options.stop_strings = {"END"};
   EXPECT_EQ(script.run().answer, "one EN");
 }
 
-TEST(GenerateTest, AnInterruptCancels) {
+TEST(GenerateTest, ACancelledAnswerKeepsItsText) {
   Script script(std::string(200, 'x'));
-  std::atomic<bool> interrupted{false};
+  Engine engine(script.fixture.model, script.fixture.context, script.fixture.options(20));
+  std::optional<Generation> result;
+  RequestId id = 0;
   int pieces = 0;
   script.request.on_text = [&](TextKind, std::string_view) {
-    if (++pieces == 5) interrupted = true;
+    if (++pieces == 5) engine.cancel(id);
   };
-  const Generation result = script.run(&interrupted);
-  EXPECT_EQ(result.answer, "xxxxx");
-  EXPECT_EQ(result.summary.reason, FinishReason::cancelled);
+  id = submit_text(engine, script.text, script.request, [&](Generation done) { result = std::move(done); });
+  engine.run();
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->answer, "xxxxx");
+  EXPECT_EQ(result->end, AnswerEnd::cancelled);
 }
 
-TEST(GenerateTest, AFailedPassLeavesNoRequestBehind) {
-  Script script("hello");
-  Engine engine(script.fixture.model, script.fixture.context, script.fixture.options(20));
-  script.fixture.model->failure = "the disk went away";
-  EXPECT_THROW(generate(engine, script.tokenizer, script.request), Error);
-  EXPECT_EQ(engine.statistics().running + engine.statistics().waiting, 0);
-  EXPECT_EQ(generate(engine, script.tokenizer, script.request).answer, "hello");
+TEST(GenerateTest, WithoutSplittingEverythingIsTheAnswer) {
+  Script script("one</think>two");
+  script.request.options.split = false;
+  script.request.options.skip_special = false;
+  const Generation result = script.run();
+  EXPECT_EQ(result.reasoning, "");
+  EXPECT_EQ(result.answer, "one</think>two");
+}
+
+TEST(GenerateTest, FindsToolCalls) {
+  Script script(
+      "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>add\n```json\n{\"a\": "
+      "1}\n```<｜tool▁call▁end｜>"
+      "<｜tool▁calls▁end｜>");
+  script.request.options.tool_calls = true;
+  const Generation result = script.run();
+  ASSERT_EQ(result.calls.size(), 1U);
+  EXPECT_EQ(result.calls[0].name, "add");
+  EXPECT_EQ(result.end, AnswerEnd::tool_calls);
+}
+
+TEST(TextModelTest, RequestsCarryEveryOption) {
+  const auto model = std::make_shared<FakeModel>(test::small_tokenizer().size());
+  const TextModel text = text_model(model);
+  GenerationOptions options;
+  options.sampling.seed = 77;
+  options.max_tokens = 9;
+  options.thinking_budget = 5;
+  options.answer_reserve = 3;
+  options.lookup = 2;
+  options.priority = -4;
+  options.loop_detection = false;
+  options.stop_tokens = {65};
+  const Adapter adapter{};
+  Request request = text.request(text.encode("a<think>\n"), options, &adapter);
+  EXPECT_EQ(request.sampling.seed, 77U);
+  EXPECT_EQ(request.max_tokens, 9);
+  EXPECT_EQ(request.thinking.budget, 5);
+  EXPECT_EQ(request.thinking.answer_reserve, 3);
+  EXPECT_TRUE(request.thinking.starts_inside);
+  EXPECT_EQ(request.thinking.close_token, text.close_think());
+  EXPECT_EQ(request.thinking.closing, text.closing());
+  EXPECT_EQ(request.speculation, 2);
+  EXPECT_EQ(request.priority, -4);
+  EXPECT_FALSE(request.loop_detection);
+  EXPECT_EQ(request.stop_tokens, (std::vector<int32_t>{65, *text.tokenizer().eos()}));
+  EXPECT_EQ(request.adapter, &adapter);
+  options.ignore_eos = true;
+  options.split = false;
+  request = text.request(text.encode("a<think>\n"), options);
+  EXPECT_EQ(request.stop_tokens, std::vector<int32_t>{65});
+  EXPECT_FALSE(request.thinking.starts_inside);
+}
+
+TEST(TextModelTest, KnowsWhereAnAnswerBegins) {
+  const TextModel text = text_model(std::make_shared<FakeModel>(test::small_tokenizer().size()));
+  const auto start = [&](const std::string& prompt) { return text.start_of(text.encode(prompt)); };
+  EXPECT_EQ(start("<｜User｜>q<｜Assistant｜><think>\n").state, StreamState::reasoning);
+  EXPECT_TRUE(start("<｜User｜>q<｜Assistant｜><think>\n").newline_given);
+  EXPECT_FALSE(start("<｜User｜>q<｜Assistant｜><think>").newline_given);
+  EXPECT_EQ(start("<think>\n\n</think>\n\n").state, StreamState::answer);
+  EXPECT_EQ(start("<think>quoted<｜Assistant｜>").state, StreamState::answer);
+  EXPECT_EQ(start("plain").state, StreamState::answer);
+}
+
+TEST(TextModelTest, OpensTheThinkingOnce) {
+  const auto model = std::make_shared<FakeModel>(test::small_tokenizer().size());
+  const std::vector<ChatMessage> messages{{.role = "user", .content = "q"}};
+  for (const std::string& end : {std::string(), std::string("<think>\n")}) {
+    const TextModel text = text_model(model, kTemplate + end);
+    EXPECT_EQ(text.chat_prompt(messages), "<｜User｜>q<｜Assistant｜><think>\n");
+    EXPECT_EQ(text.chat_prompt(messages, false), "<｜User｜>q<｜Assistant｜><think>\n\n</think>\n\n");
+  }
+  EXPECT_THROW(text_model(model, "").chat_prompt(messages), Error);
+}
+
+TEST(EngineResponderTest, AnswersEachSampleOnce) {
+  EngineFixture fixture;
+  fixture.model = std::make_shared<FakeModel>(test::small_tokenizer().size());
+  const TextModel text = text_model(fixture.model);
+  Engine engine(fixture.model, fixture.context, fixture.options(64));
+  EngineResponder responder(engine, text);
+  std::vector<std::vector<int32_t>> answers(3);
+  Question question{.id = "1", .messages = {{.role = "user", .content = "q"}}, .samples = 3};
+  question.options.max_tokens = 8;
+  question.options.sampling.temperature = 1;
+  question.options.sampling.seed = 5;
+  responder.ask(question, [&](int64_t sample, Generation answer) {
+    EXPECT_TRUE(answers[static_cast<size_t>(sample)].empty());
+    answers[static_cast<size_t>(sample)] = answer.tokens;
+  });
+  while (responder.step()) {
+  }
+  // Sample 1 is what a question with the next seed gets first.
+  question.samples = 1;
+  question.options.sampling.seed = 6;
+  responder.ask(question, [&](int64_t, Generation answer) { EXPECT_EQ(answer.tokens, answers[1]); });
+  while (responder.step()) {
+  }
+  EXPECT_FALSE(answers[0].empty() && answers[2].empty());
+  EXPECT_THROW(EngineResponder(engine, text_model(fixture.model, "")), Error);
 }
 
 }  // namespace

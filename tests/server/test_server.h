@@ -226,7 +226,7 @@ class TestServer {
     fake = std::make_shared<ScriptedModel>(*tokenizer, context);
     r1::Vocabulary vocabulary{*tokenizer, kTemplate, tokenizer->bos(), tokenizer->eos(), {*tokenizer->eos()}};
     models = std::make_unique<ModelHost>(ModelHost::Options{});
-    models->add_loaded(std::make_shared<ServedModel>("small", fake, std::move(vocabulary), settings));
+    models->add_loaded(std::make_shared<ServedModel>("small", TextModel(fake, std::move(vocabulary)), settings));
     options.version = "test";
     application = std::make_unique<Application>(*models, std::move(options));
   }

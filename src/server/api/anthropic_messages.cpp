@@ -140,13 +140,13 @@ void read_prompt_fields(const ServedModel& model, JsonFields& fields, ChatPrompt
   chat.tools = tools.shown;
 }
 
-std::string_view stop_reason(ChoiceEnd end) {
+std::string_view stop_reason(AnswerEnd end) {
   switch (end) {
-    case ChoiceEnd::length:
+    case AnswerEnd::length:
       return "max_tokens";
-    case ChoiceEnd::stop_string:
+    case AnswerEnd::stop_string:
       return "stop_sequence";
-    case ChoiceEnd::tool_calls:
+    case AnswerEnd::tool_calls:
       return "tool_use";
     default:
       return "end_turn";

@@ -79,11 +79,7 @@ ChatPrompt build_chat_prompt(const ServedModel& model, const ChatPromptRequest& 
   } else if (begun) {
     prompt.text += begun_answer(*begun, false, wanted);
   }
-  prompt.tokens = model.encode_prompt(prompt.text);
-  prompt.start = initial_state(prompt.text);
-  // In the middle of the thinking a line break is text: only the one behind <think> belongs to the markup.
-  if (begun && prompt.start.state == StreamState::reasoning) prompt.start.newline_given = true;
-  if (!model.can_think()) prompt.start = {};
+  prompt.tokens = model.encode(prompt.text);
   return prompt;
 }
 
@@ -175,24 +171,19 @@ void read_messages(JsonFields& fields, ChatPromptRequest& request) {
 
 void apply_chat_prompt(ChatPrompt prompt, const ThinkingWish& wish, CompletionSpec& spec) {
   const ServedModel& model = *spec.model;
+  const bool starts_inside = model.start_of(prompt.tokens).state == StreamState::reasoning;
   spec.prompt = std::move(prompt.tokens);
-  spec.start = prompt.start;
   if (!model.can_think()) {
     if (wish.budget >= 0)
       throw ApiError(400, "thinking", "unsupported_parameter",
                      "thinking: this model's vocabulary has no </think>");
     return;
   }
-  ThinkingOptions& thinking = spec.thinking;
-  thinking.starts_inside = prompt.start.state == StreamState::reasoning;
-  thinking.open_token = model.open_think();
-  thinking.close_token = model.close_think();
-  thinking.closing = model.closing();
-  thinking.budget = wish.budget;
+  spec.thinking_budget = wish.budget;
   if (wish.answer_reserve >= 0) {
-    thinking.answer_reserve = wish.answer_reserve;
-  } else if (spec.max_tokens >= 64 && thinking.starts_inside) {
-    thinking.answer_reserve = std::min<int64_t>(1024, spec.max_tokens / 8);
+    spec.answer_reserve = wish.answer_reserve;
+  } else if (spec.max_tokens >= 64 && starts_inside) {
+    spec.answer_reserve = std::min<int64_t>(1024, spec.max_tokens / 8);
   }
 }
 

@@ -29,7 +29,6 @@ struct ChatPromptRequest {
 struct ChatPrompt {
   std::string text;
   std::vector<int32_t> tokens;
-  StreamStart start;  // what the answer begins with
 };
 
 /// Throws ApiError 400 where the model has no chat template, cannot be shown tools, or the messages do not
@@ -43,7 +42,7 @@ ThinkingWish read_thinking(JsonFields& fields, Json& variables);
 /// messages, and prefix / continue_final_message / add_generation_prompt.
 void read_messages(JsonFields& fields, ChatPromptRequest& request);
 
-/// Puts prompt, start and thinking into the spec: budget, closing tokens, and a reserve for the answer.
+/// Puts prompt and thinking into the spec: budget, and a reserve for the answer.
 void apply_chat_prompt(ChatPrompt prompt, const ThinkingWish& thinking, CompletionSpec& spec);
 
 }  // namespace r1::server

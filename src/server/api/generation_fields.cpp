@@ -220,20 +220,20 @@ std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const 
   return tokens;
 }
 
-bool has_failed(ChoiceEnd end) {
-  return end == ChoiceEnd::cancelled || end == ChoiceEnd::error;
+bool has_failed(AnswerEnd end) {
+  return end == AnswerEnd::cancelled || end == AnswerEnd::error;
 }
 
 ApiError generation_error(const ChoiceResult& result) {
-  if (result.end == ChoiceEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
+  if (result.end == AnswerEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
   return {500, "", "generation_failed", result.error};
 }
 
-std::string_view finish_reason(ChoiceEnd end) {
+std::string_view finish_reason(AnswerEnd end) {
   switch (end) {
-    case ChoiceEnd::length:
+    case AnswerEnd::length:
       return "length";
-    case ChoiceEnd::tool_calls:
+    case AnswerEnd::tool_calls:
       return "tool_calls";
     default:
       return "stop";

@@ -41,11 +41,11 @@ Json usage_json(const CompletionUsage& usage);
 std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const std::string& field);
 
 /// Whether there is no answer, and what the client is told then: the pass failed, or the server ends.
-bool has_failed(ChoiceEnd end);
+bool has_failed(AnswerEnd end);
 ApiError generation_error(const ChoiceResult& result);
 
 /// OpenAI's word for why an answer ended.
-std::string_view finish_reason(ChoiceEnd end);
+std::string_view finish_reason(AnswerEnd end);
 
 /// A token's log-probability as OpenAI's chat API writes it.
 Json token_json(const SampledToken& token, const Tokenizer& tokenizer);

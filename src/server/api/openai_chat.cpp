@@ -38,7 +38,7 @@ Json log_probabilities_json(const CompletionDelta& delta, const Tokenizer& token
 /// More about why an answer ended than OpenAI's word says.
 Json stop_reason_json(const ChoiceResult& result) {
   if (!result.stop_string.empty()) return result.stop_string;
-  if (result.end == ChoiceEnd::loop) return "loop";
+  if (result.end == AnswerEnd::loop) return "loop";
   return nullptr;
 }
 

@@ -15,7 +15,7 @@ std::vector<std::vector<int32_t>> read_prompts(const ServedModel& model, JsonFie
   const Json& prompt = fields.require("prompt");
   std::vector<std::vector<int32_t>> result;
   const auto add_text = [&](const std::string& text) {
-    result.push_back(model.encode_prompt(text));
+    result.push_back(model.encode(text));
     texts.push_back(text);
   };
   const auto add_tokens = [&](const Json& list) {

@@ -15,7 +15,7 @@ std::vector<std::vector<int32_t>> read_inputs(const ServedModel& model, const Js
   std::vector<std::vector<int32_t>> inputs;
   const auto add = [&](const Json& one, const std::string& where) {
     if (one.is_string()) {
-      inputs.push_back(model.encode_prompt(one.get<std::string>()));
+      inputs.push_back(model.encode(one.get<std::string>()));
     } else if (one.is_array()) {
       inputs.push_back(read_token_ids(one, model.info().vocabulary, where));
     } else {

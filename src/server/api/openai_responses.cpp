@@ -38,13 +38,13 @@ class ResponseAnswer : public CompletionObserver {
   void on_choice_end(int64_t, const ChoiceResult& result) override { result_ = result; }
 
   void on_end(const CompletionUsage& usage) override {
-    close(result_.end == ChoiceEnd::length ? "incomplete" : "completed");
+    close(result_.end == AnswerEnd::length ? "incomplete" : "completed");
     const bool failed = has_failed(result_.end);
     std::string status = "completed";
     if (failed) {
       status = "failed";
       response_["error"] = {{"code", "server_error"}, {"message", generation_error(result_).what()}};
-    } else if (result_.end == ChoiceEnd::length) {
+    } else if (result_.end == AnswerEnd::length) {
       status = "incomplete";
       response_["incomplete_details"] = {{"reason", "max_output_tokens"}};
     }

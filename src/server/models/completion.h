@@ -13,57 +13,31 @@
 #include <string>
 #include <vector>
 
-#include "engine/text_stream.h"
-#include "grammar/constraint.h"
+#include "engine/answer_splitter.h"
 #include "server/access/rate_limiter.h"
 #include "server/models/metrics.h"
 #include "server/models/served_model.h"
 
 namespace r1::server {
 
-struct CompletionSpec {
+struct CompletionSpec : GenerationOptions {
   std::shared_ptr<ServedModel> model;
   const Adapter* adapter = nullptr;  // of the model; null: none
   std::string model_name;            // as it was asked for: the model's, or the adapter's
   std::vector<int32_t> prompt;
-  int64_t choices = 1;  // choice i draws with seed + i
-  SamplingOptions sampling{};
-  int64_t max_tokens = -1;
-  ThinkingOptions thinking{};
-  std::vector<std::string> stop_strings{};  // of the answer, not of the thinking
-  std::vector<int32_t> stop_tokens{};       // besides the model's own
-  bool include_stop = false;                // the stop string stays in the text
-  bool ignore_eos = false;
-  bool split = true;  // false: plain text, nothing is parsed
-  StreamStart start{};
-  bool tool_calls = false;   // look for them
-  bool single_call = false;  // the answer ends with its first call
-  bool skip_special = true;  // special tokens give no text
-  bool loop_detection = true;
-  int32_t priority = 0;
-  std::shared_ptr<const grammar::Grammar> constraint{};  // of the answer; null: none
-  std::shared_ptr<RateTicket> ticket{};                  // of the key that asks; null: no limits
+  int64_t choices = 1;                   // choice i draws with seed + i
+  std::shared_ptr<RateTicket> ticket{};  // of the key that asks; null: no limits
 };
 
-/// What is new of one answer.
-struct CompletionDelta {
-  std::string reasoning, content;
-  std::vector<SampledToken> reasoning_tokens, content_tokens;  // when log-probabilities were asked for
-  std::vector<ToolCall> calls;                                 // complete ones, with ids
-  int64_t generated = 0, reasoned = 0;                         // tokens of this answer up to now
-
-  bool empty() const {
-    return reasoning.empty() && content.empty() && reasoning_tokens.empty() && content_tokens.empty() &&
-           calls.empty();
-  }
+/// What is new of one answer; its calls have ids.
+struct CompletionDelta : AnswerDelta {
+  int64_t generated = 0, reasoned = 0;  // tokens of this answer up to now
 };
-
-enum class ChoiceEnd { stop, stop_string, length, loop, tool_calls, cancelled, error };
 
 struct ChoiceResult {
-  ChoiceEnd end = ChoiceEnd::stop;
+  AnswerEnd end = AnswerEnd::stop;
   std::string stop_string;  // the one that was found
-  std::string error;        // ChoiceEnd::error, one line
+  std::string error;        // AnswerEnd::error, one line
   int64_t reasoning_tokens = 0;
   RequestSummary summary;
 };
@@ -105,10 +79,11 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   const std::string& model_name() const { return model_name_; }
 
  private:
-  class Choice;
+  struct Choice;
   CompletionJob(CompletionSpec spec, std::shared_ptr<CompletionObserver> observer, ModelMetrics& metrics);
   void submit_choices();
   bool on_token(int64_t index, const SampledToken& token);
+  static void complete(const Choice& choice, CompletionDelta& delta);
   void on_finish(int64_t index, const RequestSummary& summary);
 
   CompletionSpec spec_;

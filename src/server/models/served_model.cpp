@@ -12,14 +12,6 @@
 namespace r1::server {
 namespace {
 
-std::optional<ChatTemplate> read_template(const r1::Vocabulary& vocabulary) {
-  if (vocabulary.chat_template.empty()) return std::nullopt;
-  const auto text_of = [&](std::optional<int32_t> token) {
-    return token ? std::string(vocabulary.tokenizer.token_text(*token)) : std::string();
-  };
-  return ChatTemplate(vocabulary.chat_template, text_of(vocabulary.bos), text_of(vocabulary.eos));
-}
-
 const ModelSettings& checked(const ModelSettings& settings) {
   if (settings.kernels == nullptr) throw std::logic_error("a served model without kernels");
   return settings;
@@ -41,49 +33,21 @@ EngineOptions engine_options(EngineOptions options, const Model& model, const r1
 std::shared_ptr<ServedModel> ServedModel::load(std::string name, const std::filesystem::path& path,
                                                const ModelSettings& settings,
                                                const std::vector<AdapterLocation>& adapters) {
-  const std::shared_ptr<const ModelFile> file = ModelFile::open(path);
-  std::shared_ptr<const Model> model = load_model(file, settings.load);
-  auto served =
-      std::make_shared<ServedModel>(std::move(name), std::move(model), load_vocabulary(*file), settings);
-  for (const AdapterLocation& adapter : adapters)
-    served->adapters_[adapter.name] = LowRankAdapter::open(adapter.path, *file);
-  return served;
+  TextModel text = TextModel::load(path, settings.load);
+  for (const AdapterLocation& location : adapters) text.add_adapter(location.name, location.path);
+  return std::make_shared<ServedModel>(std::move(name), std::move(text), settings);
 }
 
-const Adapter* ServedModel::adapter(const std::string& name) const {
-  const auto found = adapters_.find(name);
-  return found == adapters_.end() ? nullptr : &found->second->adapter();
-}
-
-ServedModel::ServedModel(std::string name, std::shared_ptr<const Model> model, r1::Vocabulary vocabulary,
-                         const ModelSettings& settings)
-    : name_(std::move(name)),
+ServedModel::ServedModel(std::string name, TextModel text, const ModelSettings& settings)
+    : TextModel(std::move(text)),
+      name_(std::move(name)),
       created_(std::time(nullptr)),
       settings_(checked(settings)),
-      model_(std::move(model)),
-      vocabulary_(std::move(vocabulary)),
-      template_(read_template(vocabulary_)),
       pool_(settings.threads),
       context_(pool_, *settings.kernels, settings.arithmetic),
-      engine_(
-          std::make_unique<Engine>(model_, context_, engine_options(settings.engine, *model_, vocabulary_))),
+      engine_(std::make_unique<Engine>(shared_model(), context_,
+                                       engine_options(settings.engine, model(), vocabulary()))),
       last_use_(std::chrono::steady_clock::now()) {
-  const Tokenizer& tokenizer = vocabulary_.tokenizer;
-  if (template_ && template_->is_r1_family()) tool_template_.emplace(template_->for_tools());
-  open_think_ = tokenizer.find_special("<think>").value_or(-1);
-  close_think_ = tokenizer.find_special("</think>").value_or(-1);
-  can_think_ = open_think_ >= 0 && close_think_ >= 0;
-  if (can_think_) {
-    closing_ = tokenizer.encode("\n", false);
-    closing_.push_back(close_think_);
-    tokenizer.encode("\n\n", false, closing_);
-  }
-  for (StreamMarker* marker :
-       {&parser_options_.think_begin, &parser_options_.think_end, &parser_options_.calls_begin,
-        &parser_options_.call_begin, &parser_options_.call_separator, &parser_options_.call_end,
-        &parser_options_.calls_end, &parser_options_.json_call_begin, &parser_options_.json_call_end}) {
-    marker->id = tokenizer.find_special(marker->text);
-  }
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
@@ -94,19 +58,6 @@ ServedModel::~ServedModel() {
     ++events_;
   }
   wake_.notify_all();
-}
-
-const ChatTemplate* ServedModel::tool_template() const {
-  if (tool_template_) return &*tool_template_;
-  return template_ && template_->shows_tools() ? &*template_ : nullptr;
-}
-
-std::shared_ptr<const grammar::TokenTrie> ServedModel::token_trie() const {
-  std::call_once(trie_once_, [this] {
-    trie_ = std::make_shared<grammar::TokenTrie>(tokenizer(), model_->info().vocabulary,
-                                                 vocabulary_.end_of_generation);
-  });
-  return trie_;
 }
 
 std::shared_ptr<const grammar::Grammar> ServedModel::grammar(const std::string& key,
@@ -124,14 +75,6 @@ std::shared_ptr<const grammar::Grammar> ServedModel::grammar(const std::string& 
   grammars_.emplace_front(key, made);
   if (grammars_.size() > 32) grammars_.pop_back();
   return made;
-}
-
-std::vector<int32_t> ServedModel::encode_prompt(const std::string& text) const {
-  std::vector<int32_t> tokens = tokenizer().encode(text, true);
-  if (tokenizer().add_bos() && vocabulary_.bos && (tokens.empty() || tokens.front() != *vocabulary_.bos)) {
-    tokens.insert(tokens.begin(), *vocabulary_.bos);
-  }
-  return tokens;
 }
 
 RequestId ServedModel::submit(Request request) {
@@ -164,7 +107,7 @@ RequestId ServedModel::submit(Request request) {
 }
 
 std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
-  const auto* decoder = dynamic_cast<const Decoder*>(model_.get());
+  const auto* decoder = dynamic_cast<const Decoder*>(&model());
   if (decoder == nullptr) throw_error(ErrorKind::unsupported, "{}: no embeddings with this model", name_);
   struct Work {
     std::unique_ptr<EmbeddingPass> pass;

@@ -316,16 +316,16 @@ void LiveAnswer::on_choice_end(int64_t, const ChoiceResult& result) {
     return error_json(ApiError(500, "", code, message))["error"];
   };
   switch (result.end) {
-    case ChoiceEnd::length:
+    case AnswerEnd::length:
       decide(AnswerState::length, nullptr);
       break;
-    case ChoiceEnd::cancelled:
+    case AnswerEnd::cancelled:
       decide(AnswerState::stopped, nullptr);
       break;
-    case ChoiceEnd::loop:
+    case AnswerEnd::loop:
       decide(AnswerState::failed, failure("repetition", "the answer only repeated itself and was ended"));
       break;
-    case ChoiceEnd::error:
+    case AnswerEnd::error:
       decide(AnswerState::failed, failure("generation_failed", result.error));
       break;
     default:

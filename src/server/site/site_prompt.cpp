@@ -20,7 +20,7 @@ void continue_text(const std::vector<ChatMessage>& messages, CompletionSpec& spe
     if (!text.empty()) text += '\n';
     text += *message.content;
   }
-  spec.prompt = spec.model->encode_prompt(text);
+  spec.prompt = spec.model->encode(text);
   if (spec.prompt.empty())
     throw ApiError(400, "content", "invalid_value", "content: this model needs a beginning to go on from");
   spec.split = false;

@@ -79,7 +79,7 @@ TEST_F(AdapterTest, IsTheSameAsTheMergedWeights) {
   models.add("tiny", file_);
   models.add_adapter({"sailor", folder_ / "sailor"});
   models.add_loaded(
-      std::make_shared<ServedModel>("merged", load_model(merged), load_vocabulary(*file), settings_));
+      std::make_shared<ServedModel>("merged", TextModel(load_model(merged), load_vocabulary(*file)), settings_));
   Application application(models, {});
   const auto texts = ask(application, {"sailor", "merged"});
   EXPECT_EQ(texts[0], texts[1]);

@@ -1,0 +1,141 @@
+#include "engine/answer_splitter.h"
+
+#include <optional>
+#include <utility>
+
+namespace r1 {
+namespace {
+
+StreamParserOptions parser_options(const TextModel& model, const GenerationOptions& options,
+                                   const StreamStart& start) {
+  StreamParserOptions result = model.parser_options();
+  result.start = start;
+  result.tool_calls = options.tool_calls;
+  return result;
+}
+
+}  // namespace
+
+std::string_view name_of(AnswerEnd end) {
+  switch (end) {
+    case AnswerEnd::stop:
+      return "stop";
+    case AnswerEnd::stop_string:
+      return "stop_string";
+    case AnswerEnd::length:
+      return "length";
+    case AnswerEnd::loop:
+      return "loop";
+    case AnswerEnd::tool_calls:
+      return "tool_calls";
+    case AnswerEnd::cancelled:
+      return "cancelled";
+    case AnswerEnd::error:
+      return "error";
+  }
+  return "";
+}
+
+AnswerSplitter::AnswerSplitter(const TextModel& model, const GenerationOptions& options,
+                               const StreamStart& start)
+    : model_(model),
+      options_(options),
+      decoder_(model.tokenizer(), options.skip_special),
+      parser_(parser_options(model, options, start)),
+      stops_(options.stop_strings) {}
+
+bool AnswerSplitter::push(const SampledToken& token, AnswerDelta& delta) {
+  const bool in_reasoning = options_.split && parser_.state() == StreamState::reasoning;
+  if (in_reasoning) ++reasoning_tokens_;
+  const bool marker = is_marker(token.token);
+  if (options_.sampling.top_log_probabilities >= 0 && !marker) {
+    if (in_reasoning) {
+      delta.reasoning_tokens.push_back(token);
+    } else {
+      waiting_.push_back({token, answer_bytes_});
+    }
+  }
+  events_.clear();
+  if (!options_.split) {
+    answer(decoder_.push(token.token), delta);
+  } else {
+    if (marker) parser_.feed(std::nullopt, decoder_.finish(), events_);
+    parser_.feed(token.token, decoder_.push(token.token), events_);
+    take_events(delta);
+  }
+  return stops_.matched().empty() && !(options_.single_call && calls_ > 0);
+}
+
+void AnswerSplitter::finish(AnswerDelta& delta) {
+  events_.clear();
+  if (!options_.split) {
+    answer(decoder_.finish(), delta);
+  } else {
+    parser_.feed(std::nullopt, decoder_.finish(), events_);
+    parser_.finish(events_);
+    take_events(delta);
+  }
+  if (stops_.matched().empty()) pass_on(stops_.finish(), delta);
+  for (Waiting& waiting : waiting_) {
+    if (stops_.matched().empty() || waiting.begin < passed_bytes_)
+      delta.content_tokens.push_back(std::move(waiting.token));
+  }
+  waiting_.clear();
+}
+
+AnswerEnd AnswerSplitter::end(FinishReason reason) const {
+  const AnswerEnd own_choice = calls_ > 0 ? AnswerEnd::tool_calls : AnswerEnd::stop;
+  switch (reason) {
+    case FinishReason::stop_token:
+      return own_choice;
+    case FinishReason::stop_callback:  // a stop string, or the one call
+      return stops_.matched().empty() ? own_choice : AnswerEnd::stop_string;
+    case FinishReason::length:
+      return AnswerEnd::length;
+    case FinishReason::loop:
+      return AnswerEnd::loop;
+    case FinishReason::cancelled:
+      return AnswerEnd::cancelled;
+    case FinishReason::error:
+      return AnswerEnd::error;
+  }
+  return AnswerEnd::error;
+}
+
+bool AnswerSplitter::is_marker(int32_t token) const {
+  if (!options_.split) return false;
+  if (token == model_.open_think() || token == model_.close_think()) return true;
+  return options_.tool_calls && model_.tokenizer().is_added(token);
+}
+
+void AnswerSplitter::take_events(AnswerDelta& delta) {
+  for (StreamEvent& event : events_) {
+    if (event.type == StreamEvent::Type::reasoning) {
+      delta.reasoning += event.text;
+    } else if (event.type == StreamEvent::Type::answer) {
+      answer(event.text, delta);
+    } else if (event.type == StreamEvent::Type::tool_call && stops_.matched().empty()) {
+      ++calls_;
+      delta.calls.push_back(std::move(event.call));
+    }
+  }
+}
+
+void AnswerSplitter::answer(std::string_view text, AnswerDelta& delta) {
+  if (text.empty() || !stops_.matched().empty()) return;
+  answer_bytes_ += text.size();
+  pass_on(stops_.push(text), delta);
+  if (!stops_.matched().empty() && options_.include_stop) pass_on(stops_.matched(), delta);
+}
+
+void AnswerSplitter::pass_on(std::string_view text, AnswerDelta& delta) {
+  if (text.empty()) return;
+  delta.content += text;
+  passed_bytes_ += text.size();
+  while (!waiting_.empty() && waiting_.front().begin < passed_bytes_) {
+    delta.content_tokens.push_back(std::move(waiting_.front().token));
+    waiting_.pop_front();
+  }
+}
+
+}  // namespace r1
