@@ -2,7 +2,7 @@
 // says what was wrong, where, what was expected and what was found; asserts are for our own bugs.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <stdexcept>
 #include <string>

@@ -61,14 +61,14 @@ std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRe
     if (options.limit >= 0 && static_cast<int64_t>(exercises.size()) >= options.limit) return;
     const DataSample sample = make_data_sample(record, {});
     Exercise exercise;
-    exercise.fields = record.fields;
+    exercise.fields = *record.fields;
     const std::string answer = sample.messages.empty() ? "" : sample.messages.back().content.value_or("");
     const std::optional<std::string> expected = grade::boxed_answer(answer);
     if (!expected) return;  // small talk has no answer to check
     exercise.expected = *expected;
-    exercise.kind = record.fields.value("kind", "all");
-    exercise.level = record.fields.value("level", int64_t{0});
-    exercise.language = record.fields.value("language", "");
+    exercise.kind = record.fields->value("kind", "all");
+    exercise.level = record.fields->value("level", int64_t{0});
+    exercise.language = record.fields->value("language", "");
     const TokenSequence sequence = renderer.render(sample, TrainedTurns::last).front().sequence;
     const auto first = std::find(sequence.trained.begin(), sequence.trained.end(), 1);
     exercise.prompt.assign(sequence.tokens.begin(),

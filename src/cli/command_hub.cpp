@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -70,7 +71,7 @@ void show(const std::string& model, bool tensors) {
                file->gguf()->shard_count() == 1 ? "" : "s");
     show_metadata(*file->gguf());
   } else {
-    fmt::print("\nconfig.json\n{}\n", file->hub()->config.dump(2));
+    fmt::print("\nconfig.json\n{}\n", file->hub()->config->dump(2));
   }
   std::map<DType, std::pair<int64_t, size_t>> types;
   for (const TensorView& tensor : file->tensors()) {

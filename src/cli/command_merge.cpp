@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/error.h"
@@ -32,7 +33,7 @@ void merge(const MergeOptions& options) {
     sums.push_back(allocate_aligned(static_cast<size_t>(shape[0] * shape[1]) * sizeof(float)));
     return reinterpret_cast<float*>(sums.back().get());
   };
-  write_hub_directory(options.output, base->hub()->config, base->path(), adapter->merged(*base, memory),
+  write_hub_directory(options.output, *base->hub()->config, base->path(), adapter->merged(*base, memory),
                       options.type, base.get());
   fmt::print("{}: {} of {} tensors changed\n", options.output, sums.size(), base->tensors().size());
 }

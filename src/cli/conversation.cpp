@@ -1,5 +1,6 @@
 #include "cli/conversation.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"

@@ -1,7 +1,7 @@
 // The messages of a chat and how they become a prompt.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 

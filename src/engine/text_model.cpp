@@ -1,6 +1,7 @@
 #include "engine/text_model.h"
 
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -95,7 +96,7 @@ std::string TextModel::chat_prompt(const std::vector<ChatMessage>& messages, boo
   if (!template_) throw_error(ErrorKind::unsupported, "this model has no chat template");
   ChatRequest request;
   request.messages = messages;
-  request.variables = {{"enable_thinking", think}};
+  request.variables = nlohmann::ordered_json{{"enable_thinking", think}};
   std::string text = template_->render(request);
   if (!can_think() || !template_->is_r1_family()) return text;
   // Templates published before and after February 2025 differ in whether they open the thinking themselves.

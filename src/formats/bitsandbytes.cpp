@@ -1,5 +1,7 @@
 #include "formats/bitsandbytes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,5 +1,7 @@
 #include "formats/convert.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -131,7 +133,7 @@ class Converter {
   Converter(const std::filesystem::path& directory, const ConvertOptions& options)
       : hub_(HubDirectory::open(directory)),
         config_name_((directory / "config.json").string()),
-        plan_(plan_hub_model(hub_.config, config_name_)),
+        plan_(plan_hub_model(*hub_.config, config_name_)),
         options_(options) {
     if (options.type && *options.type != DType::f32 && *options.type != DType::f16 &&
         *options.type != DType::bf16 && *options.type != DType::q8_0) {
@@ -267,7 +269,7 @@ class Converter {
   }
 
   void write_metadata(GgufWriter& writer) {
-    write_model_metadata(writer, hub_.config, config_name_);
+    write_model_metadata(writer, *hub_.config, config_name_);
     const auto folder = std::filesystem::absolute(hub_.path / ".").parent_path().filename();
     writer.set_string("general.name", options_.name.empty() ? folder.string() : options_.name);
     // The type of most matrices names the file.

@@ -1,5 +1,9 @@
 #include "formats/hub_directory.h"
 
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "formats/bitsandbytes.h"
 #include "formats/json_file.h"
@@ -110,7 +114,7 @@ HubDirectory HubDirectory::open(const std::filesystem::path& path) {
 
   HubDirectory hub{path, std::move(config), {}, {}, {}, {}, open_weights(path)};
   if (bitsandbytes) unpack_bitsandbytes(path.string(), hub.weights);
-  pair_scales(path.string(), hub.config, hub.weights);
+  pair_scales(path.string(), *hub.config, hub.weights);
   const auto generation_path = path / "generation_config.json";
   if (std::filesystem::exists(generation_path)) hub.generation_config = read_json(generation_path);
   hub.tokenizer_json = read_if_present(path / "tokenizer.json");

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
+#include "base/boxed_json.h"
 #include "formats/safetensors.h"
 
 namespace r1 {
@@ -13,8 +14,8 @@ namespace r1 {
 /// Plain data, const after opening. Texts are as in the files; whoever reads them checks them.
 struct HubDirectory {
   std::filesystem::path path;
-  nlohmann::json config;  // an object
-  std::optional<nlohmann::json> generation_config;
+  BoxedJson<nlohmann::json> config;  // an object
+  std::optional<BoxedJson<nlohmann::json>> generation_config;
   std::optional<std::string> tokenizer_json;
   std::optional<std::string> tokenizer_config;
   /// chat_template.jinja, else the string `chat_template` of tokenizer_config.json (its entry named "default"

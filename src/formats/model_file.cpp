@@ -1,5 +1,7 @@
 #include "formats/model_file.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 
 namespace r1 {

@@ -1,5 +1,7 @@
 #include "formats/synth.h"
 
+#include <fmt/format.h>
+
 #include <strings.h>
 
 #include <algorithm>

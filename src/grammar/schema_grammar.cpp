@@ -1,5 +1,7 @@
 #include "grammar/schema_grammar.h"
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.h"
 #include "grammar/regex_grammar.h"
 #include "grammar/schema_compiler.h"
@@ -9,9 +11,10 @@ namespace {
 
 Fragment tool_arguments(SchemaCompiler& compiler, const ToolSchema& tool) {
   static const Schema kNothing = {{"type", "object"}, {"properties", Schema::object()}};
-  if (tool.parameters.is_null() || (tool.parameters.is_object() && tool.parameters.empty()))
+  const Schema& parameters = *tool.parameters;
+  if (parameters.is_null() || (parameters.is_object() && parameters.empty()))
     return compiler.add_root(kNothing, "parameters of " + tool.name);
-  return compiler.add_root(tool.parameters, "parameters of " + tool.name);
+  return compiler.add_root(parameters, "parameters of " + tool.name);
 }
 
 }  // namespace

@@ -8,10 +8,11 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "base/boxed_json.h"
 #include "grammar/grammar.h"
 
 namespace r1::grammar {
@@ -27,7 +28,7 @@ std::shared_ptr<const Grammar> compile_json_object();
 
 struct ToolSchema {
   std::string name;
-  Schema parameters;  // null: an object without properties
+  BoxedJson<Schema> parameters;  // null: an object without properties
 };
 
 /// The markers of tool calls as tokens of the vocabulary.

@@ -1,5 +1,7 @@
 #include "model/config_reader.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -24,7 +26,7 @@ T required(const std::optional<T>& value, const std::string& where) {
 
 ConfigReader::ConfigReader(const ModelFile& file, std::string architecture)
     : file_(&file), prefix_(file.gguf() != nullptr ? std::move(architecture) + "." : "") {
-  if (file.hub() != nullptr) object_ = &file.hub()->config;
+  if (file.hub() != nullptr) object_ = &*file.hub()->config;
 }
 
 std::string ConfigReader::full_key(ConfigKey key) const {

@@ -1,5 +1,7 @@
 #include "model/low_rank_adapter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -107,9 +107,9 @@ Vocabulary load_vocabulary(const ModelFile& file) {
   const std::optional<std::string_view> config =
       hub.tokenizer_config ? std::optional<std::string_view>(*hub.tokenizer_config) : std::nullopt;
   Tokenizer tokenizer = Tokenizer::from_hub(*hub.tokenizer_json, config);
-  add_hub_ends(hub.config, tokenizer, (hub.path / "config.json").string(), ends);
+  add_hub_ends(*hub.config, tokenizer, (hub.path / "config.json").string(), ends);
   if (hub.generation_config) {
-    add_hub_ends(*hub.generation_config, tokenizer, (hub.path / "generation_config.json").string(), ends);
+    add_hub_ends(**hub.generation_config, tokenizer, (hub.path / "generation_config.json").string(), ends);
   }
   return finish(std::move(tokenizer), hub.chat_template.value_or(""));
 }

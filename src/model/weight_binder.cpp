@@ -1,5 +1,7 @@
 #include "model/weight_binder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 

@@ -1,5 +1,6 @@
 #include "text/chat_template.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json_depth.h"
@@ -145,10 +146,10 @@ ordered_json ChatTemplate::to_json(const ChatMessage& message) const {
 }
 
 std::string ChatTemplate::render(const ChatRequest& request) const {
-  ordered_json variables = request.variables.is_object() ? request.variables : ordered_json::object();
+  ordered_json variables = request.variables->is_object() ? *request.variables : ordered_json::object();
   variables["messages"] = ordered_json::array();
   for (const ChatMessage& message : request.messages) variables["messages"].push_back(to_json(message));
-  if (!request.tools.is_null()) variables["tools"] = request.tools;
+  if (!request.tools->is_null()) variables["tools"] = *request.tools;
   variables["add_generation_prompt"] = request.add_generation_prompt;
   variables["bos_token"] = bos_;
   variables["eos_token"] = eos_;

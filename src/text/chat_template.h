@@ -2,12 +2,13 @@
 #pragma once
 
 #include <ctime>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/boxed_json.h"
 #include "text/jinja.h"
 #include "text/tool_call.h"
 
@@ -29,9 +30,10 @@ struct ChatMessage {
 
 struct ChatRequest {
   std::vector<ChatMessage> messages;
-  nlohmann::ordered_json tools;  // array in the OpenAI form, or null
+  BoxedJson<nlohmann::ordered_json> tools;  // array in the OpenAI form, or null
   bool add_generation_prompt = true;
-  nlohmann::ordered_json variables;  // more variables for the template ("enable_thinking"), object or null
+  /// More variables for the template ("enable_thinking"): an object, or null.
+  BoxedJson<nlohmann::ordered_json> variables;
 };
 
 /// A template for tool use with models of the R1 family, whose published templates never show the tools to

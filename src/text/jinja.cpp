@@ -1,5 +1,6 @@
 #include "text/jinja.h"
 
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "text/jinja/interpreter.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -81,8 +82,8 @@ void TrainedModel::make(const TrainingOptions& options) {
   Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
   config_ = new_model_config(options, tokenizer);
   program_memory_ = memory_of_program();
-  add_new_model(config_, options, store_);
-  bound_ = ModelFile::in_memory(config_, store_.views());
+  add_new_model(*config_, options, store_);
+  bound_ = ModelFile::in_memory(*config_, store_.views());
   std::vector<int32_t> ends;
   if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
   renderer_ = std::make_unique<SampleRenderer>(
@@ -208,7 +209,7 @@ void TrainedModel::write(const fs::path& output, const std::string& base_name,
   }
   std::vector<TensorView> tensors(bound_->tensors().begin(), bound_->tensors().end());
   put_reward_head(store_, tensors);
-  write_hub_directory(output, config_, tokenizer_folder_, tensors, save_type, base_.get());
+  write_hub_directory(output, *config_, tokenizer_folder_, tensors, save_type, base_.get());
 }
 
 bool TrainedModel::is_written(const fs::path& output) const {

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/thread_pool.h"
 #include "model/decoder.h"
@@ -69,7 +69,7 @@ class TrainedModel {
   std::unique_ptr<Model> model_, reference_model_;
   const Decoder* decoder_ = nullptr;
   const Decoder* reference_ = nullptr;
-  nlohmann::json config_;
+  BoxedJson<nlohmann::json> config_;
   std::filesystem::path tokenizer_folder_;
   std::unique_ptr<SampleRenderer> renderer_;
   std::unique_ptr<TrainedAdapter> adapter_;  // what is trained instead of store_

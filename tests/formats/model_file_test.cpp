@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "formats/npy.h"
 #include "tests/formats/file_builder.h"
@@ -18,7 +19,7 @@ TEST(ModelFile, OpensBothForms) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   const auto hub = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
   EXPECT_EQ(hub->form(), ModelFile::Form::hub);
-  EXPECT_EQ(hub->hub()->config["hidden_size"], 256);
+  EXPECT_EQ((*hub->hub()->config)["hidden_size"], 256);
   EXPECT_EQ(hub->gguf(), nullptr);
   EXPECT_NE(hub->find("model.norm.weight"), nullptr);
   const auto gguf = ModelFile::open(shared_path("fixtures/qwen2-tiny/model-f32.gguf"));

@@ -308,7 +308,7 @@ TEST(ToolGrammar, WritesCallsThatTheParserReads) {
                           id("<｜tool▁call▁end｜>"), id("<｜tool▁calls▁end｜>")};
   const Document parameters = Document::parse(
       R"({"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]})");
-  const auto grammar = compile_tool_calls({{"weather", parameters}, {"now", nullptr}}, markup, true);
+  const auto grammar = compile_tool_calls({{"weather", parameters}, {"now", {}}}, markup, true);
   for (uint64_t seed = 0; seed < 30; ++seed) {
     const std::string text = write_at_random(grammar, seed);
     EXPECT_THAT(text,

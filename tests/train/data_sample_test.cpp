@@ -1,6 +1,7 @@
 #include "train/data/data_sample.h"
 
 #include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "tests/train/data_files.h"
@@ -96,7 +97,7 @@ TEST_F(DataSampleTest, ReadsToolCalls) {
   EXPECT_EQ(turns(samples[0]), "user:w|assistant:!f|tool:4|assistant:a|");
   EXPECT_EQ(turns(samples[1]), turns(samples[0]));
   EXPECT_EQ(samples[1].messages[1].tool_calls[0].arguments, R"({"a":1})");
-  EXPECT_EQ(samples[1].tools.size(), 1U);
+  EXPECT_EQ(samples[1].tools->size(), 1U);
 }
 
 TEST_F(DataSampleTest, ReadsTablesWithQuotesLineBreaksAndOwnNames) {

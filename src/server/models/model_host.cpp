@@ -21,8 +21,8 @@ void read_description(const std::filesystem::path& path, ModelHost::Description&
             gguf->find_i64(fmt::format("{}.context_length", *architecture)).value_or(0);
       description.chat_template = gguf->find_string("tokenizer.chat_template").value_or("");
     } else if (const HubDirectory* hub = file->hub()) {
-      const auto length = hub->config.find("max_position_embeddings");
-      if (length != hub->config.end() && length->is_number_integer())
+      const auto length = hub->config->find("max_position_embeddings");
+      if (length != hub->config->end() && length->is_number_integer())
         description.context_length = length->get<int64_t>();
       description.chat_template = hub->chat_template.value_or("");
     }

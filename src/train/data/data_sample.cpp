@@ -1,7 +1,10 @@
 #include "train/data/data_sample.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/json_depth.h"
@@ -45,8 +48,8 @@ class Fields {
 
   const ordered_json* find(const std::string& name) const {
     const auto own = options_.columns.find(name);
-    const auto found = record_.fields.find(own == options_.columns.end() ? name : own->second);
-    return found == record_.fields.end() || found->is_null() ? nullptr : &*found;
+    const auto found = record_.fields->find(own == options_.columns.end() ? name : own->second);
+    return found == record_.fields->end() || found->is_null() ? nullptr : &*found;
   }
   bool has(const std::string& name) const { return find(name) != nullptr; }
 
@@ -86,7 +89,7 @@ class Fields {
 
   std::string names() const {
     std::string names;
-    for (const auto& [key, value] : record_.fields.items()) names += (names.empty() ? "" : ", ") + key;
+    for (const auto& [key, value] : record_.fields->items()) names += (names.empty() ? "" : ", ") + key;
     return names.empty() ? "none" : short_text(names);
   }
 

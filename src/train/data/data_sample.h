@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,9 +35,9 @@ std::string_view name_of(DataFormat format);
 /// again by the model.
 struct DataSample {
   DataFormat format = DataFormat::automatic;
-  std::string text;                   // DataFormat::text
-  std::vector<ChatMessage> messages;  // ends with an assistant's; of a pair, before the answers
-  nlohmann::ordered_json tools;       // a list in OpenAI's form, or null
+  std::string text;                         // DataFormat::text
+  std::vector<ChatMessage> messages;        // ends with an assistant's; of a pair, before the answers
+  BoxedJson<nlohmann::ordered_json> tools;  // a list in OpenAI's form, or null
   std::optional<ChatMessage> chosen, rejected;
   bool desirable = true;  // kto
   std::string place;      // "file:line"

@@ -1,6 +1,9 @@
 #include "train/data/records.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -178,7 +181,7 @@ class Reader {
         Record record{ordered_json::object(), place};
         for (size_t i = 0; i < row.size(); ++i) {
           require_utf8(row[i], place, fmt::format("column '{}'", short_text(header[i])));
-          record.fields[header[i]] = row[i];
+          (*record.fields)[header[i]] = row[i];
         }
         emit(std::move(record));
       });

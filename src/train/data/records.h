@@ -10,15 +10,17 @@
 
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include "base/boxed_json.h"
 
 namespace r1 {
 
 struct Record {
-  nlohmann::ordered_json fields;  // an object
-  std::string place;              // "file:line" of its first character
+  BoxedJson<nlohmann::ordered_json> fields;  // an object
+  std::string place;                         // "file:line" of its first character
 };
 
 /// Called with a bad line's error instead of throwing it; reading goes on behind the line.

@@ -1,6 +1,7 @@
 #include "train/data/render.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
@@ -57,7 +58,7 @@ const ChatTemplate& SampleRenderer::template_for(const DataSample& sample) const
   }
   // The published templates of R1 do not show tools and break off behind their answers.
   const bool tools =
-      !sample.tools.is_null() ||
+      !sample.tools->is_null() ||
       std::any_of(sample.messages.begin(), sample.messages.end(), [](const ChatMessage& message) {
         return message.role == "tool" || !message.tool_calls.empty();
       });
