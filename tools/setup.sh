@@ -6,7 +6,7 @@ packages=(
   g++ cmake ninja-build pkg-config ccache python3
   libfmt-dev nlohmann-json3-dev libsimdjson-dev libcli11-dev libtomlplusplus-dev
   libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libssl-dev libboost1.81-dev libedit-dev zlib1g-dev
-  libsqlite3-dev libarchive-dev libpugixml-dev libgumbo-dev libseccomp-dev bubblewrap poppler-utils poppler-data
+  libsqlite3-dev libarchive-dev libpugixml-dev libgumbo-dev libseccomp-dev libgmp-dev libmpfr-dev bubblewrap poppler-utils poppler-data
   libgtest-dev libgmock-dev libbenchmark-dev
   clang clang-format clang-tidy libclang-rt-14-dev
   gnuplot-nox

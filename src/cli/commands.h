@@ -15,6 +15,7 @@ void add_convert_command(CLI::App& app);
 void add_quantize_command(CLI::App& app);
 void add_hub_commands(CLI::App& app);  // pull, list, show, rm
 void add_merge_command(CLI::App& app);
+void add_grade_command(CLI::App& app);
 void add_train_command(CLI::App& app);              // train pretrain, sft, …
 void add_train_tokenizer_command(CLI::App& train);  // train tokenizer
 void add_train_watch_command(CLI::App& train);      // train watch

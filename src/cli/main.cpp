@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   add_debug_commands(app);
   add_train_command(app);
   add_merge_command(app);
+  add_grade_command(app);
   try {
     std::vector<std::string> arguments = normalise_arguments(argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them last first
