@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 
 echo "== include directions between floors"
 python3 tools/check_floors.py
+echo "== links and file names in the documentation"
+python3 tools/check_docs.py
 echo "== formatting"
 git ls-files '*.cpp' '*.h' | xargs -r clang-format --dry-run --Werror
 echo "== tests write into folders of their own (tests/temporary_folder.h)"
