@@ -5,7 +5,7 @@ import re
 import sys
 
 FLOOR = {
-    "base": 0, "sandbox": 1, "tensor": 1, "formats": 2, "kernels": 2, "text": 2, "nn": 3, "grammar": 3, "grade": 3,
+    "base": 0, "sandbox": 1, "tensor": 1, "text": 1, "formats": 2, "kernels": 2, "nn": 3, "grammar": 3, "grade": 3,
     "tasks": 3, "report": 3, "model": 4, "engine": 5, "train": 5, "eval": 6, "rl": 6, "server": 6, "cli": 7,
 }
 # The rooms of a large folder have floors of their own; files of the folder itself are above all of them.

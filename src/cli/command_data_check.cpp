@@ -17,7 +17,7 @@
 #include "formats/hub_directory.h"
 #include "formats/json_file.h"
 #include "formats/model_file.h"
-#include "model/vocabulary_loading.h"
+#include "formats/vocabulary.h"
 #include "train/data/data_sample.h"
 #include "train/data/render.h"
 

@@ -14,6 +14,7 @@
 #include "engine/generate.h"
 #include "eval/score_table.h"
 #include "formats/output_file.h"
+#include "formats/vocabulary.h"
 #include "grade/boxed_answer.h"
 #include "grade/judge.h"
 #include "train/data/records.h"

@@ -13,7 +13,7 @@
 #include "cli/progress_bar.h"
 #include "engine/perplexity.h"
 #include "formats/model_file.h"
-#include "model/vocabulary_loading.h"
+#include "formats/vocabulary.h"
 
 namespace r1::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "model/vocabulary_loading.h"
+#include "formats/vocabulary.h"
 
 namespace r1 {
 

@@ -14,9 +14,9 @@
 #include "engine/engine.h"
 #include "engine/generation_options.h"
 #include "formats/model_file.h"
+#include "formats/vocabulary.h"
 #include "grammar/token_trie.h"
 #include "model/model.h"
-#include "model/vocabulary_loading.h"
 #include "text/chat_template.h"
 #include "text/stream_parser.h"
 

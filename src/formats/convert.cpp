@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
-#include <unordered_set>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "formats/gguf_writer.h"
-#include "formats/hub_directory.h"
 #include "formats/hub_plan.h"
+#include "formats/model_config.h"
+#include "formats/model_file.h"
 #include "formats/tokenizer_metadata.h"
 #include "tensor/codec.h"
 #include "tensor/float_formats.h"
@@ -23,11 +22,12 @@ namespace {
 
 using Source = TensorPlan::Source;
 
-/// Row `row` of a hub tensor as float32, with its FP8 block scales applied.
+/// Row `row` of a hub tensor as float32, with its FP8 block scales applied. A row has `values` columns.
 void read_row(const TensorView& tensor, int64_t row, std::span<float> values) {
+  const auto columns = static_cast<int64_t>(values.size());
   dequantise_matrix_row(tensor.dtype,
-                        tensor.data + static_cast<size_t>(row) * row_bytes(tensor.dtype, tensor.columns()),
-                        tensor.block_scales, row, tensor.columns(), 0, values);
+                        tensor.data + static_cast<size_t>(row) * row_bytes(tensor.dtype, columns),
+                        tensor.block_scales, row, columns, 0, values);
 }
 
 /// Encodes a row; false when a finite value became infinite (F16) or the encoder refuses a value.
@@ -68,11 +68,13 @@ struct Part {
   std::vector<const TensorView*> sources;  // one, or one an expert; none for rotary_factors
   DType dtype = DType::f32;
 
-  int64_t columns() const { return plan->shape.back(); }
+  /// A bias whose values change places is a matrix of one column.
+  bool is_column() const { return plan->source == Source::permute_rotary && plan->shape.size() == 1; }
+  int64_t columns() const { return is_column() ? 1 : plan->shape.back(); }
   int64_t rows() const {
     int64_t product = 1;
-    for (size_t i = 0; i + 1 < plan->shape.size(); ++i) product *= plan->shape[i];
-    return product;
+    for (int64_t extent : plan->shape) product *= extent;
+    return product / columns();
   }
 
   /// Where the output's row `row` comes from (not for key_b, which is transposed).
@@ -131,21 +133,27 @@ std::string shape_text(std::span<const int64_t> shape) {
 class Converter {
  public:
   Converter(const std::filesystem::path& directory, const ConvertOptions& options)
-      : hub_(HubDirectory::open(directory)),
-        config_name_((directory / "config.json").string()),
-        plan_(plan_hub_model(*hub_.config, config_name_)),
+      : file_(ModelFile::open(directory)),
+        hub_(require_hub(*file_)),
+        config_(read_model_config(*file_)),
+        plan_(plan_hub_model(config_, directory.string())),
         options_(options) {
     if (options.type && *options.type != DType::f32 && *options.type != DType::f16 &&
         *options.type != DType::bf16 && *options.type != DType::q8_0) {
       throw_error(ErrorKind::invalid_argument,
                   "convert writes F32, F16, BF16 or Q8_0, not {} (quantise its result)", name(*options.type));
     }
-    for (const TensorPlan& tensor : plan_.tensors) parts_.push_back(bind(tensor));
-    account_for_the_rest();
+    for (const TensorPlan& tensor : plan_) parts_.push_back(bind(tensor));
+    std::vector<std::string>& notes = report_.notes;
+    notes.insert(notes.end(), hub_.remarks.begin(), hub_.remarks.end());
+    notes.insert(notes.end(), config_.remarks.begin(), config_.remarks.end());
+    const std::vector<std::string> left_out = account_for_tensors(*file_, config_, used_);
+    notes.insert(notes.end(), left_out.begin(), left_out.end());
   }
 
   ConvertReport write(const std::filesystem::path& output,
                       const std::function<void(const ConvertProgress&)>& progress) {
+    require_apart(output, *file_);
     GgufWriter writer(output);
     write_metadata(writer);
     for (const Part& part : parts_) writer.declare_tensor(part.plan->name, part.dtype, part.plan->shape);
@@ -168,6 +176,14 @@ class Converter {
   }
 
  private:
+  static const HubDirectory& require_hub(const ModelFile& file) {
+    if (file.hub() == nullptr) {
+      throw_error(ErrorKind::invalid_argument, "{}: convert takes a hub directory, found a GGUF file",
+                  file.path().string());
+    }
+    return *file.hub();
+  }
+
   const TensorView* require(const std::string& tensor_name, std::span<const int64_t> shape) {
     const TensorView* tensor = hub_.weights.find(tensor_name);
     if (tensor == nullptr) {
@@ -178,8 +194,7 @@ class Converter {
       throw_error(ErrorKind::bad_file, "{}: tensor '{}': expected shape {}, found {}", hub_.weights.name(),
                   tensor_name, shape_text(shape), shape_text(tensor->shape));
     }
-    used_.insert(tensor_name);
-    if (tensor->block_scales != nullptr) used_.insert(tensor_name + "_scale_inv");
+    used_.push_back(tensor_name);
     return tensor;
   }
 
@@ -242,34 +257,8 @@ class Converter {
     return plan.shape.back() % info(*options_.type).block_elements == 0 ? *options_.type : DType::f16;
   }
 
-  /// Every tensor of the directory is used, or known and mentioned.
-  void account_for_the_rest() {
-    int64_t prediction_tensors = 0;
-    bool has_tied_output = false;
-    for (const TensorView& tensor : hub_.weights.tensors()) {
-      if (used_.contains(tensor.name)) continue;
-      int64_t layer = -1;
-      if (std::sscanf(tensor.name.c_str(), "model.layers.%ld.", &layer) == 1 && layer >= plan_.layers) {
-        ++prediction_tensors;  // DeepSeek-V3's multi-token prediction
-      } else if (tensor.name == "lm_head.weight" && plan_.tied_embeddings) {
-        has_tied_output = true;
-      } else if (!tensor.name.ends_with(".rotary_emb.inv_freq")) {  // follows from rope_theta
-        throw_error(ErrorKind::bad_file, "{}: tensor '{}' has no place in a model of architecture {}",
-                    hub_.weights.name(), tensor.name, plan_.architecture);
-      }
-    }
-    if (prediction_tensors > 0) {
-      report_.notes.push_back(
-          fmt::format("left out: {} tensors of the multi-token prediction layer(s) after layer {}",
-                      prediction_tensors, plan_.layers - 1));
-    }
-    if (has_tied_output) {
-      report_.notes.emplace_back("left out: lm_head.weight, since config.json ties it to the embeddings");
-    }
-  }
-
   void write_metadata(GgufWriter& writer) {
-    write_model_metadata(writer, *hub_.config, config_name_);
+    write_model_metadata(writer, config_);
     const auto folder = std::filesystem::absolute(hub_.path / ".").parent_path().filename();
     writer.set_string("general.name", options_.name.empty() ? folder.string() : options_.name);
     // The type of most matrices names the file.
@@ -284,7 +273,10 @@ class Converter {
     writer.set_u32("general.file_type", file_type);
     writer.set_u32("general.quantization_version", 2);
     if (hub_.tokenizer_json) {
-      write_tokenizer_metadata(writer, hub_.path, plan_.vocabulary_size);
+      const Vocabulary vocabulary = load_vocabulary(*file_);
+      const std::vector<std::string> remarks = write_vocabulary(writer, vocabulary, config_.vocabulary);
+      for (const auto* notes : {&vocabulary.remarks, &remarks})
+        report_.notes.insert(report_.notes.end(), notes->begin(), notes->end());
     } else {
       write_no_vocabulary(writer);
       report_.notes.push_back(
@@ -334,12 +326,13 @@ class Converter {
     }
   }
 
-  HubDirectory hub_;
-  std::string config_name_;
-  HubPlan plan_;
+  std::shared_ptr<const ModelFile> file_;
+  const HubDirectory& hub_;
+  ModelConfig config_;
+  std::vector<TensorPlan> plan_;
   ConvertOptions options_;
   std::vector<Part> parts_;
-  std::unordered_set<std::string> used_;
+  std::vector<std::string> used_;
   ConvertReport report_;
 };
 

@@ -38,10 +38,20 @@ std::optional<std::string> template_of(const std::filesystem::path& config_path,
               config_path.string(), short_json(value));
 }
 
+bool has_quantisation(const nlohmann::json& config) {
+  const auto found = config.find("quantization_config");
+  return found != config.end() && !found->is_null();
+}
+
 /// True for bitsandbytes.
 bool check_quantisation(const std::string& name, const nlohmann::json& config) {
-  if (!config.contains("quantization_config")) return false;
+  if (!has_quantisation(config)) return false;
   const nlohmann::json& value = config["quantization_config"];
+  if (value.is_object() && value.contains("group_size") && !value.contains("quant_method")) {
+    throw_error(ErrorKind::unsupported,
+                "{}: quantization_config: MLX quantisation is not supported: take the unquantised model",
+                name);
+  }
   const auto method = value.is_object() ? value.value("quant_method", nlohmann::json()) : nlohmann::json();
   if (value.is_object() && is_bitsandbytes(name, value)) return true;
   if (method != "fp8") {
@@ -61,7 +71,7 @@ bool check_quantisation(const std::string& name, const nlohmann::json& config) {
 void pair_scales(const std::string& name, const nlohmann::json& config, SafetensorsFile& weights) {
   for (const TensorView& tensor : weights.tensors()) {
     if (tensor.dtype != DType::f8_e4m3) continue;
-    if (!config.contains("quantization_config")) {
+    if (!has_quantisation(config)) {
       throw_error(ErrorKind::bad_file, "{}: tensor '{}' is FP8, but config.json has no quantization_config",
                   name, tensor.name);
     }
@@ -84,13 +94,36 @@ void pair_scales(const std::string& name, const nlohmann::json& config, Safetens
   }
 }
 
-SafetensorsFile open_weights(const std::filesystem::path& path) {
+SafetensorsFile open_weights(const std::filesystem::path& path, std::vector<std::string>& remarks) {
   const auto index = path / "model.safetensors.index.json";
-  if (std::filesystem::exists(index)) return SafetensorsFile::open_index(index);
   const auto single = path / "model.safetensors";
-  if (std::filesystem::exists(single)) return SafetensorsFile::open(single);
+  if (std::filesystem::exists(single)) {
+    if (std::filesystem::exists(index)) {
+      remarks.push_back(
+          fmt::format("{}: model.safetensors is read; model.safetensors.index.json and the files "
+                      "that it names are not",
+                      path.string()));
+    }
+    return SafetensorsFile::open(single);
+  }
+  if (std::filesystem::exists(index)) return SafetensorsFile::open_index(index);
   throw_error(ErrorKind::bad_file,
               "{}: expected model.safetensors or model.safetensors.index.json, found neither", path.string());
+}
+
+/// Files saved from a model's body alone lack "model." in front of its tensors' names.
+void complete_names(SafetensorsFile& weights) {
+  if (weights.find("embed_tokens.weight") == nullptr ||
+      weights.find("model.embed_tokens.weight") != nullptr) {
+    return;
+  }
+  std::vector<TensorView> tensors(weights.tensors().begin(), weights.tensors().end());
+  for (TensorView& tensor : tensors) {
+    const std::string_view name = tensor.name;
+    if (name.starts_with("embed_tokens.") || name.starts_with("layers.") || name.starts_with("norm."))
+      tensor.name.insert(0, "model.");
+  }
+  weights.replace(std::move(tensors), {});
 }
 
 }  // namespace
@@ -107,20 +140,41 @@ HubDirectory HubDirectory::open(const std::filesystem::path& path) {
   if (!std::filesystem::exists(config_path)) {
     throw_error(ErrorKind::bad_file, "{}: no model directory: expected a config.json in it", path.string());
   }
-  nlohmann::json config = read_json(config_path);
-  if (!config.is_object())
-    throw_error(ErrorKind::bad_file, "{}: expected a JSON object", config_path.string());
-  const bool bitsandbytes = check_quantisation(config_path.string(), config);
-
-  HubDirectory hub{path, std::move(config), {}, {}, {}, {}, open_weights(path)};
+  HubTexts texts = HubTexts::open(path);
+  const bool bitsandbytes = check_quantisation(config_path.string(), *texts.config);
+  std::vector<std::string> remarks;
+  SafetensorsFile weights = open_weights(path, remarks);
+  complete_names(weights);
+  HubDirectory hub{std::move(texts), std::move(weights), std::move(remarks)};
   if (bitsandbytes) unpack_bitsandbytes(path.string(), hub.weights);
   pair_scales(path.string(), *hub.config, hub.weights);
-  const auto generation_path = path / "generation_config.json";
-  if (std::filesystem::exists(generation_path)) hub.generation_config = read_json(generation_path);
-  hub.tokenizer_json = read_if_present(path / "tokenizer.json");
-  hub.tokenizer_config = read_if_present(path / "tokenizer_config.json");
-  hub.chat_template = read_chat_template(path);
   return hub;
+}
+
+HubTexts HubTexts::open(const std::filesystem::path& path) {
+  HubTexts texts{path, nlohmann::json::object(), {}, {}, {}, {}};
+  const auto read_object = [&](const char* name) -> std::optional<nlohmann::json> {
+    if (!std::filesystem::exists(path / name)) return std::nullopt;
+    nlohmann::json value = read_json(path / name);
+    if (!value.is_object())
+      throw_error(ErrorKind::bad_file, "{}: expected a JSON object", (path / name).string());
+    return value;
+  };
+  if (auto config = read_object("config.json")) texts.config = std::move(*config);
+  if (auto config = read_object("generation_config.json")) texts.generation_config = std::move(*config);
+  texts.tokenizer_json = read_if_present(path / "tokenizer.json");
+  texts.tokenizer_config = read_if_present(path / "tokenizer_config.json");
+  texts.chat_template = read_chat_template(path);
+  return texts;
+}
+
+std::vector<std::filesystem::path> HubDirectory::files() const {
+  std::vector<std::filesystem::path> result = weights.paths();
+  for (const char* name : {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+                           "chat_template.jinja", "model.safetensors.index.json"}) {
+    if (std::filesystem::exists(path / name)) result.push_back(path / name);
+  }
+  return result;
 }
 
 }  // namespace r1

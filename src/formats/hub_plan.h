@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "formats/gguf_writer.h"
+#include "formats/model_config.h"
 
 namespace r1 {
 
@@ -17,7 +17,7 @@ namespace r1 {
 struct TensorPlan {
   enum class Source {
     same,            // the hub tensor as it is
-    permute_rotary,  // rows of each head from half-split to interleaved pairs (Llama's q and k)
+    permute_rotary,  // rows of each head from half-split to interleaved pairs (Llama's q and k, and biases)
     stack_experts,   // hub tensors `hub_name` with {} = 0 … experts-1, one after the other
     key_b,           // kv_b_proj's key part of each head, transposed: {heads, kv_lora_rank, qk_nope_head_dim}
     value_b,         // kv_b_proj's value part of each head: {heads, v_head_dim, kv_lora_rank}
@@ -34,20 +34,11 @@ struct TensorPlan {
   std::vector<float> values = {};  // rotary_factors
 };
 
-struct HubPlan {
-  std::string architecture;  // general.architecture: llama, qwen2, deepseek2
-  int64_t vocabulary_size = 0;
-  int64_t layers = 0;  // without the multi-token prediction layers
-  bool tied_embeddings = false;
-  std::vector<TensorPlan> tensors;  // in the order to write
-};
-
-/// `name` is used in messages (config.json's path). Error(unsupported) for an architecture, activation, rope
-/// scaling, routing … that GGUF or this program does not have, by name; Error(bad_file) for a missing or
-/// mistyped value.
-HubPlan plan_hub_model(const nlohmann::json& config, const std::string& name);
+/// The tensors of the GGUF file, in the order to write. `name` is used in messages (the directory). `config`:
+/// a hub model's settings. Error(unsupported) for what GGUF has no place for.
+std::vector<TensorPlan> plan_hub_model(const ModelConfig& config, const std::string& name);
 
 /// general.architecture and all keys of the architecture (not of the tokenizer, the name or the file type).
-void write_model_metadata(GgufWriter& writer, const nlohmann::json& config, const std::string& name);
+void write_model_metadata(GgufWriter& writer, const ModelConfig& config);
 
 }  // namespace r1

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "formats/output_file.h"
 
 namespace r1 {
 
@@ -56,10 +57,19 @@ std::shared_ptr<const ModelFile> ModelFile::in_memory(nlohmann::json config,
                                          std::byte{'{'}, std::byte{'}'}, std::byte{' '}, std::byte{' '},
                                          std::byte{' '}, std::byte{' '}, std::byte{' '}, std::byte{' '}};
   file->hub_.emplace(HubDirectory{
-      file->path_, std::move(config), {}, {}, {}, {}, SafetensorsFile::parse(kEmpty, "(in memory)")});
+      {file->path_, std::move(config), {}, {}, {}, {}}, SafetensorsFile::parse(kEmpty, "(in memory)"), {}});
   file->own_ = std::move(tensors);
   file->index_own();
   return file;
+}
+
+std::vector<std::filesystem::path> ModelFile::files() const {
+  if (const GgufFile* file = gguf()) return file->shard_paths();
+  return hub()->files();
+}
+
+std::span<const std::string> ModelFile::remarks() const {
+  return hub() != nullptr ? std::span<const std::string>(hub()->remarks) : std::span<const std::string>();
 }
 
 void ModelFile::index_own() {
@@ -113,6 +123,10 @@ void ModelFile::populate_all() const {
   } else {
     hub_->weights.populate_all();
   }
+}
+
+void require_apart(const std::filesystem::path& output, const ModelFile& model) {
+  for (const std::filesystem::path& file : model.files()) require_apart(output, file);
 }
 
 }  // namespace r1

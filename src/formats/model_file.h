@@ -40,6 +40,10 @@ class ModelFile {
   }  // nullptr for a GGUF file
 
   const std::filesystem::path& path() const { return path_; }
+  /// All files that were read; none for one in memory.
+  std::vector<std::filesystem::path> files() const;
+  /// What the user should know about the files, one line each.
+  std::span<const std::string> remarks() const;
   const TensorView* find(std::string_view name) const;  // by the name in the file; nullptr: absent
   std::span<const TensorView> tensors() const;
   /// Bytes of all files of the model.
@@ -61,5 +65,8 @@ class ModelFile {
   std::vector<TensorView> own_;            // with_tensors, in_memory: all tensors
   std::unordered_map<std::string_view, size_t> own_index_;
 };
+
+/// Error(invalid_argument) when `output`, or what it links to, is one of the model's files.
+void require_apart(const std::filesystem::path& output, const ModelFile& model);
 
 }  // namespace r1

@@ -189,6 +189,7 @@ void SafetensorsFile::add(std::span<const std::byte> bytes, const std::string& n
 
 void SafetensorsFile::add_file(const std::filesystem::path& path) {
   mappings_.emplace_back(path);
+  paths_.push_back(path);
   add(mappings_.back().bytes(), path.string());
 }
 
@@ -238,9 +239,9 @@ SafetensorsFile SafetensorsFile::open_index(const std::filesystem::path& index_p
   }
   for (const auto& [tensor, file_name] : index["weight_map"].items()) {
     const auto found = place.find(tensor);
-    if (found == place.end() || found->second != file_name.get<std::string>()) {
-      throw_error(ErrorKind::bad_file, "{}: tensor '{}': expected in {}, found {}", index_name, tensor,
-                  file_name.get<std::string>(), found == place.end() ? "nowhere" : found->second);
+    if (found != place.end() && found->second != file_name.get<std::string>()) {
+      throw_error(ErrorKind::bad_file, "{}: tensor '{}': expected in {}, found in {}", index_name, tensor,
+                  file_name.get<std::string>(), found->second);
     }
   }
   return file;

@@ -27,8 +27,8 @@ class SafetensorsFile {
   /// Opens one .safetensors file.
   static SafetensorsFile open(const std::filesystem::path& path);
 
-  /// Opens the files that `model.safetensors.index.json` names, and checks that each tensor lies where the
-  /// index says.
+  /// Opens the files that `model.safetensors.index.json` names, and checks that no tensor is in another file
+  /// than the index says. A tensor that is in none of them does no harm unless the model needs it.
   static SafetensorsFile open_index(const std::filesystem::path& index_path);
 
   /// Parses one complete file in memory; `bytes` are not owned and must outlive the result. For tests and
@@ -41,6 +41,8 @@ class SafetensorsFile {
   /// `__metadata__` of all files.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   size_t total_bytes() const { return total_bytes_; }
+  /// The files it was read from; none for one parsed from memory.
+  const std::vector<std::filesystem::path>& paths() const { return paths_; }
   void populate(const TensorView& tensor) const;
   void release(const TensorView& tensor) const;
   void populate_all() const;
@@ -58,6 +60,7 @@ class SafetensorsFile {
 
   std::string name_;
   std::vector<MappedFile> mappings_;
+  std::vector<std::filesystem::path> paths_;
   std::vector<std::unique_ptr<std::byte[]>> copies_;  // of tensors that lie unaligned in the file
   std::vector<TensorView> tensors_;
   std::unordered_map<std::string, size_t> tensor_index_;

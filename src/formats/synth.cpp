@@ -159,16 +159,16 @@ QuantisationTarget target_from_name(const std::string& target_name) {
 }
 
 /// The types that a model gets when it is quantised.
-std::vector<DType> tensor_types(const HubPlan& plan, const nlohmann::json& config,
+std::vector<DType> tensor_types(std::span<const TensorPlan> plan, const ModelConfig& config,
                                 QuantisationTarget target) {
   QuantisedModelShape shape;
-  shape.architecture = plan.architecture;
-  shape.layers = static_cast<int>(plan.layers);
-  shape.heads = config["num_attention_heads"];
-  shape.key_value_heads = config["num_key_value_heads"];
-  shape.tied_embeddings = plan.tied_embeddings;
+  shape.architecture = config.architecture;
+  shape.layers = static_cast<int>(config.layers);
+  shape.heads = static_cast<int>(config.heads);
+  shape.key_value_heads = static_cast<int>(config.key_value_heads);
+  shape.tied_embeddings = config.tied_embeddings;
   std::vector<DType> types;
-  for (const TensorPlan& tensor : plan.tensors) {
+  for (const TensorPlan& tensor : plan) {
     types.push_back(tensor.always_f32 ? DType::f32
                                       : choose_type(tensor.name, tensor.shape, shape, target).dtype);
   }
@@ -217,22 +217,23 @@ void write_tensor(GgufWriter& writer, ThreadPool& pool, const TensorPlan& tensor
 /// and the output matrix's row of a token is the embedding of the token before it.
 class RepeatingRows {
  public:
-  RepeatingRows(const HubPlan& plan, std::span<const DType> dtypes, const SynthOptions& options)
+  RepeatingRows(std::span<const TensorPlan> plan, const ModelConfig& config, std::span<const DType> dtypes,
+                const SynthOptions& options)
       : period_(options.period) {
-    for (size_t i = 0; i < plan.tensors.size(); ++i) {
-      if (plan.tensors[i].name != "token_embd.weight") continue;
+    for (size_t i = 0; i < plan.size(); ++i) {
+      if (plan[i].name != "token_embd.weight") continue;
       embedding_dtype_ = dtypes[i];
-      columns_ = plan.tensors[i].shape.back();
-      embedding_ = random_rows(plan.tensors[i], dtypes[i], options.seed);
+      columns_ = plan[i].shape.back();
+      embedding_ = random_rows(plan[i], dtypes[i], options.seed);
     }
-    if (plan.tied_embeddings || period_ < 1 || period_ > plan.vocabulary_size) {
+    if (config.tied_embeddings || period_ < 1 || period_ > config.vocabulary) {
       throw_error(
           ErrorKind::invalid_argument,
           "period: expected 1 to the vocabulary's {} tokens of a model with an output matrix of its own, "
           "found {}",
-          plan.vocabulary_size, plan.tied_embeddings ? "tied embeddings" : std::to_string(period_));
+          config.vocabulary, config.tied_embeddings ? "tied embeddings" : std::to_string(period_));
     }
-    last_ = plan.vocabulary_size / period_ * period_;
+    last_ = config.vocabulary / period_ * period_;
   }
 
   /// Nothing for a tensor that is random as ever.
@@ -287,29 +288,29 @@ nlohmann::json synth_config(std::string_view shape_name) {
 
 void write_synthetic_gguf(std::string_view shape, const std::filesystem::path& output,
                           const SynthOptions& options) {
-  const nlohmann::json config = synth_config(shape);
-  const HubPlan plan = plan_hub_model(config, std::string(shape));
+  const ModelConfig config = read_model_config(synth_config(shape));
+  const std::vector<TensorPlan> plan = plan_hub_model(config, std::string(shape));
   const QuantisationTarget target = target_from_name(options.type);
 
   GgufWriter writer(output);
-  write_model_metadata(writer, config, std::string(shape));
+  write_model_metadata(writer, config);
   writer.set_string("general.name", fmt::format("{} with random weights", shape));
   writer.set_u32("general.file_type", info(target).file_type);
   writer.set_u32("general.quantization_version", 2);
   if (options.tokenizer) {
-    write_tokenizer_metadata(writer, *options.tokenizer, plan.vocabulary_size);
+    write_vocabulary(writer, load_vocabulary(*options.tokenizer), config.vocabulary);
   } else {
-    write_byte_vocabulary(writer, plan.vocabulary_size);
+    write_byte_vocabulary(writer, config.vocabulary);
   }
   const std::vector<DType> dtypes = tensor_types(plan, config, target);
-  for (size_t i = 0; i < plan.tensors.size(); ++i) {
-    writer.declare_tensor(plan.tensors[i].name, dtypes[i], plan.tensors[i].shape);
+  for (size_t i = 0; i < plan.size(); ++i) {
+    writer.declare_tensor(plan[i].name, dtypes[i], plan[i].shape);
   }
   std::optional<RepeatingRows> repeating;
-  if (options.period != 0) repeating.emplace(plan, dtypes, options);
+  if (options.period != 0) repeating.emplace(plan, config, dtypes, options);
   ThreadPool pool(options.threads);
-  for (size_t i = 0; i < plan.tensors.size(); ++i) {
-    const TensorPlan& tensor = plan.tensors[i];
+  for (size_t i = 0; i < plan.size(); ++i) {
+    const TensorPlan& tensor = plan[i];
     if (tensor.source == TensorPlan::Source::rotary_factors) {
       writer.append(std::as_bytes(std::span(tensor.values)));
     } else if (tensor.name.ends_with("norm.weight")) {

@@ -3,15 +3,20 @@
 
 #include <memory>
 
+#include "formats/model_config.h"
 #include "model/model.h"
 
 namespace r1 {
 
-std::unique_ptr<Model> load_llama(const std::shared_ptr<const ModelFile>& file,
-                                  const ModelLoadOptions& options);
-std::unique_ptr<Model> load_qwen2(const std::shared_ptr<const ModelFile>& file,
-                                  const ModelLoadOptions& options);
-std::unique_ptr<Model> load_deepseek_v3(const std::shared_ptr<const ModelFile>& file,
-                                        const ModelLoadOptions& options);
+/// What load_model hands to an architecture.
+struct ModelSource {
+  std::shared_ptr<const ModelFile> file;
+  ModelConfig config;
+  ModelLoadOptions options;
+};
+
+std::unique_ptr<Model> load_llama(const ModelSource& source);
+std::unique_ptr<Model> load_qwen2(const ModelSource& source);
+std::unique_ptr<Model> load_deepseek_v3(const ModelSource& source);
 
 }  // namespace r1

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "formats/config_reader.h"
 #include "nn/tape.h"
 
 namespace r1 {
@@ -242,50 +243,44 @@ void Decoder::forward(Context& context, const Batch& batch, KvCache& cache, floa
   linear(context, weights_.output, normed, logits);
 }
 
-void Decoder::bind_head(const ConfigReader& reader, const std::string& architecture, int64_t layers,
-                        int64_t hidden) {
+void Decoder::bind_head(const ModelConfig& config) {
   const TensorNames names(binder_.file());
-  info_.architecture = architecture;
-  info_.layers = layers;
-  info_.hidden = hidden;
-  info_.context_length = reader.integer({"context_length", "max_position_embeddings"}, 1, kMostContext);
-  weights_.epsilon =
-      static_cast<float>(reader.number({"attention.layer_norm_rms_epsilon", "rms_norm_eps"}, 1e-12, 0.1));
-  if (const GgufFile* gguf = binder_.file().gguf()) {
+  info_.architecture = config.architecture;
+  info_.layers = config.layers;
+  info_.hidden = config.hidden;
+  info_.context_length = config.context_length;
+  info_.vocabulary = std::max<int64_t>(config.vocabulary, 1);  // 0: there is no table, which is said below
+  weights_.epsilon = static_cast<float>(config.epsilon);
+  const GgufFile* gguf = binder_.file().gguf();
+  if (gguf != nullptr) {
     info_.name = gguf->find_string("general.name").value_or("");
   } else {
-    info_.name = reader.find_text({"", "_name_or_path"}).value_or("");
+    info_.name = ConfigReader(binder_.file(), "").find_text({"", "_name_or_path"}).value_or("");
   }
 
   const std::string embedding = names.top("token_embd.weight", "model.embed_tokens.weight");
-  // GGUF does not have to say how many tokens there are; then the table does.
-  const TensorView* table = binder_.file().find(embedding);
-  const std::optional<int64_t> stated = reader.find_integer({"vocab_size", "vocab_size"}, 1, kMostWidth);
-  info_.vocabulary = stated ? *stated : table != nullptr ? table->rows() : 1;
-  weights_.embedding = binder_.matrix(embedding, info_.vocabulary, hidden);
+  weights_.embedding = binder_.matrix(embedding, info_.vocabulary, config.hidden);
   if (weights_.embedding.dtype == DType::f8_e4m3) {
     throw_error(ErrorKind::unsupported, "{}: tensor '{}': embedding in F8_E4M3",
                 binder_.file().path().string(), embedding);
   }
   const std::string output = names.top("output.weight", "lm_head.weight");
-  const bool tied =
-      reader.is_gguf() ? !binder_.has(output) : reader.find_flag({"", "tie_word_embeddings"}).value_or(false);
-  weights_.output =
-      tied ? Linear{weights_.embedding, nullptr} : binder_.linear(output, info_.vocabulary, hidden);
-  weights_.output_norm = binder_.vector(names.top("output_norm.weight", "model.norm.weight"), hidden);
-  for (int64_t layer = 0; layer < layers; ++layer) {
+  weights_.output = config.tied_embeddings ? Linear{weights_.embedding, nullptr}
+                                           : binder_.linear(output, info_.vocabulary, config.hidden);
+  weights_.output_norm = binder_.vector(names.top("output_norm.weight", "model.norm.weight"), config.hidden);
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
     weights_.attention_norm.push_back(
-        binder_.vector(names.layer(layer, "attn_norm.weight", "input_layernorm.weight"), hidden));
-    weights_.feed_forward_norm.push_back(
-        binder_.vector(names.layer(layer, "ffn_norm.weight", "post_attention_layernorm.weight"), hidden));
+        binder_.vector(names.layer(layer, "attn_norm.weight", "input_layernorm.weight"), config.hidden));
+    weights_.feed_forward_norm.push_back(binder_.vector(
+        names.layer(layer, "ffn_norm.weight", "post_attention_layernorm.weight"), config.hidden));
   }
-  if (const TensorView* factors = reader.is_gguf() ? binder_.file().find("rope_freqs.weight") : nullptr) {
+  if (const TensorView* factors = gguf != nullptr ? gguf->find("rope_freqs.weight") : nullptr) {
     const auto count = static_cast<int64_t>(rope_.inverse.size());
     apply_frequency_factors(rope_, {binder_.vector(factors->name, count), rope_.inverse.size()});
   }
 }
 
-void Decoder::finish_info(int64_t idle_elements, size_t idle_bytes) {
+void Decoder::finish(const ModelSource& source, int64_t idle_elements, size_t idle_bytes) {
   info_.parameters = binder_.elements();
   info_.weight_bytes = binder_.bytes();
   // A token meets one row of the embedding, unless it is the output matrix as well.
@@ -295,6 +290,10 @@ void Decoder::finish_info(int64_t idle_elements, size_t idle_bytes) {
   }
   info_.active_parameters = info_.parameters - idle_elements;
   info_.active_weight_bytes = info_.weight_bytes - idle_bytes;
+  const std::vector<std::string> remarks =
+      account_for_tensors(binder_.file(), source.config, binder_.bound_names());
+  if (!source.options.remark) return;
+  for (const std::string& remark : remarks) source.options.remark(remark);
 }
 
 WantedForms attention_input_forms(const Context& context, std::span<const Linear* const> layers) {
@@ -403,40 +402,6 @@ void GatedFeedForward::run(Context& context, const Activations& normed, float* o
   const Activations middle =
       swiglu(context, gates, ups, normed.rows, columns, WantedForms::of(context, {&last, 1}));
   linear(context, down, middle, out);
-}
-
-AttentionDimensions read_attention_dimensions(const ConfigReader& reader, int64_t hidden) {
-  AttentionDimensions dimensions;
-  const ConfigKey heads_key{"attention.head_count", "num_attention_heads"};
-  const ConfigKey key_value_key{"attention.head_count_kv", "num_key_value_heads"};
-  dimensions.heads = reader.integer(heads_key, 1, kMostHeads);
-  // Both forms define: as many as query heads where not written.
-  dimensions.key_value_heads = reader.find_integer(key_value_key, 1, kMostHeads).value_or(dimensions.heads);
-  if (dimensions.heads % dimensions.key_value_heads != 0) {
-    throw_error(ErrorKind::bad_file, "{}: expected a divisor of {} heads, found {}",
-                reader.where(key_value_key), dimensions.heads, dimensions.key_value_heads);
-  }
-  const ConfigKey width_key{"attention.key_length", "head_dim"};
-  if (const auto columns = reader.find_integer(width_key, 2, 65536)) {
-    dimensions.head_columns = *columns;
-  } else if (hidden % dimensions.heads == 0) {
-    dimensions.head_columns = hidden / dimensions.heads;
-  } else {
-    throw_error(ErrorKind::bad_file, "{}: expected a divisor of the hidden width {}, found {}",
-                reader.where(heads_key), hidden, dimensions.heads);
-  }
-  if (dimensions.head_columns % 2 != 0) {
-    throw_error(ErrorKind::bad_file, "{}: expected heads of even width, found {}", reader.where(heads_key),
-                dimensions.head_columns);
-  }
-  for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
-    const auto columns = reader.find_integer({key, ""}, 1, 65536);
-    if (columns && *columns != dimensions.head_columns) {
-      throw_error(ErrorKind::unsupported, "{}: {} is not supported; known: the head's width, {}",
-                  reader.where({key, ""}), *columns, dimensions.head_columns);
-    }
-  }
-  return dimensions;
 }
 
 }  // namespace r1

@@ -7,7 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "model/config_reader.h"
+#include "formats/model_config.h"
+#include "model/architectures.h"
 #include "model/model.h"
 #include "model/weight_binder.h"
 #include "nn/adapter.h"
@@ -123,8 +124,10 @@ class Decoder : public Model {
 
   /// Binds embedding, norms and output (tied where the file has none or says so), fills in info_ from them
   /// and the rope frequencies' GGUF factors.
-  void bind_head(const ConfigReader& reader, const std::string& architecture, int64_t layers, int64_t hidden);
-  void finish_info(int64_t idle_elements, size_t idle_bytes);
+  void bind_head(const ModelConfig& config);
+  /// To call when all is bound: counts the weights (`idle`: those that a token does not meet) and checks that
+  /// no tensor of the file was left without a place.
+  void finish(const ModelSource& source, int64_t idle_elements = 0, size_t idle_bytes = 0);
 
   WeightBinder binder_;
   ModelInfo info_;
@@ -158,20 +161,5 @@ struct GatedFeedForward {
 WantedForms attention_input_forms(const Context& context, std::span<const Linear* const> layers);
 /// `normed` as it is, or refined where `layer`, one of the projections, gains by it.
 Activations refine_attention_input(Context& context, const Linear& layer, const Activations& normed);
-
-/// Head counts and widths of grouped-query attention, read and checked.
-struct AttentionDimensions {
-  int64_t heads = 0;
-  int64_t key_value_heads = 0;
-  int64_t head_columns = 0;
-};
-AttentionDimensions read_attention_dimensions(const ConfigReader& reader, int64_t hidden);
-
-// Bounds of sane settings: larger ones are taken for damage.
-inline constexpr int64_t kMostLayers = 4096;
-inline constexpr int64_t kMostWidth = int64_t{1} << 24;
-inline constexpr int64_t kMostHeads = 4096;
-inline constexpr int64_t kMostExperts = 8192;
-inline constexpr int64_t kMostContext = int64_t{1} << 30;
 
 }  // namespace r1

@@ -12,7 +12,7 @@
 #include "model/architectures.h"
 #include "model/decoder.h"
 #include "model/expert_residency.h"
-#include "model/rope_config.h"
+#include "model/rope_frequencies.h"
 #include "nn/experts.h"
 #include "nn/latent.h"
 #include "nn/tape.h"
@@ -52,7 +52,7 @@ struct FeedForward {
 
 class DeepseekV3 final : public Decoder {
  public:
-  DeepseekV3(const std::shared_ptr<const ModelFile>& file, const ModelLoadOptions& options);
+  explicit DeepseekV3(const ModelSource& source);
 
   std::vector<KvLayerShape> kv_layers() const override {
     return std::vector<KvLayerShape>(attention_.size(), {1, dimensions_.cached(), 0});
@@ -91,10 +91,6 @@ class DeepseekV3 final : public Decoder {
   void feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const override;
 
  private:
-  void read_dimensions(const ConfigReader& reader);
-  void read_rope(const ConfigReader& reader);
-  void read_routing(const ConfigReader& reader, const ModelLoadOptions& options);
-  void remark_ignored_layers(const ConfigReader& reader, int64_t layers, const ModelLoadOptions& options);
   void bind_attention(int64_t layer, int64_t hidden);
   void bind_experts(int64_t layer, int64_t hidden, int64_t width, int64_t shared);
 
@@ -108,42 +104,34 @@ class DeepseekV3 final : public Decoder {
   std::unique_ptr<ExpertResidency> residency_;
 };
 
-DeepseekV3::DeepseekV3(const std::shared_ptr<const ModelFile>& file, const ModelLoadOptions& options)
-    : Decoder(file) {
-  const ConfigReader reader(*file, "deepseek2");
-  const ConfigKey activation{"", "hidden_act"};
-  if (!reader.is_gguf()) reader.require_known(activation, reader.text(activation), {"silu"});
-  reader.refuse_true({"", "attention_bias"});
-  int64_t layers = reader.integer({"block_count", "num_hidden_layers"}, 1, kMostLayers);
-  // GGUF counts prediction layers as blocks.
-  const ConfigKey prediction{"nextn_predict_layers", "num_nextn_predict_layers"};
-  const int64_t extra = reader.find_integer(prediction, 0, kMostLayers).value_or(0);
-  if (reader.is_gguf() && extra > 0) {
-    if (extra >= layers) {
-      throw_error(ErrorKind::bad_file, "{}: expected fewer than {} blocks, found {}",
-                  reader.where(prediction), layers, extra);
-    }
-    layers -= extra;
+DeepseekV3::DeepseekV3(const ModelSource& source) : Decoder(source.file) {
+  const ModelConfig& config = source.config;
+  const LatentConfig& latent = *config.latent;
+  dimensions_.heads = config.heads;
+  dimensions_.query_latent = latent.query_rank;
+  dimensions_.latent = latent.key_value_rank;
+  dimensions_.plain = latent.plain;
+  dimensions_.rotary = latent.rotary;
+  dimensions_.value = latent.value;
+  rope_ = rope_frequencies(config.rope, latent.rotary);
+  const double magnitude = config.rope.score_magnitude;
+  score_scale_ =
+      static_cast<float>(magnitude * magnitude / std::sqrt(static_cast<double>(dimensions_.query())));
+  bind_head(config);
+  if (const auto& experts = config.experts) {
+    rule_.experts = experts->experts;
+    rule_.chosen = experts->chosen;
+    rule_.groups = experts->groups;
+    rule_.chosen_groups = experts->chosen_groups;
+    rule_.scale = static_cast<float>(experts->scale);
+    rule_.normalise = experts->normalise;
   }
-  const int64_t hidden = reader.integer({"embedding_length", "hidden_size"}, 1, kMostWidth);
-  const int64_t middle = reader.integer({"feed_forward_length", "intermediate_size"}, 1, kMostWidth);
-  const int64_t dense_layers =
-      reader.integer({"leading_dense_block_count", "first_k_dense_replace"}, 0, kMostLayers);
-  read_dimensions(reader);
-  read_rope(reader);
-  bind_head(reader, "deepseek2", layers, hidden);
-  if (dense_layers < layers) read_routing(reader, options);
-  const int64_t width =
-      dense_layers < layers
-          ? reader.integer({"expert_feed_forward_length", "moe_intermediate_size"}, 1, kMostWidth)
-          : 0;
-  const int64_t shared =
-      dense_layers < layers ? reader.integer({"expert_shared_count", "n_shared_experts"}, 0, 64) : 0;
-  const TensorNames names(*file);
-  for (int64_t layer = 0; layer < layers; ++layer) {
+  const TensorNames names(*source.file);
+  const int64_t middle = config.middle, hidden = config.hidden;
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
     bind_attention(layer, hidden);
-    if (layer >= dense_layers) {
-      bind_experts(layer, hidden, width, shared);
+    if (layer >= config.dense_layers) {
+      bind_experts(layer, hidden, config.experts->width, config.experts->shared);
       continue;
     }
     feed_forward_.emplace_back().dense = {
@@ -151,7 +139,6 @@ DeepseekV3::DeepseekV3(const std::shared_ptr<const ModelFile>& file, const Model
         binder_.linear(names.layer(layer, "ffn_up.weight", "mlp.up_proj.weight"), middle, hidden),
         binder_.linear(names.layer(layer, "ffn_down.weight", "mlp.down_proj.weight"), hidden, middle)};
   }
-  remark_ignored_layers(reader, layers, options);
 
   int64_t expert_elements = 0;
   size_t expert_bytes = 0;
@@ -168,120 +155,11 @@ DeepseekV3::DeepseekV3(const std::shared_ptr<const ModelFile>& file, const Model
   }
   const int64_t idle = rule_.experts - rule_.chosen;
   const int64_t of = std::max<int64_t>(rule_.experts, 1);
-  finish_info(expert_elements / of * idle, expert_bytes / of * idle);
+  finish(source, expert_elements / of * idle, expert_bytes / of * idle);
   if (!stacks.empty()) {
-    residency_ = std::make_unique<ExpertResidency>(std::move(stacks), options.expert_cache_bytes,
-                                                   options.populate == ModelLoadOptions::Populate::never);
-  }
-}
-
-void DeepseekV3::read_dimensions(const ConfigReader& reader) {
-  LatentDimensions& own = dimensions_;
-  own.heads = reader.integer({"attention.head_count", "num_attention_heads"}, 1, kMostHeads);
-  own.query_latent = reader.find_integer({"attention.q_lora_rank", "q_lora_rank"}, 0, kMostWidth).value_or(0);
-  own.latent = reader.integer({"attention.kv_lora_rank", "kv_lora_rank"}, 1, kMostWidth);
-  own.rotary = reader.integer({"rope.dimension_count", "qk_rope_head_dim"}, 2, 65536);
-  if (reader.is_gguf()) {
-    // Files made for the compressed cache give the cache row's widths as key_length and value_length.
-    const bool compressed = reader.has({"attention.key_length_mla", ""});
-    const ConfigKey key{compressed ? "attention.key_length_mla" : "attention.key_length", ""};
-    const ConfigKey value{compressed ? "attention.value_length_mla" : "attention.value_length", ""};
-    const int64_t columns = reader.integer(key, 1, 65536);
-    if (columns <= own.rotary) {
-      throw_error(ErrorKind::bad_file, "{}: expected more than the {} rotated columns, found {}",
-                  reader.where(key), own.rotary, columns);
-    }
-    own.plain = columns - own.rotary;
-    own.value = reader.integer(value, 1, 65536);
-  } else {
-    own.plain = reader.integer({"", "qk_nope_head_dim"}, 1, 65536);
-    own.value = reader.integer({"", "v_head_dim"}, 1, 65536);
-  }
-  if (own.rotary % 2 != 0) {
-    throw_error(ErrorKind::bad_file, "{}: expected an even number, found {}",
-                reader.where({"rope.dimension_count", "qk_rope_head_dim"}), own.rotary);
-  }
-}
-
-void DeepseekV3::read_rope(const ConfigReader& reader) {
-  const RopeConfig config = read_rope_config(reader);
-  rope_ = rope_frequencies(config, dimensions_.rotary);
-  double score = 1;
-  if (config.scaling == "yarn") {
-    if (!config.score_multiplier) {
-      throw_error(ErrorKind::bad_file, "{}: is missing (YaRN needs it)",
-                  reader.where({"rope.scaling.yarn_log_multiplier", "rope_scaling.mscale_all_dim"}));
-    }
-    score = yarn_magnitude(config.factor, *config.score_multiplier);
-    // GGUF does not store mscale: it takes it to be equal to mscale_all_dim.
-    if (config.magnitude_multiplier) {
-      rope_.magnitude = yarn_magnitude(config.factor, *config.magnitude_multiplier) / score;
-    }
-  }
-  score_scale_ = static_cast<float>(score * score / std::sqrt(static_cast<double>(dimensions_.query())));
-}
-
-void DeepseekV3::read_routing(const ConfigReader& reader, const ModelLoadOptions& options) {
-  if (reader.is_gguf()) {
-    const ConfigKey gate{"expert_gating_func", ""};
-    const int64_t function = reader.integer(gate, 0, 255);
-    if (function != 2) {
-      throw_error(ErrorKind::unsupported, "{}: {} is not supported; known: 2 (sigmoid)", reader.where(gate),
-                  function);
-    }
-  } else {
-    const ConfigKey scoring{"", "scoring_func"};
-    reader.require_known(scoring, reader.text(scoring), {"sigmoid"});
-    const ConfigKey method{"", "topk_method"};
-    reader.require_known(method, reader.text(method), {"noaux_tc"});
-    const ConfigKey frequency{"", "moe_layer_freq"};
-    if (const auto every = reader.find_integer(frequency, 1, kMostLayers); every && *every != 1) {
-      throw_error(ErrorKind::unsupported, "{}: {} is not supported; known: 1", reader.where(frequency),
-                  *every);
-    }
-  }
-  const ConfigKey chosen{"expert_used_count", "num_experts_per_tok"};
-  const ConfigKey groups{"expert_group_count", "n_group"};
-  const ConfigKey chosen_groups{"expert_group_used_count", "topk_group"};
-  rule_.experts = reader.integer({"expert_count", "n_routed_experts"}, 1, kMostExperts);
-  rule_.chosen = reader.integer(chosen, 1, rule_.experts);
-  rule_.normalise = reader.flag({"expert_weights_norm", "norm_topk_prob"});
-  rule_.scale =
-      static_cast<float>(reader.number({"expert_weights_scale", "routed_scaling_factor"}, 1e-6, 1e6));
-  if (reader.is_gguf() && rule_.experts == 256 && !reader.has(groups) && !reader.has(chosen_groups)) {
-    // Files of early 2025 do not say; every published model with 256 experts has these.
-    rule_.groups = 8;
-    rule_.chosen_groups = 4;
-    if (options.remark) {
-      options.remark(fmt::format("{}: is missing: 8 groups of experts, 4 of them used, are assumed",
-                                 reader.where(groups)));
-    }
-  } else {
-    rule_.groups = reader.integer(groups, 1, rule_.experts);
-    rule_.chosen_groups = reader.integer(chosen_groups, 1, rule_.groups);
-  }
-  if (rule_.experts % rule_.groups != 0) {
-    throw_error(ErrorKind::bad_file, "{}: expected a divisor of {} experts, found {}", reader.where(groups),
-                rule_.experts, rule_.groups);
-  }
-  const int64_t choice = rule_.chosen_groups * (rule_.experts / rule_.groups);
-  if (rule_.chosen > choice) {
-    throw_error(ErrorKind::bad_file, "{}: expected at most the {} experts of {} groups, found {}",
-                reader.where(chosen), choice, rule_.chosen_groups, rule_.chosen);
-  }
-}
-
-void DeepseekV3::remark_ignored_layers(const ConfigReader& reader, int64_t layers,
-                                       const ModelLoadOptions& options) {
-  const std::string prefix =
-      reader.is_gguf() ? fmt::format("blk.{}.", layers) : fmt::format("model.layers.{}.", layers);
-  const auto tensors = binder_.file().tensors();
-  const bool found = std::any_of(tensors.begin(), tensors.end(), [&](const TensorView& tensor) {
-    return tensor.name.compare(0, prefix.size(), prefix) == 0;
-  });
-  if (found && options.remark) {
-    options.remark(fmt::format("{}: layer {} and later ones (multi-token prediction) are not used",
-                               binder_.file().path().string(), layers));
+    residency_ =
+        std::make_unique<ExpertResidency>(std::move(stacks), source.options.expert_cache_bytes,
+                                          source.options.populate == ModelLoadOptions::Populate::never);
   }
 }
 
@@ -465,9 +343,8 @@ void DeepseekV3::feed_forward(Context& context, int64_t layer, const Activations
 
 }  // namespace
 
-std::unique_ptr<Model> load_deepseek_v3(const std::shared_ptr<const ModelFile>& file,
-                                        const ModelLoadOptions& options) {
-  return std::make_unique<DeepseekV3>(file, options);
+std::unique_ptr<Model> load_deepseek_v3(const ModelSource& source) {
+  return std::make_unique<DeepseekV3>(source);
 }
 
 }  // namespace r1

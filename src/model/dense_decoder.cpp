@@ -1,41 +1,42 @@
 #include "model/dense_decoder.h"
 
-#include "model/rope_config.h"
+#include "model/rope_frequencies.h"
 
 namespace r1 {
 
-void DenseDecoder::bind(const ConfigReader& reader, const Traits& traits) {
-  const int64_t layers = reader.integer({"block_count", "num_hidden_layers"}, 1, kMostLayers);
-  const int64_t hidden = reader.integer({"embedding_length", "hidden_size"}, 1, kMostWidth);
-  const int64_t middle = reader.integer({"feed_forward_length", "intermediate_size"}, 1, kMostWidth);
-  const AttentionDimensions dimensions = read_attention_dimensions(reader, hidden);
-  rope_ = rope_frequencies_with_magnitude(read_rope_config(reader), dimensions.head_columns);
-  bind_head(reader, traits.architecture, layers, hidden);
+void DenseDecoder::bind(const ModelSource& source, RopeStyle gguf_style) {
+  const ModelConfig& config = source.config;
+  rope_ = rope_frequencies(config.rope, config.head_columns);
+  bind_head(config);
 
   const TensorNames names(binder_.file());
-  const int64_t query = dimensions.heads * dimensions.head_columns;
-  const int64_t key = dimensions.key_value_heads * dimensions.head_columns;
-  for (int64_t layer = 0; layer < layers; ++layer) {
+  const bool is_gguf = source.file->gguf() != nullptr;
+  const int64_t query = config.heads * config.head_columns;
+  const int64_t key = config.key_value_heads * config.head_columns;
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
     auto linear = [&](const std::string& gguf, const std::string& hub, int64_t outputs, int64_t inputs,
                       bool bias) {
+      const std::string bias_name = names.layer(layer, gguf + ".bias", hub + ".bias");
+      const bool biased = bias || (is_gguf && binder_.has(bias_name));
       return binder_.linear(names.layer(layer, gguf + ".weight", hub + ".weight"), outputs, inputs,
-                            bias ? names.layer(layer, gguf + ".bias", hub + ".bias") : "");
+                            biased ? bias_name : "");
     };
-    const bool bias = traits.query_key_value_bias;
-    GroupedQueryAttention& own = attention_.emplace_back();
-    own.query = linear("attn_q", "self_attn.q_proj", query, hidden, bias);
-    own.key = linear("attn_k", "self_attn.k_proj", key, hidden, bias);
-    own.value = linear("attn_v", "self_attn.v_proj", key, hidden, bias);
-    own.output = linear("attn_output", "self_attn.o_proj", hidden, query, false);
-    own.heads = dimensions.heads;
-    own.key_value_heads = dimensions.key_value_heads;
-    own.head_columns = dimensions.head_columns;
-    own.style = reader.is_gguf() ? traits.gguf_style : RopeStyle::half_split;
-    feed_forward_.push_back({linear("ffn_gate", "mlp.gate_proj", middle, hidden, false),
-                             linear("ffn_up", "mlp.up_proj", middle, hidden, false),
-                             linear("ffn_down", "mlp.down_proj", hidden, middle, false)});
+    GroupedQueryAttention& attention = attention_.emplace_back();
+    attention.query = linear("attn_q", "self_attn.q_proj", query, config.hidden, config.query_key_value_bias);
+    attention.key = linear("attn_k", "self_attn.k_proj", key, config.hidden, config.query_key_value_bias);
+    attention.value = linear("attn_v", "self_attn.v_proj", key, config.hidden, config.query_key_value_bias);
+    attention.output =
+        linear("attn_output", "self_attn.o_proj", config.hidden, query, config.attention_output_bias);
+    attention.heads = config.heads;
+    attention.key_value_heads = config.key_value_heads;
+    attention.head_columns = config.head_columns;
+    attention.style = is_gguf ? gguf_style : RopeStyle::half_split;
+    const bool bias = config.feed_forward_bias;
+    feed_forward_.push_back({linear("ffn_gate", "mlp.gate_proj", config.middle, config.hidden, bias),
+                             linear("ffn_up", "mlp.up_proj", config.middle, config.hidden, bias),
+                             linear("ffn_down", "mlp.down_proj", config.hidden, config.middle, bias)});
   }
-  finish_info(0, 0);
+  finish(source);
 }
 
 std::vector<KvLayerShape> DenseDecoder::kv_layers() const {

@@ -1,11 +1,12 @@
 // A decoder whose layers all are grouped-query attention and a gated feed-forward: Llama, Qwen2 and their
-// kin. An architecture's file says what it refuses, which biases there are and how heads rotate.
+// kin. Which biases there are and how heads rotate follows from the settings and the form of the file.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "model/architectures.h"
 #include "model/decoder.h"
 
 namespace r1 {
@@ -17,16 +18,10 @@ class DenseDecoder : public Decoder {
   AttentionWidths attention_widths() const override;
 
  protected:
-  struct Traits {
-    std::string architecture;  // as in GGUF: the prefix of its keys
-    bool query_key_value_bias = false;
-    RopeStyle gguf_style = RopeStyle::half_split;  // hub files: always half_split
-  };
-
   explicit DenseDecoder(const std::shared_ptr<const ModelFile>& file) : Decoder(file) {}
 
-  /// Reads sizes and rope from `reader` and binds all weights.
-  void bind(const ConfigReader& reader, const Traits& traits);
+  /// Binds all weights. `gguf_style`: how the heads of a GGUF file rotate; those of hub files are half-split.
+  void bind(const ModelSource& source, RopeStyle gguf_style);
 
   WantedForms attention_forms(const Context& context, int64_t layer) const override;
   WantedForms feed_forward_forms(const Context& context, int64_t layer) const override;

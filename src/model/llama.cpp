@@ -1,6 +1,6 @@
-// Llama 2 and 3: grouped-query attention, gated feed-forward, no biases.
-// Source: Touvron et al., Llama 2 (2023); Grattafiori et al., The Llama 3 Herd of Models (2024).
-#include "base/error.h"
+// Llama 2 and 3, and Mistral, whose GGUF files are Llama's: grouped-query attention and a gated feed-forward.
+// Source: Touvron et al., Llama 2 (2023); Grattafiori et al., The Llama 3 Herd of Models (2024); Jiang et
+// al., Mistral 7B (2023).
 #include "model/architectures.h"
 #include "model/dense_decoder.h"
 
@@ -9,32 +9,16 @@ namespace {
 
 class Llama final : public DenseDecoder {
  public:
-  explicit Llama(const std::shared_ptr<const ModelFile>& file) : DenseDecoder(file) {
-    const ConfigReader reader(*file, "llama");
-    refuse_what_is_not_supported(reader);
+  explicit Llama(const ModelSource& source) : DenseDecoder(source.file) {
     // GGUF files hold the query and key rows in another order, made for neighbouring pairs.
-    bind(reader,
-         {.architecture = "llama", .query_key_value_bias = false, .gguf_style = RopeStyle::interleaved});
-  }
-
- private:
-  static void refuse_what_is_not_supported(const ConfigReader& reader) {
-    const ConfigKey activation{"", "hidden_act"};
-    if (!reader.is_gguf()) reader.require_known(activation, reader.text(activation), {"silu"});
-    reader.refuse_true({"", "attention_bias"});
-    reader.refuse_true({"", "mlp_bias"});
-    const ConfigKey experts{"expert_count", "num_local_experts"};
-    if (reader.find_integer(experts, 0, kMostExperts).value_or(0) != 0) {
-      throw_error(ErrorKind::unsupported, "{}: experts are not supported in a llama model; known: 0",
-                  reader.where(experts));
-    }
+    bind(source, RopeStyle::interleaved);
   }
 };
 
 }  // namespace
 
-std::unique_ptr<Model> load_llama(const std::shared_ptr<const ModelFile>& file, const ModelLoadOptions&) {
-  return std::make_unique<Llama>(file);
+std::unique_ptr<Model> load_llama(const ModelSource& source) {
+  return std::make_unique<Llama>(source);
 }
 
 }  // namespace r1

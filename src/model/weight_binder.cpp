@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "base/error.h"
 #include "tensor/codec.h"
@@ -21,6 +22,13 @@ bool holds_floats(DType dtype) {
     default:
       return true;
   }
+}
+
+/// Leading extents of 1 say nothing: some writers give vectors two dimensions.
+bool same_extents(std::span<const int64_t> a, std::span<const int64_t> b) {
+  while (a.size() > b.size() && a[0] == 1) a = a.subspan(1);
+  while (b.size() > a.size() && b[0] == 1) b = b.subspan(1);
+  return std::ranges::equal(a, b);
 }
 
 std::string describe(const std::vector<int64_t>& shape) {
@@ -46,7 +54,8 @@ const TensorView& WeightBinder::find(const std::string& name) const {
 const TensorView& WeightBinder::find_weights(const std::string& name, const std::vector<int64_t>& shape,
                                              const std::vector<int64_t>& other_shape) {
   const TensorView& tensor = find(name);
-  if (tensor.shape != shape && (other_shape.empty() || tensor.shape != other_shape)) {
+  if (!same_extents(tensor.shape, shape) &&
+      (other_shape.empty() || !same_extents(tensor.shape, other_shape))) {
     throw_error(ErrorKind::bad_file, "{}: tensor '{}': expected shape {}, found {}", file_->path().string(),
                 name, describe(shape), describe(tensor.shape));
   }
@@ -58,6 +67,7 @@ const TensorView& WeightBinder::find_weights(const std::string& name, const std:
     throw_error(ErrorKind::bad_file, "{}: tensor '{}': F8_E4M3 without its block scales ('{}_scale_inv')",
                 file_->path().string(), name, name);
   }
+  bound_names_.push_back(name);
   elements_ += tensor.elements();
   bytes_ += tensor.bytes;
   return tensor;

@@ -41,7 +41,8 @@ class WeightBinder {
   /// A {count, outputs, inputs} stack, one layer each. {count · outputs, inputs} is taken as well.
   std::vector<Linear> stack(const std::string& name, int64_t count, int64_t outputs, int64_t inputs);
 
-  /// Of all that was bound.
+  /// Of all that was bound. A tensor that is bound twice is counted twice.
+  const std::vector<std::string>& bound_names() const { return bound_names_; }
   int64_t elements() const { return elements_; }
   size_t bytes() const { return bytes_; }
 
@@ -52,6 +53,7 @@ class WeightBinder {
 
   std::shared_ptr<const ModelFile> file_;
   std::vector<std::unique_ptr<float[]>> vectors_;
+  std::vector<std::string> bound_names_;
   int64_t elements_ = 0;
   size_t bytes_ = 0;
 };

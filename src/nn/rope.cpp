@@ -52,10 +52,6 @@ void apply_yarn_scaling(RopeFrequencies& rope, int64_t columns, double base, con
   }
 }
 
-double yarn_magnitude(double factor, double multiplier) {
-  return factor <= 1 ? 1.0 : 0.1 * multiplier * std::log(factor) + 1.0;
-}
-
 void apply_frequency_factors(RopeFrequencies& rope, std::span<const float> factors) {
   if (factors.size() != rope.inverse.size()) {
     throw_error(ErrorKind::bad_file, "rope frequency factors: expected {} of them, found {}",

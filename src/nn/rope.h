@@ -44,8 +44,6 @@ struct YarnScaling {
 /// Pairs that turn more than beta_fast times in the original context are kept, those that turn less than
 /// beta_slow times divided by the factor, between them blended. `columns` and `base` as in plain_rope.
 void apply_yarn_scaling(RopeFrequencies& rope, int64_t columns, double base, const YarnScaling& scaling);
-/// YaRN's magnitude for a factor: 0.1 · multiplier · ln(factor) + 1, and 1 for factors up to 1.
-double yarn_magnitude(double factor, double multiplier);
 
 /// Divides each frequency by its factor (GGUF's rope_freqs.weight). factors: one a pair.
 void apply_frequency_factors(RopeFrequencies& rope, std::span<const float> factors);

@@ -80,6 +80,16 @@ AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(s
   }
 }
 
+bool AddedTokenMatcher::contains(std::string_view content) const {
+  return std::ranges::any_of(tokens_, [&](const AddedToken& token) { return token.content == content; });
+}
+
+bool AddedTokenMatcher::has_flags() const {
+  return std::ranges::any_of(tokens_, [](const AddedToken& token) {
+    return token.strip_left || token.strip_right || token.single_word;
+  });
+}
+
 const AddedToken* AddedTokenMatcher::longest_at(std::string_view text, bool match_special) const {
   const AddedToken* found = nullptr;
   int32_t at = root_[static_cast<unsigned char>(text[0])];

@@ -34,6 +34,9 @@ class AddedTokenMatcher {
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
   bool empty() const { return tokens_.empty(); }
+  bool contains(std::string_view content) const;
+  /// Whether any token has strip_left, strip_right or single_word.
+  bool has_flags() const;
 
   /// Appends `text` (valid UTF-8), cut at the tokens found, to `out`. Special tokens are seen only with
   /// `match_special`.

@@ -83,10 +83,8 @@ BytePairEncoder::BytePairEncoder(const TokenTable& vocabulary, StringTable piece
     const uint64_t pair = pair_key(merges[rank].left, merges[rank].right);
     const uint64_t hash = pair_hash(pair);
     size_t at = hash & mask;
-    for (; slots_[at].pair != empty_pair; at = (at + 1) & mask) {
-      if (slots_[at].pair == pair) {
-        throw_error(ErrorKind::bad_file, "tokenizer: merge {} repeats merge {}", rank, slots_[at].rank);
-      }
+    while (slots_[at].pair != empty_pair && slots_[at].pair != pair) {
+      at = (at + 1) & mask;
     }
     slots_[at] = {pair, static_cast<uint32_t>(rank), merges[rank].merged};
     set_bit(maybe_, (hash >> 40) & (maybe_bits - 1));
@@ -97,6 +95,23 @@ BytePairEncoder::BytePairEncoder(const TokenTable& vocabulary, StringTable piece
       note_joints(byte_level_to_bytes(merged.text).value_or(std::string(merged.text)));
     }
   }
+}
+
+std::vector<BytePairEncoder::Merge> BytePairEncoder::merges() const {
+  std::vector<const MergeSlot*> used;
+  for (const MergeSlot& slot : slots_) {
+    if (slot.pair != empty_pair) {
+      used.push_back(&slot);
+    }
+  }
+  std::sort(used.begin(), used.end(), [](const auto* a, const auto* b) { return a->rank < b->rank; });
+  std::vector<Merge> result;
+  result.reserve(used.size());
+  for (const MergeSlot* slot : used) {
+    result.push_back({static_cast<int32_t>(slot->pair >> 32), static_cast<int32_t>(slot->pair & UINT32_MAX),
+                      slot->merged});
+  }
+  return result;
 }
 
 void BytePairEncoder::note_joints(std::string_view token) {

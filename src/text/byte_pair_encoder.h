@@ -74,9 +74,14 @@ class BytePairEncoder {
 
   /// `pieces`: bytes to id, of all tokens with ignore_merges, else at least of those of one byte; `merges`:
   /// pairs of ids and the id they become, by rank; `vocabulary` gives the bytes of those ids and is not kept.
-  /// Throws Error(bad_file) for a pair given twice.
+  /// Of a pair that is given twice the later one counts.
   BytePairEncoder(const TokenTable& vocabulary, StringTable pieces, const std::vector<Merge>& merges,
                   const Options& options);
+
+  const Options& options() const { return options_; }
+  /// All merges, by rank.
+  std::vector<Merge> merges() const;
+  bool has_byte(unsigned char byte) const { return byte_ids_[byte] >= 0; }
 
   /// Appends the tokens of `word` (not empty). Throws Error(invalid_argument) for a byte without a token
   /// when there is no unknown token, and for words of 2 GiB and more.

@@ -5,6 +5,9 @@
 namespace r1 {
 
 std::string IncrementalDecoder::push(int32_t id) {
+  if (id >= tokenizer_.size()) {
+    return {};  // a model may have more rows than its tokenizer has tokens
+  }
   const std::string_view bytes = tokenizer_.token_bytes(id);
   return skip_special_ && tokenizer_.is_special(id) ? std::string() : push_bytes(bytes);
 }

@@ -1,5 +1,7 @@
 #include "text/pre_tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -8,7 +10,8 @@
 namespace r1 {
 namespace {
 
-// The published expressions: tokenizer.json of each model, "pre_tokenizer".
+// The published expressions: tokenizer.json of each model, "pre_tokenizer"; those of the DeepSeek models
+// before V3 are llama.cpp's (src/llama-vocab.cpp).
 constexpr std::string_view gpt2_pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 constexpr std::string_view qwen2_pattern =
@@ -21,6 +24,25 @@ constexpr std::string_view deepseek_v3_kanji_kana_pattern =
 constexpr std::string_view deepseek_v3_word_pattern =
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
     " ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+";
+
+constexpr std::string_view tekken_pattern =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view deepseek_newline_pattern = "[\r\n]";
+constexpr std::string_view deepseek_cjk_pattern = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+";
+constexpr std::string_view deepseek_llm_letter_pattern =
+    "\\s?[A-Za-z\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba\u01bc-\u01bf\u01c4-\u0293\u0295-\u02af"
+    "\u0370-\u0373\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03f5"
+    "\u03f7-\u0481\u048a-\u052f\u0531-\u0556\u10a0-\u10c5\u13a0-\u13f5\u13f8-\u13fd\u1c90-\u1cba"
+    "\u1cbd-\u1cbf\u1d00-\u1d2b\u1d6b-\u1d77\u1d79-\u1d9a\u1e00-\u1f15\u1f18-\u1f1d\u1f20-\u1f45"
+    "\u1f48-\u1f4d\u1f50-\u1f57\u1f59\u1f5b\u1f5d\u1f5f-\u1f7d\u1f80-\u1fb4\u1fb6-\u1fbc\u1fbe\u1fc2-"
+    "\u1fc4\u1fc6-\u1fcc\u1fd0-\u1fd3\u1fd6-\u1fdb\u1fe0-\u1fec\u1ff2-\u1ff4\u1ff6-\u1ffc\u2102\u2107"
+    "\u210a-\u2113\u2115\u2119-\u211d\u2124\u2126\u2128\u212a-\u212d\u212f-\u2134\u2139\u213c-\u213f"
+    "\u2145-\u2149\u214e\u2183\u2184\u2c00-\u2c7b\u2c7e-\u2ce4\u2ceb-\u2cee\u2cf2\u2cf3\ua640-\ua66d"
+    "\ua680-\ua69b\ua722-\ua76f\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf\ufb00-\ufb06\ufb13-\ufb17"
+    "\uff21-\uff3a\uff41-\uff5a\U00010400-\U0001044f\U000104b0-\U000104d3\U000104d8-\U000104fb"
+    "\U00010c80-\U00010cb2\U00010cc0-\U00010cf2\U000118a0-\U000118df\U0001e900-\U0001e943]+";
+constexpr std::string_view deepseek_llm_punctuation_pattern =
+    "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+";
 
 SplitStep isolated(std::string_view pattern) {
   return {std::string(pattern), SplitBehaviour::isolated, false};
@@ -109,21 +131,6 @@ void split_digits(std::string_view text, bool individual, std::vector<std::strin
   }
 }
 
-struct NamedPreTokenizer {
-  std::string_view name;
-  std::string_view pattern;
-};
-
-// Names as GGUF writers give them. DeepSeek-V3's three splits are built below.
-constexpr std::array gguf_patterns = {
-    NamedPreTokenizer{"gpt-2", gpt2_pattern},
-    NamedPreTokenizer{"qwen2", qwen2_pattern},
-    NamedPreTokenizer{"deepseek-r1-qwen", qwen2_pattern},
-    NamedPreTokenizer{"llama-bpe", llama3_pattern},
-    NamedPreTokenizer{"llama3", llama3_pattern},
-    NamedPreTokenizer{"llama-v3", llama3_pattern},
-};
-
 }  // namespace
 
 PreTokenizer::PreTokenizer(std::vector<PreTokenizerStep> steps) : steps_(std::move(steps)) {
@@ -141,22 +148,6 @@ PreTokenizer::PreTokenizer(std::vector<PreTokenizerStep> steps) : steps_(std::mo
     regexes_.emplace_back(pattern);
   }
   scanner_ = find_scanner();
-}
-
-PreTokenizer PreTokenizer::from_gguf_name(std::string_view name) {
-  if (name == "deepseek-v3") {
-    return PreTokenizer({isolated(deepseek_v3_number_pattern), isolated(deepseek_v3_kanji_kana_pattern),
-                         isolated(deepseek_v3_word_pattern), ByteLevelStep{}});
-  }
-  std::string known = "deepseek-v3";
-  for (const NamedPreTokenizer& entry : gguf_patterns) {
-    if (entry.name == name) {
-      return PreTokenizer({isolated(entry.pattern), ByteLevelStep{}});
-    }
-    known += fmt::format(", {}", entry.name);
-  }
-  throw_error(ErrorKind::unsupported, "tokenizer: pre-tokeniser \"{}\" is not known, expected one of {}",
-              name, known);
 }
 
 PreTokenizer::Scanner PreTokenizer::find_scanner() const {
@@ -222,6 +213,102 @@ std::vector<std::string> PreTokenizer::split_by_steps(std::string_view text) con
   PreTokenizerScratch scratch;
   run_steps(text, scratch);
   return {scratch.pieces.begin(), scratch.pieces.end()};
+}
+
+namespace {
+
+PreTokenizer one_pattern(std::string_view pattern) {
+  return PreTokenizer({isolated(pattern), ByteLevelStep{}});
+}
+PreTokenizer make_gpt2() {
+  return PreTokenizer({ByteLevelStep{.add_prefix_space = false, .use_regex = true}});
+}
+PreTokenizer make_qwen2() {
+  return one_pattern(qwen2_pattern);
+}
+PreTokenizer make_llama3() {
+  return one_pattern(llama3_pattern);
+}
+PreTokenizer make_tekken() {
+  return one_pattern(tekken_pattern);
+}
+PreTokenizer make_deepseek_v3() {
+  return PreTokenizer({isolated(deepseek_v3_number_pattern), isolated(deepseek_v3_kanji_kana_pattern),
+                       isolated(deepseek_v3_word_pattern), ByteLevelStep{}});
+}
+PreTokenizer make_digits_and_gpt2() {
+  return PreTokenizer({DigitsStep{true}, ByteLevelStep{.add_prefix_space = false, .use_regex = true}});
+}
+PreTokenizer make_deepseek_coder() {
+  return PreTokenizer({isolated(deepseek_newline_pattern), isolated("\\s?\\p{L}+"), isolated("\\s?\\p{P}+"),
+                       isolated(deepseek_cjk_pattern), DigitsStep{true}, ByteLevelStep{}});
+}
+PreTokenizer make_deepseek_llm() {
+  return PreTokenizer({isolated(deepseek_newline_pattern), isolated(deepseek_llm_letter_pattern),
+                       isolated(deepseek_llm_punctuation_pattern), isolated("\\s+$"),
+                       isolated(deepseek_cjk_pattern), DigitsStep{true}, ByteLevelStep{}});
+}
+
+// Names as llama.cpp's converter gives them, and what that program makes of each (src/llama-vocab.cpp).
+constexpr NamedPreTokenizer named_pre_tokenizers[] = {
+    {.name = "gpt-2", .make = make_gpt2},
+    {.name = "qwen2", .make = make_qwen2, .nfc = true},
+    {.name = "deepseek-r1-qwen", .make = make_qwen2, .nfc = true},
+    {.name = "megrez", .make = make_qwen2, .nfc = true},
+    {.name = "llama-bpe", .make = make_llama3, .ignore_merges = true, .adds_bos = true},
+    {.name = "llama3", .make = make_llama3, .ignore_merges = true, .adds_bos = true},
+    {.name = "llama-v3", .make = make_llama3, .ignore_merges = true, .adds_bos = true},
+    {.name = "falcon3", .make = make_llama3, .ignore_merges = true, .adds_bos = true},
+    {.name = "smaug-bpe", .make = make_llama3},
+    {.name = "tekken", .make = make_tekken, .ignore_merges = true, .adds_bos = true},
+    {.name = "smollm", .make = make_digits_and_gpt2},
+    {.name = "refact", .make = make_digits_and_gpt2},
+    {.name = "starcoder", .make = make_digits_and_gpt2},
+    {.name = "deepseek-llm", .make = make_deepseek_llm},
+    {.name = "deepseek-coder", .make = make_deepseek_coder},
+    {.name = "deepseek-v3", .make = make_deepseek_v3},
+};
+
+}  // namespace
+
+const NamedPreTokenizer& find_pre_tokenizer(std::string_view name) {
+  for (const NamedPreTokenizer& named : named_pre_tokenizers) {
+    if (named.name == name) {
+      return named;
+    }
+  }
+  throw_error(ErrorKind::unsupported, "tokenizer: pre-tokeniser \"{}\" is not known, expected one of {}",
+              name, known_pre_tokenizers());
+}
+
+PreTokenizer PreTokenizer::from_gguf_name(std::string_view name) {
+  return find_pre_tokenizer(name).make();
+}
+
+const NamedPreTokenizer* find_pre_tokenizer(const PreTokenizer& steps, bool is_r1, bool nfc,
+                                            bool ignore_merges) {
+  const NamedPreTokenizer* found = nullptr;
+  int found_score = -1;
+  for (const NamedPreTokenizer& named : named_pre_tokenizers) {
+    if (named.make().steps() != steps.steps()) {
+      continue;
+    }
+    const bool fits = named.nfc == nfc && named.ignore_merges == ignore_merges;
+    const int score = (fits ? 2 : 0) + (is_r1 && named.name == "deepseek-r1-qwen" ? 1 : 0);
+    if (score > found_score) {
+      found = &named;
+      found_score = score;
+    }
+  }
+  return found;
+}
+
+std::string known_pre_tokenizers() {
+  std::string names;
+  for (const NamedPreTokenizer& named : named_pre_tokenizers) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", named.name);
+  }
+  return names;
 }
 
 }  // namespace r1

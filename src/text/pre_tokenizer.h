@@ -24,17 +24,20 @@ struct SplitStep {
   std::string pattern;  // of a regular expression
   SplitBehaviour behaviour = SplitBehaviour::isolated;
   bool invert = false;
+  bool operator==(const SplitStep&) const = default;
 };
 
 /// tokenizer.json {"type": "ByteLevel"}.
 struct ByteLevelStep {
   bool add_prefix_space = false;
   bool use_regex = false;  // GPT-2's
+  bool operator==(const ByteLevelStep&) const = default;
 };
 
 /// tokenizer.json {"type": "Digits"}: characters of category N.
 struct DigitsStep {
   bool individual = false;
+  bool operator==(const DigitsStep&) const = default;
 };
 
 using PreTokenizerStep = std::variant<SplitStep, ByteLevelStep, DigitsStep>;
@@ -59,8 +62,7 @@ class PreTokenizer {
 
   /// True when a hand-written scanner does the whole work.
   bool is_scanned() const { return scanner_ != Scanner::none; }
-  bool is_qwen2() const { return scanner_ == Scanner::qwen2; }
-  bool is_llama3() const { return scanner_ == Scanner::llama3; }
+  const std::vector<PreTokenizerStep>& steps() const { return steps_; }
 
   /// Calls emit(string_view) for each piece of `text` (valid UTF-8), in order. Pieces are never empty and
   /// are valid during the call of emit only.
@@ -110,5 +112,26 @@ class PreTokenizer {
   std::vector<int> regex_of_;   // [steps_] index into regexes_, -1 for none
   Scanner scanner_ = Scanner::none;
 };
+
+/// A pre-tokeniser that GGUF files name in `tokenizer.ggml.pre`, and what the name says of a tokenizer
+/// besides.
+struct NamedPreTokenizer {
+  std::string_view name;
+  PreTokenizer (*make)();
+  bool nfc = false;            // text is normalised
+  bool ignore_merges = false;  // a word that is a token is that token
+  bool adds_bos = false;       // unless the file says otherwise
+};
+
+/// Error(unsupported) with the known names for any other.
+const NamedPreTokenizer& find_pre_tokenizer(std::string_view name);
+
+/// The name for a hub's steps and rules; among equals the one for R1's vocabulary where `is_r1`. Where only
+/// the rules differ: a name with other rules. Null: none has these steps.
+const NamedPreTokenizer* find_pre_tokenizer(const PreTokenizer& steps, bool is_r1, bool nfc,
+                                            bool ignore_merges);
+
+/// All names, for messages.
+std::string known_pre_tokenizers();
 
 }  // namespace r1

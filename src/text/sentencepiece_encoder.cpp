@@ -11,16 +11,40 @@ namespace {
 constexpr size_t max_text_bytes = size_t{1} << 30;
 constexpr std::string_view space_mark = "\xe2\x96\x81";  // U+2581
 
+uint64_t pair_key(int32_t left, int32_t right) {
+  return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+}
+
 }  // namespace
 
 SentencePieceEncoder::SentencePieceEncoder(StringTable pieces, std::vector<float> scores,
                                            const std::array<int32_t, 256>& byte_ids, int32_t unknown_id,
-                                           size_t longest_piece)
+                                           size_t longest_piece,
+                                           const std::vector<BytePairEncoder::Merge>& merges)
     : pieces_(std::move(pieces)),
       scores_(std::move(scores)),
       byte_ids_(byte_ids),
       unknown_id_(unknown_id),
-      longest_piece_(longest_piece) {}
+      longest_piece_(longest_piece) {
+  ranks_.reserve(merges.size());
+  for (size_t rank = 0; rank < merges.size(); ++rank) {
+    ranks_[pair_key(merges[rank].left, merges[rank].right)] = static_cast<uint32_t>(rank);
+  }
+}
+
+std::optional<double> SentencePieceEncoder::score_of(std::string_view both, size_t left_size) const {
+  if (ranks_.empty()) {
+    const int32_t id = pieces_.find(both);
+    return id < 0 ? std::nullopt : std::optional<double>(scores_[static_cast<size_t>(id)]);
+  }
+  const int32_t left = pieces_.find(both.substr(0, left_size));
+  const int32_t right = pieces_.find(both.substr(left_size));
+  if (left < 0 || right < 0) {
+    return std::nullopt;
+  }
+  const auto found = ranks_.find(pair_key(left, right));
+  return found == ranks_.end() ? std::nullopt : std::optional<double>(-static_cast<double>(found->second));
+}
 
 void SentencePieceEncoder::encode(std::string_view text, bool add_space_prefix, SentencePieceScratch& scratch,
                                   std::vector<int32_t>& out) const {
@@ -67,11 +91,11 @@ void SentencePieceEncoder::encode(std::string_view text, bool add_space_prefix, 
     if (size > longest_piece_) {
       return false;
     }
-    const int32_t id = pieces_.find(std::string_view(escaped).substr(first.begin, size));
-    if (id < 0) {
+    const auto score = score_of(std::string_view(escaped).substr(first.begin, size), first.size);
+    if (!score) {
       return false;
     }
-    heap.push_back({scores_[static_cast<size_t>(id)], left, right, size});
+    heap.push_back({*score, left, right, size});
     return true;
   };
   for (size_t i = 1; i < symbols.size(); ++i) {

@@ -1,5 +1,7 @@
 #include "text/tokenizer.h"
 
+#include <fmt/format.h>
+
 #include <mutex>
 
 #include "base/error.h"
@@ -46,15 +48,31 @@ struct Tokenizer::State {
     }
   }
 
-  void encode_plain(std::string_view text, bool space_prefix, Scratch& scratch,
+  /// Whether SentencePiece text gets a space in front: `after_token` at the beginning and behind a special
+  /// token, `first` at the beginning alone.
+  static bool wants_prefix(SpacePrefix prefix, std::string_view text, bool after_token, bool first) {
+    switch (prefix) {
+      case SpacePrefix::never:
+        break;
+      case SpacePrefix::always:
+        return after_token;
+      case SpacePrefix::always_unless_space:
+        return after_token && !text.starts_with(' ');
+      case SpacePrefix::first_unless_space:
+        return first && !text.starts_with(' ');
+    }
+    return false;
+  }
+
+  void encode_plain(std::string_view text, bool after_token, bool first, Scratch& scratch,
                     std::vector<int32_t>& out) const {
     if (const auto* model = std::get_if<ByteLevelModel>(&parts.model)) {
       model->pre_tokenizer.split(
           text, scratch.pre, [&](std::string_view word) { model->encoder.encode(word, scratch.pairs, out); });
     } else {
       const auto& sentence_piece = std::get<SentencePieceModel>(parts.model);
-      sentence_piece.encoder.encode(text, space_prefix && sentence_piece.add_space_prefix, scratch.sentence,
-                                    out);
+      sentence_piece.encoder.encode(text, wants_prefix(sentence_piece.prefix, text, after_token, first),
+                                    scratch.sentence, out);
     }
   }
 
@@ -62,10 +80,12 @@ struct Tokenizer::State {
     scratch.parts.clear();
     parts.added.split(text, parse_special, scratch.parts);
     bool after_token = true;  // the beginning counts: SentencePiece text there gets its space
+    bool first = true;
     for (const TextPart& part : scratch.parts) {
       if (part.id >= 0) {
         out.push_back(part.id);
         after_token = true;
+        first = false;
         continue;
       }
       std::string normalised;
@@ -75,8 +95,9 @@ struct Tokenizer::State {
         plain = normalised;
       }
       if (parts.added_normalised.empty()) {
-        encode_plain(plain, after_token, scratch, out);
+        encode_plain(plain, after_token, first, scratch, out);
         after_token = false;
+        first = false;
         continue;
       }
       scratch.normalised_parts.clear();
@@ -85,9 +106,10 @@ struct Tokenizer::State {
         if (piece.id >= 0) {
           out.push_back(piece.id);
         } else {
-          encode_plain(piece.text, after_token, scratch, out);
+          encode_plain(piece.text, after_token, first, scratch, out);
         }
         after_token = piece.id >= 0;
+        first = false;
       }
     }
   }
@@ -147,7 +169,7 @@ bool Tokenizer::is_added(int32_t id) const {
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   const auto* sentence_piece = std::get_if<SentencePieceModel>(&state_->parts.model);
-  bool strip_space = sentence_piece != nullptr && sentence_piece->add_space_prefix;
+  bool strip_space = sentence_piece != nullptr && sentence_piece->prefix != SpacePrefix::never;
   std::string bytes;
   for (const int32_t id : ids) {
     std::string_view piece = token_bytes(id);
@@ -192,6 +214,109 @@ bool Tokenizer::add_bos() const {
 }
 bool Tokenizer::add_eos() const {
   return state_->parts.add_eos;
+}
+
+namespace {
+
+int32_t type_of_kind(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::normal:
+      return 1;
+    case TokenKind::unknown:
+      return 2;
+    case TokenKind::control:
+      return 3;
+    case TokenKind::added:
+      return 4;
+    case TokenKind::absent:
+    case TokenKind::unused:
+      return 5;
+    case TokenKind::byte:
+      return 6;
+  }
+  return 5;
+}
+
+std::string_view prefix_name(SpacePrefix prefix) {
+  switch (prefix) {
+    case SpacePrefix::never:
+      return "never";
+    case SpacePrefix::always:
+      return "always";
+    case SpacePrefix::always_unless_space:
+      return "always_unless_space";
+    case SpacePrefix::first_unless_space:
+      return "first_unless_space";
+  }
+  return "never";
+}
+
+/// The name of a byte-level model's pre-tokeniser, which must also say the rest of its rules.
+std::string pre_name(const ByteLevelModel& model, const TokenizerParts& parts) {
+  const BytePairEncoder::Options& options = model.encoder.options();
+  const bool is_r1 = parts.added.contains("<｜User｜>") || parts.added_normalised.contains("<｜User｜>");
+  const NamedPreTokenizer* named =
+      find_pre_tokenizer(model.pre_tokenizer, is_r1, parts.nfc, options.ignore_merges);
+  if (named == nullptr) {
+    throw_error(
+        ErrorKind::unsupported,
+        "tokenizer: pre_tokenizer: expected the patterns of a pre-tokeniser with a GGUF name ({}), found "
+        "others",
+        known_pre_tokenizers());
+  }
+  const auto refuse = [&](std::string_view rule, bool found, bool expected) {
+    if (found != expected) {
+      throw_error(ErrorKind::unsupported, "tokenizer: {} is {}, but \"{}\" in a GGUF file means {}", rule,
+                  found, named->name, expected);
+    }
+  };
+  refuse("normalizer NFC", parts.nfc, named->nfc);
+  refuse("ignore_merges", options.ignore_merges, named->ignore_merges);
+  if (options.fuse_unknown && options.unknown_id >= 0) {
+    for (int byte = 0; byte < 256; ++byte) {
+      refuse("fuse_unk beside bytes without a token",
+             !model.encoder.has_byte(static_cast<unsigned char>(byte)), false);
+    }
+  }
+  return std::string(named->name);
+}
+
+}  // namespace
+
+VocabularyLists Tokenizer::lists() const {
+  const TokenizerParts& parts = state_->parts;
+  const TokenTable& vocabulary = parts.vocabulary;
+  VocabularyLists lists;
+  for (int32_t id = 0; id < vocabulary.size(); ++id) {
+    lists.pieces.emplace_back(vocabulary[id].text);
+    lists.types.push_back(type_of_kind(vocabulary[id].kind));
+  }
+  std::vector<BytePairEncoder::Merge> merges;
+  if (const auto* model = std::get_if<ByteLevelModel>(&parts.model)) {
+    lists.model = "gpt2";
+    lists.pre = pre_name(*model, parts);
+    merges = model->encoder.merges();
+  } else {
+    const auto& sentence_piece = std::get<SentencePieceModel>(parts.model);
+    if (parts.nfc) {
+      throw_error(ErrorKind::unsupported, "tokenizer: normalizer NFC beside U+2581 cannot be said in lists");
+    }
+    lists.model = "llama";
+    lists.add_space_prefix = sentence_piece.prefix != SpacePrefix::never;
+    lists.space_prefix = prefix_name(sentence_piece.prefix);
+    lists.scores = sentence_piece.scores;
+    merges = sentence_piece.merges;
+  }
+  for (const BytePairEncoder::Merge& merge : merges) {
+    lists.merges.push_back(fmt::format("{} {}", vocabulary[merge.left].text, vocabulary[merge.right].text));
+  }
+  if (parts.added.has_flags() || parts.added_normalised.has_flags()) {
+    lists.remarks.emplace_back(
+        "tokenizer: white space that added tokens take along (lstrip, rstrip) or need (single_word) cannot "
+        "be "
+        "said in lists");
+  }
+  return lists;
 }
 
 }  // namespace r1

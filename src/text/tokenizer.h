@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -23,14 +24,32 @@ struct VocabularyData {
   std::vector<std::string_view> pieces;  // [size], written as the model kind does
   std::vector<float> scores;             // [size]; for "llama"
   std::vector<int32_t> types;  // [size] or empty: 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte
-  std::vector<std::string_view> merges;  // for "gpt2": "left right", by rank
+  std::vector<std::string_view>
+      merges;  // "left right", by rank; for "llama" optional: then scores don't count
   std::optional<int32_t> bos;
   std::optional<int32_t> eos;
   std::optional<int32_t> unknown;
   std::optional<bool> add_bos;           // absent: true for "llama" and for Llama-3's pre-tokeniser
   std::optional<bool> add_eos;           // absent: false
   std::optional<bool> add_space_prefix;  // for "llama"; absent: true
+  std::string space_prefix;  // for "llama": one of SpacePrefix's names; empty: by add_space_prefix
+  std::function<void(const std::string&)> remark;  // on what is left out; may be empty
 };
+
+/// The same as VocabularyData, to be written into a file.
+struct VocabularyLists {
+  std::string model, pre, space_prefix;
+  std::vector<std::string> pieces;  // empty where no token has the id
+  std::vector<float> scores;        // for "llama"
+  std::vector<int32_t> types;
+  std::vector<std::string> merges;
+  bool add_space_prefix = false;
+  std::vector<std::string> remarks;  // on what the lists cannot say and text seldom shows
+};
+
+/// Whether published models write `content` as the token that ends a turn or a text: such a token is special
+/// whatever its file calls it.
+bool is_end_name(std::string_view content);
 
 struct TokenizerParts;
 
@@ -43,8 +62,14 @@ class Tokenizer {
   static Tokenizer from_hub(std::string_view tokenizer_json,
                             std::optional<std::string_view> tokenizer_config_json = std::nullopt);
 
-  /// Throws Error as from_hub does.
+  /// Throws Error as from_hub does, but takes what llama.cpp takes: pieces and merges that are given twice,
+  /// merges of pieces that are no tokens, an automatic BOS without an id (`data.remark` is told).
   static Tokenizer from_vocabulary(const VocabularyData& data);
+
+  /// What from_vocabulary needs to make a tokenizer that gives the same ids. Error(unsupported) for what the
+  /// lists cannot say: another pre-tokeniser than those with a name, or one beside other rules than its name
+  /// stands for.
+  VocabularyLists lists() const;
 
   /// The tokens of `text`, without any automatic BOS or EOS. Special tokens written in the text become
   /// their ids with `parse_special`, and are text like any other without it; added tokens that are not

@@ -1,218 +1,22 @@
 // Tokenizer::from_hub: from a hub's tokenizer.json, the format of Hugging Face's tokenizers library, and
 // tokenizer_config.json. Every kind that is not known here is refused by name.
-#include <simdjson.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_json_node.h"
+#include "text/tokenizer_json_steps.h"
 #include "text/tokenizer_parts.h"
 #include "text/unicode.h"
 
 namespace r1 {
 namespace {
 
-using simdjson::dom::array;
-using simdjson::dom::element;
-using simdjson::dom::object;
-
-constexpr int max_nesting = 16;
-
-/// A value of the file with its place there, for messages.
-class Node {
- public:
-  Node(element value, std::string place) : value_(value), place_(std::move(place)) {}
-
-  bool is_null() const { return value_.is_null(); }
-  bool is_string() const { return value_.is_string(); }
-  bool is_object() const { return value_.is_object(); }
-  bool is_array() const { return value_.is_array(); }
-  const std::string& place() const { return place_; }
-
-  std::string_view text() const { return get<std::string_view>("a string"); }
-  bool boolean() const { return get<bool>("true or false"); }
-  int64_t integer() const { return get<int64_t>("an integer"); }
-  object members() const { return get<object>("an object"); }
-  array items() const { return get<array>("a list"); }
-
-  /// The member `key`; nothing when it is absent or null.
-  std::optional<Node> find(const char* key) const {
-    element value;
-    if (members().at_key(key).get(value) != simdjson::SUCCESS || value.is_null()) {
-      return std::nullopt;
-    }
-    return Node(value, place_ + "." + key);
-  }
-
-  Node at(const char* key) const {
-    const auto found = find(key);
-    if (!found) {
-      throw_error(ErrorKind::bad_file, "{}: expected a member \"{}\", found none", place_, key);
-    }
-    return *found;
-  }
-
-  bool flag(const char* key, bool absent) const {
-    const auto found = find(key);
-    return found ? found->boolean() : absent;
-  }
-
-  std::vector<Node> list() const {
-    std::vector<Node> nodes;
-    for (const element item : items()) {
-      nodes.emplace_back(item, fmt::format("{}[{}]", place_, nodes.size()));
-    }
-    return nodes;
-  }
-
-  [[noreturn]] void refuse(std::string_view known) const {
-    throw_error(ErrorKind::unsupported, "{}: \"{}\" is not supported, expected {}", place_, at("type").text(),
-                known);
-  }
-
- private:
-  template <typename T>
-  T get(std::string_view expected) const {
-    T found;
-    if (value_.get(found) != simdjson::SUCCESS) {
-      throw_error(ErrorKind::bad_file, "{}: expected {}, found another type", place_, expected);
-    }
-    return found;
-  }
-
-  element value_;
-  std::string place_;
-};
-
-class Document {
- public:
-  Document(std::string_view text, const std::string& name) {
-    const auto error = parser_.parse(text.data(), text.size(), true).get(root_);
-    if (error != simdjson::SUCCESS) {
-      throw_error(ErrorKind::bad_file, "{}: not JSON: {}", name, simdjson::error_message(error));
-    }
-    name_ = name;
-  }
-
-  Node root() const { return Node(root_, name_); }
-
- private:
-  simdjson::dom::parser parser_;
-  element root_;
-  std::string name_;
-};
-
-void check_nesting(const Node& node, int depth) {
-  if (depth > max_nesting) {
-    throw_error(ErrorKind::bad_file, "{}: nested more than {} deep", node.place(), max_nesting);
-  }
-}
-
-bool read_normalizer(const Node& node, int depth = 0) {
-  check_nesting(node, depth);
-  const std::string_view type = node.at("type").text();
-  if (type == "NFC") {
-    return true;
-  }
-  if (type != "Sequence") {
-    node.refuse("NFC or Sequence");
-  }
-  bool nfc = false;
-  for (const Node& part : node.at("normalizers").list()) {
-    nfc = read_normalizer(part, depth + 1) || nfc;
-  }
-  return nfc;
-}
-
-SplitStep read_split(const Node& node) {
-  SplitStep step;
-  const Node pattern = node.at("pattern");
-  if (const auto regex = pattern.find("Regex")) {
-    step.pattern = std::string(regex->text());
-  } else {
-    step.pattern = escape_regex(pattern.at("String").text());
-  }
-  const Node behaviour = node.at("behavior");
-  constexpr std::pair<std::string_view, SplitBehaviour> behaviours[] = {
-      {"Removed", SplitBehaviour::removed},
-      {"Isolated", SplitBehaviour::isolated},
-      {"MergedWithPrevious", SplitBehaviour::merged_with_previous},
-      {"MergedWithNext", SplitBehaviour::merged_with_next},
-      {"Contiguous", SplitBehaviour::contiguous}};
-  const auto* found = std::find_if(std::begin(behaviours), std::end(behaviours),
-                                   [&](const auto& entry) { return entry.first == behaviour.text(); });
-  if (found == std::end(behaviours)) {
-    throw_error(ErrorKind::unsupported,
-                "{}: \"{}\" is not known, expected Removed, Isolated, MergedWithPrevious, MergedWithNext or "
-                "Contiguous",
-                behaviour.place(), behaviour.text());
-  }
-  step.behaviour = found->second;
-  step.invert = node.flag("invert", false);
-  return step;
-}
-
-void read_pre_tokenizer(const Node& node, std::vector<PreTokenizerStep>& steps, int depth = 0) {
-  check_nesting(node, depth);
-  const std::string_view type = node.at("type").text();
-  if (type == "Sequence") {
-    for (const Node& part : node.at("pretokenizers").list()) {
-      read_pre_tokenizer(part, steps, depth + 1);
-    }
-  } else if (type == "Split") {
-    steps.emplace_back(read_split(node));
-  } else if (type == "ByteLevel") {
-    steps.emplace_back(ByteLevelStep{node.flag("add_prefix_space", true), node.flag("use_regex", true)});
-  } else if (type == "Digits") {
-    steps.emplace_back(DigitsStep{node.flag("individual_digits", false)});
-  } else {
-    node.refuse("Sequence, Split, ByteLevel or Digits");
-  }
-}
-
-void check_decoder(const Node& node, int depth = 0) {
-  check_nesting(node, depth);
-  const std::string_view type = node.at("type").text();
-  if (type == "Sequence") {
-    for (const Node& part : node.at("decoders").list()) {
-      check_decoder(part, depth + 1);
-    }
-  } else if (type != "ByteLevel") {
-    node.refuse("ByteLevel or Sequence");
-  }
-}
-
-/// The special tokens that a post-processor puts around one text.
-struct Surroundings {
-  std::optional<std::string> before;
-  std::optional<std::string> after;
-};
-
-void read_post_processor(const Node& node, Surroundings& around, int depth = 0) {
-  check_nesting(node, depth);
-  const std::string_view type = node.at("type").text();
-  if (type == "Sequence") {
-    for (const Node& part : node.at("processors").list()) {
-      read_post_processor(part, around, depth + 1);
-    }
-  } else if (type == "TemplateProcessing") {
-    bool seen_text = false;
-    for (const Node& item : node.at("single").list()) {
-      if (item.find("Sequence")) {
-        seen_text = true;
-        continue;
-      }
-      auto& side = seen_text ? around.after : around.before;
-      if (side) {
-        throw_error(ErrorKind::unsupported, "{}: two special tokens on one side, expected one", item.place());
-      }
-      side = std::string(item.at("SpecialToken").at("id").text());
-    }
-  } else if (type != "ByteLevel") {
-    node.refuse("ByteLevel, TemplateProcessing or Sequence");
-  }
-}
+using namespace tokenizer_json;
 
 AddedToken read_added_token(const Node& node) {
   AddedToken token;
@@ -254,8 +58,8 @@ size_t vocabulary_size(const Node& vocab, const std::vector<AddedToken>& added) 
   return static_cast<size_t>(highest) + 1;
 }
 
-std::vector<std::pair<std::string_view, std::string_view>> read_merges(const Node& node) {
-  std::vector<std::pair<std::string_view, std::string_view>> merges;
+WrittenMerges read_merges(const Node& node) {
+  WrittenMerges merges;
   const array items = node.items();
   merges.reserve(items.size());
   for (const element item : items) {
@@ -281,7 +85,8 @@ std::vector<std::pair<std::string_view, std::string_view>> read_merges(const Nod
 }
 
 void check_model(const Node& model) {
-  if (const std::string_view type = model.at("type").text(); type != "BPE") {
+  // Files of old versions of the library do not say the type of a BPE model.
+  if (const auto type = model.find("type"); type && type->text() != "BPE") {
     model.refuse("BPE");
   }
   for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix"}) {
@@ -290,23 +95,35 @@ void check_model(const Node& model) {
                   value->text());
     }
   }
-  if (model.flag("byte_fallback", false)) {
-    throw_error(ErrorKind::unsupported,
-                "{}.byte_fallback: true is not supported for byte-level BPE, expected false", model.place());
+  if (const auto dropout = model.find("dropout"); dropout && dropout->number() != 0) {
+    throw_error(ErrorKind::unsupported, "{}: {} is not supported, expected none", dropout->place(),
+                dropout->number());
   }
-  if (const auto dropout = model.find("dropout")) {
-    throw_error(ErrorKind::unsupported, "{}: expected null (no dropout)", dropout->place());
+}
+
+/// Ordinary pieces with the name of an end of text become added tokens too.
+void add_end_names(const TokenTable& vocabulary, std::vector<AddedToken>& added) {
+  for (int32_t id = 0; id < vocabulary.size(); ++id) {
+    const TokenEntry& entry = vocabulary[id];
+    if (entry.kind == TokenKind::normal && is_end_name(entry.text) &&
+        std::ranges::find(added, id, &AddedToken::id) == added.end()) {
+      added.push_back({.content = std::string(entry.text), .id = id, .special = true});
+    }
   }
 }
 
 /// Enters the added tokens into the vocabulary, and sorts them by when they are matched.
 void enter_added(std::vector<AddedToken> added, bool nfc, TokenTable& vocabulary, TokenizerParts& parts) {
+  add_end_names(vocabulary, added);
   std::vector<AddedToken> before;
   std::vector<AddedToken> after;
   for (AddedToken& token : added) {
-    const TokenKind kind = token.special ? TokenKind::control : TokenKind::added;
+    token.special = token.special || is_end_name(token.content);
     const TokenEntry& present = vocabulary[token.id];
-    if (present.kind == TokenKind::normal && present.text == token.content) {
+    const TokenKind kind = present.kind == TokenKind::unknown && token.special ? TokenKind::unknown
+                           : token.special                                     ? TokenKind::control
+                                                                               : TokenKind::added;
+    if (present.kind != TokenKind::absent && present.text == token.content) {
       vocabulary.change_kind(token.id, kind);
       vocabulary.change_bytes(token.id, token.content);
     } else {
@@ -321,22 +138,29 @@ void enter_added(std::vector<AddedToken> added, bool nfc, TokenTable& vocabulary
   parts.added_normalised = AddedTokenMatcher(std::move(after));
 }
 
-int32_t find_token(const TokenTable& vocabulary, std::string_view content, const std::string& place) {
+std::optional<int32_t> find_token(const TokenTable& vocabulary, std::string_view content) {
   for (int32_t id = vocabulary.size() - 1; id >= 0; --id) {
     if (vocabulary[id].kind != TokenKind::absent && vocabulary[id].text == content) {
       return id;
     }
+  }
+  return std::nullopt;
+}
+
+int32_t require_token(const TokenTable& vocabulary, std::string_view content, const std::string& place) {
+  if (const auto id = find_token(vocabulary, content)) {
+    return *id;
   }
   throw_error(ErrorKind::bad_file, "{}: \"{}\" is no token of the vocabulary", place, content);
 }
 
 void read_sentence_ends(const Surroundings& around, TokenizerParts& parts) {
   if (around.before) {
-    parts.bos = find_token(parts.vocabulary, *around.before, "tokenizer.json.post_processor");
+    parts.bos = require_token(parts.vocabulary, *around.before, "tokenizer.json.post_processor");
     parts.add_bos = true;
   }
   if (around.after) {
-    parts.eos = find_token(parts.vocabulary, *around.after, "tokenizer.json.post_processor");
+    parts.eos = require_token(parts.vocabulary, *around.after, "tokenizer.json.post_processor");
     parts.add_eos = true;
   }
 }
@@ -367,7 +191,8 @@ class Config {
       throw_error(ErrorKind::bad_file,
                   "tokenizer_config.json.{}: expected a string or an object with \"content\"", key);
     }
-    return find_token(vocabulary, content.get<std::string>(), fmt::format("tokenizer_config.json.{}", key));
+    return require_token(vocabulary, content.get<std::string>(),
+                         fmt::format("tokenizer_config.json.{}", key));
   }
 
   bool flag(const char* key, bool absent) const {
@@ -403,6 +228,51 @@ void read_config(std::string_view text, TokenizerParts& parts) {
   }
 }
 
+/// A byte-level vocabulary ends its pre-tokeniser with ByteLevel; one with byte fallback marks spaces
+/// instead.
+void check_kind(const Node& root, const TextSteps& steps, bool byte_fallback) {
+  const auto byte_levels = std::ranges::count_if(steps.pre_tokenizer, [](const PreTokenizerStep& step) {
+    return std::holds_alternative<ByteLevelStep>(step);
+  });
+  if (byte_fallback) {
+    if (!steps.pre_tokenizer.empty() || !steps.marks_spaces) {
+      throw_error(
+          ErrorKind::unsupported,
+          "{}.model.byte_fallback: true is supported where spaces are written as U+2581 and the text is "
+          "not split, found {} steps of a pre_tokenizer{}",
+          root.place(), steps.pre_tokenizer.size(), steps.marks_spaces ? "" : " and no such writing");
+    }
+    return;
+  }
+  if (steps.marks_spaces || steps.prefix != SpacePrefix::never) {
+    throw_error(ErrorKind::unsupported,
+                "{}.model.byte_fallback: false is not supported beside spaces that are written as U+2581",
+                root.place());
+  }
+  if (byte_levels != 1 || !std::holds_alternative<ByteLevelStep>(steps.pre_tokenizer.back())) {
+    throw_error(ErrorKind::unsupported,
+                "{}.pre_tokenizer: {} ByteLevel steps, expected one, at the end (byte-level BPE)",
+                root.place(), byte_levels);
+  }
+}
+
+bool is_byte_piece(std::string_view piece) {
+  return piece.size() == 6 && piece.starts_with("<0x") && piece.ends_with('>') &&
+         std::isxdigit(static_cast<unsigned char>(piece[3])) != 0 &&
+         std::isxdigit(static_cast<unsigned char>(piece[4])) != 0;
+}
+
+/// Scores in the order of the merges, for readers that join by score: the earlier a piece can be made, the
+/// higher.
+std::vector<float> scores_of(const std::vector<BytePairEncoder::Merge>& merges,
+                             const TokenTable& vocabulary) {
+  std::vector<float> scores(static_cast<size_t>(vocabulary.size()), 0.0F);
+  for (size_t rank = merges.size(); rank-- > 0;) {
+    scores[static_cast<size_t>(merges[rank].merged)] = -static_cast<float>(rank + 1);
+  }
+  return scores;
+}
+
 }  // namespace
 
 Tokenizer Tokenizer::from_hub(std::string_view tokenizer_json,
@@ -412,29 +282,10 @@ Tokenizer Tokenizer::from_hub(std::string_view tokenizer_json,
   const Node model = root.at("model");
   check_model(model);
 
-  bool nfc = false;
-  if (const auto normalizer = root.find("normalizer")) {
-    nfc = read_normalizer(*normalizer);
-  }
-  std::vector<PreTokenizerStep> steps;
-  if (const auto pre_tokenizer = root.find("pre_tokenizer")) {
-    read_pre_tokenizer(*pre_tokenizer, steps);
-  }
-  const auto byte_levels = std::count_if(steps.begin(), steps.end(), [](const PreTokenizerStep& step) {
-    return std::holds_alternative<ByteLevelStep>(step);
-  });
-  if (byte_levels != 1 || !std::holds_alternative<ByteLevelStep>(steps.back())) {
-    throw_error(ErrorKind::unsupported,
-                "tokenizer.json.pre_tokenizer: {} ByteLevel steps, expected one, at the end (byte-level BPE)",
-                byte_levels);
-  }
-  if (const auto decoder = root.find("decoder")) {
-    check_decoder(*decoder);
-  }
-  Surroundings around;
-  if (const auto post_processor = root.find("post_processor")) {
-    read_post_processor(*post_processor, around);
-  }
+  const bool byte_fallback = model.flag("byte_fallback", false);
+  TextSteps steps = read_text_steps(root);
+  check_kind(root, steps, byte_fallback);
+  check_decoder(root, byte_fallback);
 
   std::vector<AddedToken> added;
   if (const auto list = root.find("added_tokens")) {
@@ -444,20 +295,42 @@ Tokenizer Tokenizer::from_hub(std::string_view tokenizer_json,
   }
   const Node vocab = model.at("vocab");
   TokenTable vocabulary(vocabulary_size(vocab, added));
+  const auto unknown_text = model.find("unk_token");
   for (const auto [piece, value] : vocab.members()) {
-    const auto bytes = byte_level_to_bytes(piece);
-    vocabulary.set(int64_t{value}, piece, bytes ? std::string_view(*bytes) : piece, TokenKind::normal);
+    const int64_t id{value};
+    if (byte_fallback) {
+      const TokenKind kind = is_byte_piece(piece)                            ? TokenKind::byte
+                             : unknown_text && piece == unknown_text->text() ? TokenKind::unknown
+                                                                             : TokenKind::normal;
+      vocabulary.set(id, piece, sentence_piece_bytes(piece, kind, static_cast<size_t>(id)), kind);
+    } else {
+      const auto bytes = byte_level_to_bytes(piece);
+      vocabulary.set(id, piece, bytes ? std::string_view(*bytes) : piece, TokenKind::normal);
+    }
   }
-  BytePairEncoder::Options options;
-  options.ignore_merges = model.flag("ignore_merges", false);
-  options.fuse_unknown = model.flag("fuse_unk", false);
-  if (const auto unknown = model.find("unk_token")) {
-    options.unknown_id = find_token(vocabulary, unknown->text(), unknown->place());
-  }
-  BytePairEncoder encoder = make_byte_pair_encoder(vocabulary, read_merges(model.at("merges")), options);
+  const std::optional<int32_t> unknown =
+      unknown_text ? find_token(vocabulary, unknown_text->text()) : std::nullopt;
+  constexpr VocabularyRules rules{.gguf = false};
+  const WrittenMerges merges = read_merges(model.at("merges"));
+  const auto make_model = [&]() -> std::variant<ByteLevelModel, SentencePieceModel> {
+    if (byte_fallback) {
+      std::vector<BytePairEncoder::Merge> by_id = merges_by_id(vocabulary, merges, rules, nullptr);
+      std::vector<float> scores = scores_of(by_id, vocabulary);
+      return make_sentence_piece_model(vocabulary, std::move(scores), std::move(by_id), unknown, steps.prefix,
+                                       rules);
+    }
+    BytePairEncoder::Options options;
+    options.ignore_merges = model.flag("ignore_merges", false);
+    options.fuse_unknown = model.flag("fuse_unk", false);
+    options.unknown_id = unknown.value_or(-1);
+    return ByteLevelModel{PreTokenizer(std::move(steps.pre_tokenizer)),
+                          make_byte_pair_encoder(vocabulary, merges, options, rules)};
+  };
+  std::variant<ByteLevelModel, SentencePieceModel> made = make_model();
 
+  const bool nfc = steps.nfc;
   TokenizerParts parts{std::move(vocabulary),
-                       ByteLevelModel{PreTokenizer(std::move(steps)), std::move(encoder)},
+                       std::move(made),
                        AddedTokenMatcher(),
                        AddedTokenMatcher(),
                        nfc,
@@ -466,7 +339,7 @@ Tokenizer Tokenizer::from_hub(std::string_view tokenizer_json,
                        false,
                        false};
   enter_added(std::move(added), nfc, parts.vocabulary, parts);
-  read_sentence_ends(around, parts);
+  read_sentence_ends(read_post_processor(root), parts);
   if (tokenizer_config_json) {
     read_config(*tokenizer_config_json, parts);
   }

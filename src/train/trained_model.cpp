@@ -11,8 +11,8 @@
 #include "base/memory_use.h"
 #include "base/random.h"
 #include "formats/json_file.h"
+#include "formats/vocabulary.h"
 #include "model/model.h"
-#include "model/vocabulary_loading.h"
 #include "train/new_model.h"
 
 namespace r1 {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "model/vocabulary_loading.h"
+#include "formats/vocabulary.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace r1 {

@@ -80,7 +80,7 @@ TEST(Synth, KnowsThePublishedShapes) {
   };
   for (const auto& [shape, expected] : kSizes) {
     double parameters = 0;
-    for (const TensorPlan& tensor : plan_hub_model(synth_config(shape), shape).tensors) {
+    for (const TensorPlan& tensor : plan_hub_model(read_model_config(synth_config(shape)), shape)) {
       double elements = 1;
       for (int64_t extent : tensor.shape) elements *= static_cast<double>(extent);
       parameters += elements;

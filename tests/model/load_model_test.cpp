@@ -71,13 +71,14 @@ TEST_F(LoadModelTest, SoundFilesLoad) {
 TEST_F(LoadModelTest, UnknownSettingsAreNamed) {
   R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
   EXPECT_EQ(load_with("qwen2-tiny", "model_type", "mamba"),
-            "model_type: 'mamba' is not supported; known: llama, qwen2, deepseek_v3");
+            "model_type: 'mamba' is not supported; known: llama, mistral, qwen2, qwen3, "
+            "deepseek_v3 (list in docs/models.md)");
   EXPECT_EQ(load_with("qwen2-tiny", "hidden_act", "gelu"),
-            "hidden_act: 'gelu' is not supported; known: silu");
+            "hidden_act: 'gelu' is not supported; known: silu, swish");
   EXPECT_EQ(load_with("qwen2-tiny", "use_sliding_window", true),
             "use_sliding_window: true is not supported; known: false");
   EXPECT_EQ(load_with("llama3-tiny", "attention_bias", true),
-            "attention_bias: true is not supported; known: false");
+            "tensor 'model.layers.0.self_attn.q_proj.bias' is missing");
   EXPECT_EQ(
       load("llama3-tiny", [](nlohmann::json& config) { config["rope_scaling"]["rope_type"] = "spiral"; }),
       "rope_scaling.rope_type: 'spiral' is not supported; known: none, linear, llama3, yarn");

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "model/vocabulary_loading.h"
+#include "formats/vocabulary.h"
 #include "tests/model/model_runner.h"
 #include "tests/shared_folder.h"
 

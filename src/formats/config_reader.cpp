@@ -1,7 +1,8 @@
-#include "model/config_reader.h"
+#include "formats/config_reader.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -20,6 +21,17 @@ T required(const std::optional<T>& value, const std::string& where) {
 [[noreturn]] void wrong_type(const std::string& where, const char* expected, const nlohmann::json& found) {
   throw_error(ErrorKind::bad_file, "{}: expected {}, found {}", where, expected,
               found.is_primitive() ? found.dump() : found.type_name());
+}
+
+// Some settings may be written as a list with an entry for each layer; here all layers must agree.
+int64_t gguf_integer(const GgufFile& file, const std::string& key) {
+  if (file.find_value(key)->type != GgufType::array) return file.find_i64(key).value();
+  const std::vector<int32_t> values = file.find_i32s(key).value();
+  if (values.empty() || std::ranges::any_of(values, [&](int32_t value) { return value != values[0]; })) {
+    throw_error(ErrorKind::unsupported, "{}: {}: expected one value for all layers, found [{}]", file.name(),
+                key, fmt::join(values, ", "));
+  }
+  return values[0];
 }
 
 }  // namespace
@@ -52,7 +64,7 @@ std::optional<int64_t> ConfigReader::find_integer(ConfigKey key, int64_t least, 
   if (!has(key)) return std::nullopt;
   int64_t value = 0;
   if (is_gguf()) {
-    value = file_->gguf()->find_i64(full_key(key)).value();
+    value = gguf_integer(*file_->gguf(), full_key(key));
   } else {
     const nlohmann::json& json = *find_json(key);
     if (!json.is_number_integer()) wrong_type(where(key), "an integer", json);
