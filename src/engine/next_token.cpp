@@ -50,11 +50,10 @@ int64_t advance(Sequence& sequence, Sampler& sampler, const float* logits, int64
   const int64_t drafts = std::ssize(sequence.draft);
   try {
     for (int64_t row = 0;; ++row) {
-      const bool forced = sequence.closing >= 0;
       SampledToken sampled =
           choose(sequence, sampler, {logits + row * vocabulary, static_cast<size_t>(vocabulary)});
       const int32_t token = sampled.token;
-      if (!forced && std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end()) {
+      if (!sampled.forced && std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end()) {
         sequence.finish = FinishReason::stop_token;
         return row;
       }

@@ -332,6 +332,21 @@ TEST(SamplingTest, GreedyTakesTheLowestOfEquals) {
   EXPECT_EQ(sample(sampler, test, 0), 3);
 }
 
+TEST(SamplingTest, ABiasOfMinus100Forbids) {
+  Sampler sampler(kernels::select_kernels());
+  Case test;
+  test.logits = {1, 500, 2, 0};  // 100 less would still be the likeliest
+  for (const float bias : {-100.0F, -1000.0F}) {
+    test.options.logit_bias = {{1, bias}};
+    for (const float temperature : {0.0F, 1.0F, 100.0F}) {
+      test.options.temperature = temperature;
+      for (int64_t position = 0; position < 20; ++position) EXPECT_NE(sample(sampler, test, position), 1);
+    }
+  }
+  test.options.logit_bias = {{1, -99.0F}};
+  EXPECT_EQ(sample(sampler, test, 0), 1) << "any other bias is added";
+}
+
 TEST(SamplingTest, TopKOfOneTakesTheLowestOfEquals) {
   Sampler sampler(kernels::select_kernels());
   Case test;
