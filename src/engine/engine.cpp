@@ -25,7 +25,7 @@ struct Engine::State {
   State(std::shared_ptr<const Model> model_in, Context& context_in, const EngineOptions& options_in)
       : model(std::move(model_in)),
         context(&context_in),
-        options(complete_options(options_in, *model)),
+        options(complete_options(options_in, *model, context_in.arithmetic())),
         vocabulary(model->info().vocabulary),
         cache(model->kv_layers(),
               options.kv_bytes / static_cast<int64_t>(KvCache::block_bytes(

@@ -18,7 +18,7 @@ void check_tokens(const char* name, std::span<const int32_t> tokens, int64_t voc
 
 }  // namespace
 
-EngineOptions complete_options(EngineOptions options, const Model& model) {
+EngineOptions complete_options(EngineOptions options, const Model& model, Arithmetic arithmetic) {
   constexpr int64_t kTokens = KvCache::kBlockTokens;
   const auto check = [](const char* name, int64_t value, int64_t low) {
     if (value < low)
@@ -26,8 +26,16 @@ EngineOptions complete_options(EngineOptions options, const Model& model) {
   };
   check("batch tokens", options.batch_tokens, 2);
   check("sequences", options.sequences, 1);
+  check("owner tokens", options.owner_tokens, 1);
   check("context length", options.context_length, 0);
   check("KV bytes", options.kv_bytes, 0);
+  if (options.for_training) {
+    if (arithmetic == Arithmetic::fast) {
+      throw_error(ErrorKind::invalid_argument,
+                  "engine for training: expected exact or mixed arithmetic, found fast");
+    }
+    options.key_dtype = options.value_dtype = KvCache::kTrainingDtype;
+  }
   const int64_t trained = model.info().context_length;
   if (options.context_length > trained) {
     throw_error(ErrorKind::invalid_argument,
@@ -37,12 +45,12 @@ EngineOptions complete_options(EngineOptions options, const Model& model) {
   const auto block =
       static_cast<int64_t>(KvCache::block_bytes(model.kv_layers(), options.key_dtype, options.value_dtype));
   const int64_t wanted = options.context_length > 0 ? options.context_length : trained;
-  if (options.kv_bytes == 0) options.kv_bytes = (wanted + kTokens - 1) / kTokens * block;
+  if (options.kv_bytes == 0) options.kv_bytes = KvCache::blocks_for(wanted) * block;
   const int64_t held = options.kv_bytes / block * kTokens;
   if (held == 0 || held < options.context_length) {
     throw_error(ErrorKind::invalid_argument,
                 "KV bytes: {} hold {} tokens (a block of {} takes {}), the context of {} tokens needs {}",
-                options.kv_bytes, held, kTokens, block, wanted, (wanted + kTokens - 1) / kTokens * block);
+                options.kv_bytes, held, kTokens, block, wanted, KvCache::blocks_for(wanted) * block);
   }
   options.context_length = std::min(wanted, held);
   const KnownTokens& known = options.known_tokens;

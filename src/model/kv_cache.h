@@ -24,6 +24,11 @@ class KvCache {
   /// Tokens in a block. Attention sums block by block, so this is part of the arithmetic: a constant.
   static constexpr int64_t kBlockTokens = 32;
 
+  /// The type that training computes with, and rollouts that must have its bits.
+  static constexpr DType kTrainingDtype = DType::f32;
+  /// Blocks that hold so many tokens.
+  static constexpr int64_t blocks_for(int64_t tokens) { return (tokens + kBlockTokens - 1) / kBlockTokens; }
+
   /// `one_layer`: all layers use the same memory (training, where a layer's keys are not needed after it).
   enum class Sharing { none, one_layer };
 

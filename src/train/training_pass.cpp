@@ -11,7 +11,8 @@ namespace r1 {
 KvCache& TrainingCache::with_blocks(int64_t blocks) {
   if (!cache_ || cache_->blocks() < blocks) {
     cache_.reset();
-    cache_ = std::make_unique<KvCache>(shapes_, blocks, DType::f32, DType::f32, KvCache::Sharing::one_layer);
+    cache_ = std::make_unique<KvCache>(shapes_, blocks, KvCache::kTrainingDtype, KvCache::kTrainingDtype,
+                                       KvCache::Sharing::one_layer);
   }
   return *cache_;
 }
@@ -61,13 +62,13 @@ TrainingPass::TrainingPass(Context& context, const Decoder& model, const WeightG
   const int64_t rows = batch.rows();
   int64_t block_count = 0;
   for (const PackedSequence& sequence : batch.sequences) {
-    block_count += (sequence.rows + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
+    block_count += KvCache::blocks_for(sequence.rows);
   }
   own.blocks.resize(block_count);
   std::iota(own.blocks.begin(), own.blocks.end(), 0);
   int64_t next = 0;
   for (const PackedSequence& sequence : batch.sequences) {
-    const int64_t count = (sequence.rows + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
+    const int64_t count = KvCache::blocks_for(sequence.rows);
     own.slices.push_back({sequence.rows, 0, {own.blocks.data() + next, static_cast<size_t>(count)}, adapter});
     next += count;
   }
