@@ -57,8 +57,9 @@ struct Request {
   std::vector<int32_t> stop_tokens{};  // ends the answer; not passed on
   int32_t speculation = 0;             // tokens drafted by prompt look-up a step, at most; 0: off
   bool loop_detection = false;         // end an answer that only repeats itself (engine/loop_detector.h)
-  int32_t priority = 0;                // higher first; equal: first come
-  const Adapter* adapter = nullptr;    // nn/adapter.h; null: the engine's; not owned
+  int32_t priority = 0;                // higher first; the operator's to grant (a server limits it)
+  uint64_t owner = 0;                // who asks: owners take turns, one's own requests go in order of arrival
+  const Adapter* adapter = nullptr;  // nn/adapter.h; null: the engine's; not owned
   /// Called on the engine's thread for each new token, in order. Return false to stop here (a stop string was
   /// found: FinishReason::stop_callback). Must not throw.
   std::function<bool(const SampledToken&)> on_token{};

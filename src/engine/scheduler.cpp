@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "nn/adapter.h"
 
@@ -9,12 +10,20 @@ namespace r1 {
 namespace {
 
 constexpr int64_t kTokens = KvCache::kBlockTokens;
-// Rows with logits in a pass beyond one a sequence: each needs a vocabulary of floats.
-constexpr int64_t kDraftRows = 128;
+// Passes for which other owners' requests overtake one that does not fit.
+constexpr int64_t kPatience = 256;
+// New tokens that a sequence computes, at least, between two times that it is displaced.
+constexpr int64_t kShortestTime = 32;
 
 bool goes_before(const SequencePointer& a, const SequencePointer& b) {
   if (a->request.priority != b->request.priority) return a->request.priority > b->request.priority;
+  if (a->turn != b->turn) return a->turn < b->turn;
   return a->id < b->id;
+}
+
+/// Blocks kept free for those who run to grow, so that who enters is not preempted at once.
+int64_t growth_margin(int64_t running) {
+  return (running + 7) / 8;
 }
 
 void insert_ordered(std::vector<SequencePointer>& list, SequencePointer sequence) {
@@ -25,24 +34,18 @@ AdapterVersion version_of(const Adapter* adapter) {
   return adapter == nullptr ? nullptr : adapter->version();
 }
 
-int64_t uncomputed(const Sequence& sequence) {
-  return std::ssize(sequence.tokens) - sequence.computed;
-}
-
 }  // namespace
 
 Scheduler::Scheduler(KvCache& cache, const EngineOptions& options)
     : cache_(&cache), options_(options), pool_(cache.blocks()), tree_(pool_, kTokens) {}
 
-int64_t Scheduler::blocks_for(int64_t tokens) const {
-  return (tokens + kTokens - 1) / kTokens;
-}
-
 void Scheduler::add(SequencePointer sequence) {
-  insert_ordered(waiting_, std::move(sequence));
+  waiting_.push_back(std::move(sequence));
+  order_changed_ = true;
 }
 
 void Scheduler::remove(const Sequence& sequence) {
+  order_changed_ = true;
   const auto is_it = [&](const SequencePointer& other) { return other.get() == &sequence; };
   std::erase_if(waiting_, is_it);
   const auto found = std::find_if(running_.begin(), running_.end(), is_it);
@@ -86,6 +89,7 @@ void Scheduler::release(Sequence& sequence) {
   sequence.tail = nullptr;
   sequence.adapter_version.reset();
   sequence.prompt_tail_in_tree = false;
+  sequence.furthest = std::max(sequence.furthest, sequence.computed);
   sequence.computed = 0;
 }
 
@@ -99,7 +103,7 @@ void Scheduler::preempt(size_t index) {
 }
 
 bool Scheduler::grow(Sequence& sequence, int64_t tokens) {
-  while (std::ssize(sequence.blocks) < blocks_for(tokens)) {
+  while (std::ssize(sequence.blocks) < KvCache::blocks_for(tokens)) {
     const int32_t block = tree_.allocate();
     if (block < 0) return false;
     sequence.blocks.push_back(block);
@@ -118,10 +122,8 @@ bool Scheduler::try_admit(Sequence& sequence) {
     sequence.blocks = std::move(match.blocks);
   }
   sequence.tree_blocks = std::ssize(sequence.blocks);
-  // Room for all its tokens, and some for those who run to grow, so that it is not preempted at once.
-  const int64_t margin = (std::ssize(running_) + 7) / 8;
-  const int64_t needed = blocks_for(std::ssize(sequence.tokens)) - std::ssize(sequence.blocks);
-  if (needed + margin > tree_.available()) {
+  const int64_t needed = KvCache::blocks_for(std::ssize(sequence.tokens)) - std::ssize(sequence.blocks);
+  if (needed + growth_margin(std::ssize(running_)) > tree_.available()) {
     for (auto block = sequence.blocks.rbegin(); block != sequence.blocks.rend(); ++block)
       tree_.release(*block);
     sequence.blocks.clear();
@@ -150,6 +152,10 @@ bool Scheduler::try_admit(Sequence& sequence) {
   if (!grow(sequence, std::ssize(sequence.tokens)))
     throw std::logic_error("scheduler: counted blocks are gone");
   if (!sequence.has_started) sequence.summary.reused_tokens = sequence.computed;
+  if (sequence.furthest > 0) {
+    const int64_t lost = std::max<int64_t>(0, sequence.furthest - sequence.computed);
+    sequence.displaceable = sequence.furthest + std::max(kShortestTime, lost);
+  }
   return true;
 }
 
@@ -158,7 +164,7 @@ bool Scheduler::shares_unfinished_prefix(const Sequence& sequence) const {
   if (!options_.prefix_reuse) return false;
   int64_t matched = -1;
   for (const SequencePointer& other : running_) {
-    if (uncomputed(*other) <= 1 || other->request.adapter != sequence.request.adapter) continue;
+    if (other->uncomputed() <= 1 || other->request.adapter != sequence.request.adapter) continue;
     const size_t limit = std::min(other->tokens.size(), sequence.tokens.size() - 1);
     const int64_t common =
         std::mismatch(other->tokens.begin(), other->tokens.begin() + static_cast<std::ptrdiff_t>(limit),
@@ -174,16 +180,72 @@ bool Scheduler::shares_unfinished_prefix(const Sequence& sequence) const {
   return false;
 }
 
+/// Whether a waiting sequence may take the place of a running one of another owner: one whose owner has more
+/// before it, or, for memory, one that has had its time and either holds more than the waiting one needs or has
+/// kept it waiting for long.
+bool Scheduler::may_displace(const Sequence& sequence, const Sequence& running, bool for_memory) const {
+  if (running.request.owner == sequence.request.owner) return false;
+  if (running.request.priority > sequence.request.priority) return false;
+  if (running.turn > sequence.turn) return true;
+  if (!for_memory || running.turn < sequence.turn || running.computed < running.displaceable) return false;
+  return std::ssize(running.blocks) > KvCache::blocks_for(std::ssize(sequence.tokens)) ||
+         sequence.blocked_passes >= kPatience;
+}
+
+/// Whether a waiting sequence fits when all that it may displace are gone.
+bool Scheduler::fits_by_displacing(const Sequence& sequence) const {
+  int64_t room = tree_.available();
+  for (const SequencePointer& running : running_) {
+    if (may_displace(sequence, *running, true)) room += std::ssize(running->blocks);
+  }
+  return room >= KvCache::blocks_for(std::ssize(sequence.tokens)) + growth_margin(std::ssize(running_));
+}
+
+/// Ends the time of the running sequence that is the last in order or, of those with the same turn, holds most.
+bool Scheduler::displace_one(const Sequence& sequence, bool for_memory) {
+  const Sequence* victim = nullptr;
+  size_t place = 0;
+  for (size_t index = running_.size(); index-- > 0;) {
+    const Sequence& running = *running_[index];
+    if (!may_displace(sequence, running, for_memory)) continue;
+    if (victim != nullptr && (running.turn != victim->turn || running.blocks.size() <= victim->blocks.size()))
+      continue;
+    victim = &running;
+    place = index;
+  }
+  if (victim == nullptr) return false;
+  preempt(place);
+  return true;
+}
+
 void Scheduler::admit() {
-  for (size_t index = 0; index < waiting_.size() && std::ssize(running_) < options_.sequences;) {
-    SequencePointer sequence = waiting_[index];
-    if (shares_unfinished_prefix(*sequence)) {
+  std::vector<uint64_t> blocked;  // owners with a request that does not enter: their later ones do not either
+  for (size_t index = 0; index < waiting_.size();) {
+    const bool full = std::ssize(running_) >= options_.sequences;
+    if (full && !several_owners_) return;
+    const SequencePointer sequence = waiting_[index];
+    const uint64_t owner = sequence->request.owner;
+    if (std::ranges::find(blocked, owner) != blocked.end() || shares_unfinished_prefix(*sequence)) {
       ++index;
       continue;
     }
-    if (!try_admit(*sequence)) return;  // who comes later does not overtake: a long prompt gets its turn
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
-    insert_ordered(running_, std::move(sequence));
+    const bool may_fit = !several_owners_ || fits_by_displacing(*sequence);
+    const bool has_slot = !full || (may_fit && displace_one(*sequence, false));
+    bool admitted = has_slot && try_admit(*sequence);
+    while (!admitted && has_slot && may_fit && several_owners_ && displace_one(*sequence, true)) {
+      admitted = try_admit(*sequence);
+    }
+    if (admitted) {
+      sequence->blocked_passes = 0;
+      std::erase(waiting_, sequence);  // displaced ones may stand before it now
+      insert_ordered(running_, sequence);
+      continue;
+    }
+    // Nobody overtakes one that does not fit, so that a long prompt gets its turn; other owners' requests may for
+    // a while.
+    if (!several_owners_ || (has_slot && ++sequence->blocked_passes > kPatience)) return;
+    blocked.push_back(owner);
+    ++index;
   }
 }
 
@@ -199,71 +261,38 @@ void Scheduler::reserve_decode_rows() {
   }
 }
 
+/// Sorts both lists by priority, turn and arrival, when sequences came or went.
+void Scheduler::take_turns() {
+  if (!std::exchange(order_changed_, false)) return;
+  std::vector<Sequence*> all;
+  for (const auto* list : {&running_, &waiting_}) {
+    for (const SequencePointer& sequence : *list) all.push_back(sequence.get());
+  }
+  std::ranges::sort(all, [](const Sequence* a, const Sequence* b) {
+    return a->request.priority != b->request.priority ? a->request.priority > b->request.priority
+                                                      : a->id < b->id;
+  });
+  std::unordered_map<uint64_t, int64_t> turns;  // of the priority at hand
+  std::unordered_map<uint64_t, uint64_t> decode_turns;
+  for (size_t index = 0; index < all.size(); ++index) {
+    const Request& request = all[index]->request;
+    if (index > 0 && all[index - 1]->request.priority != request.priority) turns.clear();
+    all[index]->turn = turns[request.owner]++;
+    const auto found = decode_turns_.find(request.owner);
+    decode_turns[request.owner] = found == decode_turns_.end() ? 0 : found->second;
+  }
+  several_owners_ = decode_turns.size() > 1;
+  decode_turns_ = std::move(decode_turns);
+  std::ranges::sort(running_, goes_before);
+  std::ranges::sort(waiting_, goes_before);
+}
+
 const std::vector<PlannedSlice>& Scheduler::plan() {
   plan_.clear();
+  take_turns();
   reserve_decode_rows();
   admit();
-  if (running_.empty()) return plan_;
-
-  std::vector<Sequence*> prefilling;
-  std::vector<Sequence*> decoding;
-  for (const SequencePointer& sequence : running_) {
-    (uncomputed(*sequence) > 1 ? prefilling : decoding).push_back(sequence.get());
-  }
-  int64_t budget = options_.batch_tokens;
-  const int64_t kept_for_prefill = prefilling.empty() ? 0 : std::max<int64_t>(1, budget / 8);
-
-  // One row for each that decodes; when they are too many, another begins each time.
-  if (std::ssize(decoding) > budget - kept_for_prefill) {
-    std::rotate(decoding.begin(), decoding.begin() + static_cast<std::ptrdiff_t>(turn_ % decoding.size()),
-                decoding.end());
-    decoding.resize(budget - kept_for_prefill);
-    turn_ += decoding.size();
-  }
-  budget -= std::ssize(decoding);
-
-  // Drafts, where they take nothing from the prompts and need no one's memory.
-  int64_t drafts = std::min(kDraftRows, prefilling.empty() ? budget : std::max<int64_t>(0, budget / 2));
-  for (Sequence* sequence : decoding) {
-    sequence->draft.clear();
-    const int64_t room = std::min<int64_t>(
-        {sequence->request.speculation, drafts, sequence->max_tokens - sequence->generated() - 1});
-    if (room > 0) {
-      if (sequence->closing >= 0) {  // these are known
-        const std::vector<int32_t>& closing = sequence->request.thinking.closing;
-        const int64_t count = std::min<int64_t>(room, std::ssize(closing) - sequence->closing);
-        sequence->draft.assign(closing.begin() + sequence->closing,
-                               closing.begin() + sequence->closing + count);
-      } else {
-        sequence->draft = sequence->lookup.draft(sequence->tokens, room);
-      }
-      const int64_t size = std::ssize(sequence->tokens);
-      if (!grow(*sequence, size + std::ssize(sequence->draft))) {
-        sequence->draft.resize(std::ssize(sequence->blocks) * kTokens - size);
-      }
-    }
-    const int64_t drafted = std::ssize(sequence->draft);
-    drafts -= drafted;
-    budget -= drafted;
-    plan_.push_back({sequence, 1 + drafted, 1 + drafted});
-  }
-
-  // Prompts share the rest: half for the first in order, the others in order, what is left for the first.
-  if (prefilling.empty()) return plan_;
-  std::vector<int64_t> rows(prefilling.size(), 0);
-  const auto give = [&](size_t index, int64_t limit) {
-    const int64_t taken = std::min({limit, budget, uncomputed(*prefilling[index]) - rows[index]});
-    rows[index] += taken;
-    budget -= taken;
-  };
-  give(0, (budget + 1) / 2);
-  for (size_t index = 1; index < prefilling.size(); ++index) give(index, budget);
-  give(0, budget);
-  for (size_t index = 0; index < prefilling.size(); ++index) {
-    if (rows[index] == 0) continue;
-    prefilling[index]->draft.clear();
-    plan_.push_back({prefilling[index], rows[index], rows[index] == uncomputed(*prefilling[index]) ? 1 : 0});
-  }
+  if (!running_.empty()) pack();
   return plan_;
 }
 

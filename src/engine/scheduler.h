@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/engine_options.h"
@@ -44,24 +45,47 @@ class Scheduler {
   void check_integrity() const;
 
  private:
+  /// The running sequences of one owner, and the rows that it gets in a pass.
+  struct Share {
+    uint64_t owner = 0;
+    std::vector<Sequence*> prefilling, decoding;
+    int64_t rows = 0;
+
+    int64_t demand() const;
+  };
+
+  // Who runs.
+  void take_turns();
+  void reserve_decode_rows();
   void admit();
   bool try_admit(Sequence& sequence);
   bool shares_unfinished_prefix(const Sequence& sequence) const;
-  void reserve_decode_rows();
+  bool may_displace(const Sequence& sequence, const Sequence& running, bool for_memory) const;
+  bool fits_by_displacing(const Sequence& sequence) const;
+  bool displace_one(const Sequence& sequence, bool for_memory);
   void preempt(size_t index);
   bool grow(Sequence& sequence, int64_t tokens);
   void release(Sequence& sequence);
-  int64_t blocks_for(int64_t tokens) const;
+  // What a pass computes (scheduler_packing.cpp).
+  void pack();
+  std::vector<Share> gather_shares() const;
+  void deal_rows(std::vector<Share>& shares);
+  void pack_decode_rows(Share& share, int64_t& draft_rows);
+  void pack_drafts(Sequence& sequence, int64_t limit);
+  void pack_prompts(Share& share);
 
   KvCache* cache_;
   EngineOptions options_;
   KvPool pool_;
   PrefixTree tree_;
-  // Both in order of priority, then arrival.
+  // Both in order: priority, turn, arrival.
   std::vector<SequencePointer> waiting_;
   std::vector<SequencePointer> running_;
+  bool order_changed_ = false;   // sequences came or went since take_turns()
+  bool several_owners_ = false;  // among all sequences
   std::vector<PlannedSlice> plan_;
-  uint64_t turn_ = 0;  // rotates who decodes first when not all fit
+  std::unordered_map<uint64_t, uint64_t> decode_turns_;  // by owner: rotates who decodes when not all fit
+  uint64_t owner_turn_ = 0;                              // rotates owners when there are more than rows
   int64_t preemptions_ = 0;
 };
 

@@ -36,6 +36,12 @@ struct Sequence {
   int64_t reasoning_tokens = 0;
   int64_t closing = -1;
 
+  // Scheduling (docs/engine.md).
+  int64_t turn = 0;            // its place among its owner's requests of its priority, from 0
+  int64_t furthest = 0;        // positions that were ever computed, preemptions before now included
+  int64_t displaceable = 0;    // from so many computed positions on, its share of time is used up
+  int64_t blocked_passes = 0;  // since when it waits first in order and does not fit
+
   PromptLookup lookup;
   std::optional<LoopDetector> loop;
   std::optional<FinishReason> finish;  // decided, not yet reported
@@ -49,6 +55,7 @@ struct Sequence {
   Clock::time_point submitted, started, first_token, last_token;
   bool has_started = false;
 
+  int64_t uncomputed() const { return std::ssize(tokens) - computed; }
   int64_t generated() const { return std::ssize(tokens) - prompt_tokens; }
   std::span<const int32_t> generated_tokens() const { return std::span(tokens).subspan(prompt_tokens); }
 };

@@ -35,6 +35,7 @@ Request random_request(Random& random, const std::vector<std::vector<int32_t>>& 
   if (random.chance(20)) request.sampling.top_log_probabilities = 2;
   request.speculation = static_cast<int32_t>(random.chance(60) ? random(0, 8) : 0);
   request.priority = static_cast<int32_t>(random.chance(20) ? random(-1, 1) : 0);
+  request.owner = static_cast<uint64_t>(random.chance(50) ? random(0, 3) : 0);
   if (random.chance(25)) request.stop_tokens = {static_cast<int32_t>(random(0, vocabulary - 1))};
   if (random.chance(40)) {
     request.thinking = {.starts_inside = random.chance(70),
@@ -72,6 +73,7 @@ TEST(ScheduleTest, TokensDependOnTheRequestAlone) {
     options.batch_tokens = random.chance(30) ? random(2, 12) : random(13, 200);
     options.sequences = random(1, 12);
     options.prefix_reuse = random.chance(85);
+    options.owner_tokens = random(1, 20);
     Engine engine(fixture.model, fixture.context, options);
     std::vector<Answer> answers(count);
     std::vector<RequestId> ids(count, 0);
