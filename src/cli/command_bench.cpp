@@ -50,7 +50,7 @@ class Sequences {
  public:
   Sequences(const Model& model, int64_t count, int64_t tokens, DType key_dtype, DType value_dtype)
       : model_(model),
-        blocks_each_((tokens + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens),
+        blocks_each_(KvCache::blocks_for(tokens)),
         cache_(model.kv_layers(), blocks_each_ * count, key_dtype, value_dtype),
         blocks_(count) {
     for (int64_t sequence = 0; sequence < count; ++sequence) {

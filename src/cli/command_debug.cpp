@@ -18,6 +18,7 @@
 #include "formats/synth.h"
 #include "formats/vocabulary.h"
 #include "model/model.h"
+#include "model/sequence_cache.h"
 #include "tensor/codec.h"
 #include "text/chat_template.h"
 #include "text/jinja.h"
@@ -71,14 +72,12 @@ void logits(const LogitsOptions& options) {
   const auto rows = static_cast<int64_t>(options.ids.size());
   const DType key = options.exact ? DType::f32 : cache_dtype(options.runtime.cache_type_k);
   const DType value = options.exact ? DType::f32 : cache_dtype(options.runtime.cache_type_v);
-  const int64_t block_count = (rows + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
-  KvCache cache(model->kv_layers(), block_count, key, value);
-  std::vector<int32_t> blocks, outputs;
-  for (int32_t block = 0; block < block_count; ++block) blocks.push_back(block);
+  SequenceCache sequence(*model, rows, key, value);
+  std::vector<int32_t> outputs;
   for (int32_t row = 0; row < rows; ++row) outputs.push_back(row);
-  const SequenceSlice slice{rows, 0, blocks, nullptr};
+  const SequenceSlice slice = sequence.slice(rows, 0);
   std::vector<float> values(rows * model->info().vocabulary);
-  model->forward(context, {options.ids, {&slice, 1}, outputs}, cache, values.data());
+  model->forward(context, {options.ids, {&slice, 1}, outputs}, sequence.cache(), values.data());
   const int64_t shape[] = {rows, model->info().vocabulary};
   write_npy(options.out, shape, values);
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "engine/sampling_math.h"
+#include "model/sequence_cache.h"
 #include "nn/log_probability.h"
 
 namespace r1 {
@@ -46,10 +47,7 @@ PerplexityResult perplexity(const Model& model, Context& context, std::span<cons
   }
   if (options.windows >= 0) windows = std::min(windows, options.windows);
 
-  const int64_t blocks_needed = (window + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
-  KvCache cache(model.kv_layers(), blocks_needed, options.key_dtype, options.value_dtype);
-  std::vector<int32_t> blocks(blocks_needed);
-  std::iota(blocks.begin(), blocks.end(), 0);
+  SequenceCache sequence(model, window, options.key_dtype, options.value_dtype);
   const std::unique_ptr<float[]> logits(new float[kLogitRows * vocabulary]);
   std::vector<double> surprises;
 
@@ -63,13 +61,13 @@ PerplexityResult perplexity(const Model& model, Context& context, std::span<cons
     for (int64_t position = 0; position < window - 1;) {
       const bool scored = position >= first;
       const int64_t end = scored ? window - 1 : first;
-      const int64_t most = scored ? std::min(kLogitRows, options.batch_tokens) : options.batch_tokens;
-      const int64_t rows = std::min(end - position, most);
+      const int64_t max_rows = scored ? std::min(kLogitRows, options.batch_tokens) : options.batch_tokens;
+      const int64_t rows = std::min(end - position, max_rows);
       std::vector<int32_t> outputs(scored ? rows : 0);
       std::iota(outputs.begin(), outputs.end(), 0);
-      const SequenceSlice slice{rows, position, blocks, nullptr};
-      model.forward(context, {std::span(text).subspan(position, rows), {&slice, 1}, outputs}, cache,
-                    logits.get());
+      const SequenceSlice slice = sequence.slice(rows, position);
+      model.forward(context, {std::span(text).subspan(position, rows), {&slice, 1}, outputs},
+                    sequence.cache(), logits.get());
       surprises.assign(outputs.size(), 0);
       context.pool().parallel_for(std::ssize(outputs), [&](int64_t row, int) {
         surprises[row] =

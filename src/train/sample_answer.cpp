@@ -1,8 +1,9 @@
 #include "train/sample_answer.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
+
+#include "model/sequence_cache.h"
 
 namespace r1 {
 namespace {
@@ -33,19 +34,16 @@ SampleAnswer answer_sample(Context& context, const Decoder& model, const Adapter
   if (prompt == 0 || behind.empty()) return out;
 
   const Arena::Scope scope(context.arena());
-  const int64_t longest = prompt + most_tokens;
-  std::vector<int32_t> blocks((longest + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens);
-  std::iota(blocks.begin(), blocks.end(), 0);
-  KvCache cache(model.kv_layers(), static_cast<int64_t>(blocks.size()), DType::f32, DType::f32);
+  SequenceCache sequence(model, prompt + most_tokens, KvCache::kTrainingDtype, KvCache::kTrainingDtype);
   const int64_t vocabulary = model.info().vocabulary;
   std::vector<float> logits(static_cast<size_t>(vocabulary));
   std::vector<int32_t> fed(all.begin(), all.begin() + prompt);
   std::vector<int32_t> answer;
   for (int64_t position = 0; static_cast<int64_t>(answer.size()) < most_tokens;) {
     const auto rows = static_cast<int64_t>(fed.size());
-    const SequenceSlice slice{rows, position, blocks, adapter};
+    const SequenceSlice slice = sequence.slice(rows, position, adapter);
     const int32_t last = static_cast<int32_t>(rows - 1);
-    model.forward(context, {fed, {&slice, 1}, {&last, 1}}, cache, logits.data(), {});
+    model.forward(context, {fed, {&slice, 1}, {&last, 1}}, sequence.cache(), logits.data(), {});
     position += rows;
     const auto token = static_cast<int32_t>(std::ranges::max_element(logits) - logits.begin());
     if (token == all.back()) break;  // the end of a turn; of raw text, any token

@@ -9,10 +9,6 @@ namespace {
 
 constexpr int64_t kPiece = 256;  // tokens of a pass
 
-int64_t blocks_for(size_t tokens) {
-  return (static_cast<int64_t>(tokens) + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens;
-}
-
 }  // namespace
 
 EmbeddingPass::EmbeddingPass(const Decoder& model, Context& context, std::vector<int32_t> tokens,
@@ -20,24 +16,21 @@ EmbeddingPass::EmbeddingPass(const Decoder& model, Context& context, std::vector
     : model_(model),
       context_(context),
       tokens_(std::move(tokens)),
-      cache_(model.kv_layers(), blocks_for(tokens_.size()), key_dtype, value_dtype),
-      blocks_(static_cast<size_t>(blocks_for(tokens_.size()))),
-      sum_(static_cast<size_t>(model.info().hidden), 0.0) {
-  std::iota(blocks_.begin(), blocks_.end(), 0);
-}
+      sequence_(model, std::ssize(tokens_), key_dtype, value_dtype),
+      sum_(static_cast<size_t>(model.info().hidden), 0.0) {}
 
 bool EmbeddingPass::step() {
   const int64_t rows = std::min(kPiece, std::ssize(tokens_) - done_);
   std::vector<int32_t> wanted(static_cast<size_t>(rows));
   std::iota(wanted.begin(), wanted.end(), 0);
-  const SequenceSlice slice{rows, done_, blocks_};
+  const SequenceSlice slice = sequence_.slice(rows, done_);
   const Batch batch{std::span(tokens_).subspan(static_cast<size_t>(done_), static_cast<size_t>(rows)),
                     std::span(&slice, 1), wanted};
   const Arena::Scope scope(context_.arena());
-  DecoderPass pass = model_.begin(context_, batch, cache_);
+  DecoderPass pass = model_.begin(context_, batch, sequence_.cache());
   const AdapterScope adapters(context_, pass.plan);
   for (int64_t layer = 0; layer < model_.info().layers; ++layer)
-    model_.run_layer(context_, layer, pass, cache_);
+    model_.run_layer(context_, layer, pass, sequence_.cache());
   const Activations normed = model_.end(context_, pass);
   const auto hidden = static_cast<int64_t>(sum_.size());
   for (int64_t row = 0; row < rows; ++row) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "model/decoder.h"
-#include "model/kv_cache.h"
+#include "model/sequence_cache.h"
 
 namespace r1::server {
 
@@ -27,8 +27,7 @@ class EmbeddingPass {
   const Decoder& model_;
   Context& context_;
   const std::vector<int32_t> tokens_;
-  KvCache cache_;
-  std::vector<int32_t> blocks_;
+  SequenceCache sequence_;
   int64_t done_ = 0;
   std::vector<double> sum_;
 };

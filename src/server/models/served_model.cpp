@@ -22,7 +22,7 @@ EngineOptions engine_options(EngineOptions options, const Model& model, const r1
   options.known_tokens = known_tokens(vocabulary, model.info().vocabulary);
   if (options.kv_bytes == 0) return options;
   const int64_t context = options.context_length > 0 ? options.context_length : model.info().context_length;
-  const int64_t blocks = (context + KvCache::kBlockTokens - 1) / KvCache::kBlockTokens * options.sequences;
+  const int64_t blocks = KvCache::blocks_for(context) * options.sequences;
   const auto block = KvCache::block_bytes(model.kv_layers(), options.key_dtype, options.value_dtype);
   options.kv_bytes = std::min(options.kv_bytes, blocks * static_cast<int64_t>(block));
   return options;
