@@ -7,6 +7,7 @@
 
 #include "formats/vocabulary.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/shared_folder.h"
 
 namespace r1 {
 namespace {
@@ -23,7 +24,8 @@ Vocabulary vocabulary_of_types(const std::vector<int32_t>& types, std::vector<in
     data.scores.push_back(-static_cast<float>(id));
   }
   data.unknown = 0;
-  return {Tokenizer::from_vocabulary(data), "", std::nullopt, std::nullopt, std::move(ends)};
+  Tokenizer tokenizer = Tokenizer::from_vocabulary(data);
+  return {std::move(tokenizer), "", {}, {}, std::move(ends), {}, {}, {}};
 }
 
 TEST(KnownTokensTest, PaddingIsNotAToken) {
@@ -134,6 +136,34 @@ TEST_F(UnknownRowsTest, OptionsThatMakeNoSenseAreRefused) {
         KnownTokens{.limit = 20, .holes = {3, 3}}, KnownTokens{.limit = 20, .holes = {-1}}}) {
     options_.known_tokens = wrong;
     EXPECT_THROW(Engine(fixture_.model, fixture_.context, options_), Error);
+  }
+}
+
+TEST(PaddedModelTest, GeneratesOnlyTokensThatItsVocabularyHas) {
+  // A hub directory as Qwen2.5's: config.json has more rows than tokenizer.json has tokens.
+  const std::string path = "cases/run/02-padded-ids/q-base";
+  R1_REQUIRE_SHARED(path);
+  const std::shared_ptr<const ModelFile> file = ModelFile::open(shared_path(path));
+  const std::shared_ptr<const Model> model = load_model(file);
+  const Vocabulary vocabulary = load_vocabulary(*file);
+  ASSERT_LT(vocabulary.tokenizer.size(), model->info().vocabulary);
+  ThreadPool pool(2);
+  Context context(pool, kernels::select_kernels(), Arithmetic::fast);
+  EngineOptions options;
+  options.context_length = std::min<int64_t>(model->info().context_length, 256);
+  options.known_tokens = known_tokens(vocabulary, model->info().vocabulary);
+  Engine engine(model, context, options);
+  for (uint64_t seed = 0; seed < 25; ++seed) {
+    Request request{.prompt = vocabulary.tokenizer.encode("hello 123", false)};
+    request.max_tokens = 100;
+    request.sampling.temperature = 100;
+    request.sampling.top_p = 1;
+    request.sampling.seed = seed;
+    Answer answer;
+    submit(engine, request, answer);
+    engine.run();
+    EXPECT_EQ(answer.summary->reason, FinishReason::length) << answer.summary->error;
+    for (const int32_t token : answer.tokens) ASSERT_TRUE(vocabulary.tokenizer.is_token(token)) << token;
   }
 }
 

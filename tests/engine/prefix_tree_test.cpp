@@ -145,6 +145,39 @@ TEST(PrefixTreeTest, KeepsItsInvariantsUnderRandomUse) {
   EXPECT_GT(failures, 10);
 }
 
+TEST(PrefixTreeTest, RootsOfVersionsThatAreGoneAreDropped) {
+  KvPool pool(2);
+  PrefixTree tree(pool, 4);
+  AdapterVersion first = std::make_shared<int>(1);
+  const AdapterVersion second = std::make_shared<int>(2), third = std::make_shared<int>(3);
+  const std::weak_ptr<const void> watch = first;
+  PrefixTree::Node* root = tree.root(first);
+  EXPECT_EQ(tree.root(first), root);
+  EXPECT_EQ(tree.find_root(second), nullptr);
+  tree.root(second);
+  EXPECT_EQ(tree.find_root(first), root) << "someone else holds it";
+  first.reset();
+  tree.root(third);
+  EXPECT_TRUE(watch.expired());
+  EXPECT_NE(tree.find_root(second), nullptr);
+}
+
+TEST(PrefixTreeTest, ClearForgetsWhatIsCachedAndRefusesWhatIsInUse) {
+  World world(4);
+  ASSERT_TRUE(world.run({1, 1, 1, 1, 2, 2}, true));
+  EXPECT_THROW(world.tree.clear(), std::logic_error);
+  world.check();
+  world.drop(world.owners.back());
+  world.owners.pop_back();
+  EXPECT_EQ(world.tree.match_length(Tokens{1, 1, 1, 1, 2, 2, 0}), 6);
+  world.tree.clear();
+  world.check();
+  EXPECT_EQ(world.pool.free(), 4);
+  EXPECT_EQ(world.tree.match_length(Tokens{1, 1, 1, 1, 2, 2, 0}), 0);
+  ASSERT_TRUE(world.run({1, 1, 1, 1, 2, 2}, false));
+  EXPECT_EQ(world.tree.match_length(Tokens{1, 1, 1, 1, 2, 2, 0}), 6);
+}
+
 TEST(KvPoolTest, NoticesBrokenInvariants) {
   KvPool pool(3);
   const int32_t block = pool.allocate();
