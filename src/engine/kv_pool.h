@@ -21,17 +21,17 @@ class KvPool {
 
   /// A free block with one reference; -1 when none is free.
   int32_t allocate();
-  /// One more reference to a block that is in use or cached.
+  /// Adds a reference to a block that is in use or cached.
   void retain(int32_t block);
-  /// One reference less; at none the block becomes cached when the tree names it, else free.
+  /// Drops a reference. A block without references is cached if the tree names it, otherwise free.
   void release(int32_t block);
   int32_t references(int32_t block) const { return blocks_[block].references; }
 
-  /// The prefix tree names the block, or no longer does (then an unreferenced one becomes free).
+  /// Records whether the prefix tree names the block. An unreferenced block that leaves the tree becomes free.
   void set_in_tree(int32_t block, bool in_tree);
   bool in_tree(int32_t block) const { return blocks_[block].in_tree; }
 
-  /// `references`: how many references the owner of the pool knows of, for each block. Throws
+  /// `references`: for each block, the number of references that the running sequences hold. Throws
   /// std::logic_error that names the first broken invariant.
   void check_integrity(const std::vector<int32_t>& references) const;
 

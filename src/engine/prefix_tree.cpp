@@ -100,39 +100,39 @@ void PrefixTree::remove(Node* node) {
 }
 
 int32_t PrefixTree::append(Node*& tail, std::span<const int32_t> tokens, int32_t block) {
-  Node* own = node_of_block_[block];  // the node of this block's beginning, if it has one
+  Node* known = node_of_block_[block];  // the node that holds this block's first tokens, if any
   int64_t common = 0;
   Node* best = find_best(tail, tokens, &common);
   if (common == block_tokens_) {
-    if (best != own) {
+    if (best != known) {
       touch(best);
       retain(best->block);
-      if (own != nullptr) remove(own);
+      if (known != nullptr) remove(known);
       release(block);
     }
     tail = best;
     return best->block;
   }
-  if (own != nullptr) {
-    own->tokens.assign(tokens.begin(), tokens.end());
-    touch(own);
+  if (known != nullptr) {
+    known->tokens.assign(tokens.begin(), tokens.end());
+    touch(known);
   } else {
-    // A shorter tail that nobody holds any more says nothing beyond this block.
+    // A shorter tail without references holds nothing that this block does not.
     if (best != nullptr && common == static_cast<int64_t>(best->tokens.size()) && evictable(best))
       remove(best);
     insert(tail, tokens, block);
-    own = node_of_block_[block];
+    known = node_of_block_[block];
   }
-  tail = own;
+  tail = known;
   return block;
 }
 
 void PrefixTree::append_partial(Node* tail, std::span<const int32_t> tokens, int32_t block) {
   if (tokens.empty()) return;
-  Node* own = node_of_block_[block];
-  if (own != nullptr) {
-    if (tokens.size() > own->tokens.size()) own->tokens.assign(tokens.begin(), tokens.end());
-    touch(own);
+  Node* known = node_of_block_[block];
+  if (known != nullptr) {
+    if (tokens.size() > known->tokens.size()) known->tokens.assign(tokens.begin(), tokens.end());
+    touch(known);
     return;
   }
   int64_t common = 0;

@@ -47,25 +47,25 @@ class PrefixTree {
     Node* partial = nullptr;      // child of tail that agrees with some more tokens; not retained
     int64_t partial_tokens = 0;
   };
-  /// The longest match that leaves at least one of `tokens` over (it must be computed to have logits).
+  /// The longest match that leaves at least one of `tokens` to compute: its logits are needed.
   Match match(std::span<const int32_t> tokens, Node* root);
   Match match(std::span<const int32_t> tokens) { return match(tokens, root()); }
-  /// Tokens that match() would find, without touching anything. `root` null: none.
+  /// The number of tokens that match() would find. Changes nothing. `root` null: none.
   int64_t match_length(std::span<const int32_t> tokens, const Node* root) const;
   int64_t match_length(std::span<const int32_t> tokens) const { return match_length(tokens, find_root()); }
 
-  /// Adds a full block below `tail` and moves `tail` to it. When the tree knows these tokens already, its
-  /// block is returned instead: the caller's is released, the tree's has a reference for the caller.
+  /// Adds a full block below `tail` and moves `tail` to it. When the tree has these tokens already, returns its
+  /// block instead, with a reference for the caller, and releases the caller's block.
   int32_t append(Node*& tail, std::span<const int32_t> tokens, int32_t block);
-  /// Adds the beginning of a block (1 … block_tokens - 1 tokens), or lets its node grow. Nothing happens when
-  /// the tree knows these tokens already.
+  /// Adds a partly filled block (1 … block_tokens - 1 tokens), or extends its node. Does nothing when the tree
+  /// has these tokens already.
   void append_partial(Node* tail, std::span<const int32_t> tokens, int32_t block);
 
-  /// A block with one reference: a free one, else the least recently used leaf is forgotten. -1: all are in
-  /// use.
+  /// Returns a block with one reference: a free one, otherwise that of the least recently used leaf, which is
+  /// removed. -1: all blocks are in use.
   int32_t allocate();
   int64_t available() const { return pool_->free() + pool_->cached(); }
-  /// As KvPool's, and keeps the order of eviction.
+  /// As in KvPool. They also maintain the order of eviction.
   void retain(int32_t block);
   void release(int32_t block);
 

@@ -7,10 +7,10 @@
 namespace r1 {
 namespace {
 
-constexpr int64_t kGram = 3;        // shorter agreements are mostly accidents
-constexpr int kCandidates = 32;     // of a chain
-constexpr int64_t kLongest = 64;    // agreement beyond this makes no difference
-constexpr int64_t kMaxDraft = 256;  // keeps length_ from running away
+constexpr int64_t kGram = 3;           // shorter agreements are mostly accidents
+constexpr int kMaxCandidates = 32;     // of a chain
+constexpr int64_t kMaxAgreement = 64;  // agreement beyond this makes no difference
+constexpr int64_t kMaxDraft = 256;     // keeps length_ from running away
 
 uint64_t hash_gram(const int32_t* tokens) {
   uint64_t hash = 0;
@@ -36,9 +36,9 @@ std::vector<int32_t> PromptLookup::draft(std::span<const int32_t> tokens, int64_
   candidate = previous_[size];
   int64_t best_length = kGram - 1;
   int64_t best = -1;
-  for (int tried = 0; candidate >= 0 && tried < kCandidates; ++tried, candidate = previous_[candidate]) {
+  for (int tried = 0; candidate >= 0 && tried < kMaxCandidates; ++tried, candidate = previous_[candidate]) {
     int64_t length = 0;
-    while (length < candidate && length < kLongest &&
+    while (length < candidate && length < kMaxAgreement &&
            tokens[candidate - 1 - length] == tokens[size - 1 - length]) {
       ++length;
     }
@@ -50,7 +50,7 @@ std::vector<int32_t> PromptLookup::draft(std::span<const int32_t> tokens, int64_
   if (best < 0) return {};
   std::vector<int32_t> result;
   const int64_t wanted = std::min(limit, length_);
-  // A match that overlaps the end is a period: the draft goes on copying from itself.
+  // A match that overlaps the end is a period: the draft then copies from itself.
   for (int64_t i = 0; i < wanted; ++i) {
     result.push_back(best + i < size ? tokens[best + i] : result[best + i - size]);
   }

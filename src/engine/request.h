@@ -41,9 +41,9 @@ struct RequestSummary {
   double decode_seconds = 0;   // from the first token to the last
 };
 
-/// Where a request stands before its first token.
+/// Progress of a request before its first token.
 struct RequestProgress {
-  int64_t waiting_before = -1;  // requests that go first; -1: it runs
+  int64_t waiting_before = -1;  // waiting requests that are before it in order; -1: it runs
   int64_t prompt_tokens = 0;
   int64_t reused_tokens = 0;    // of them found in the prefix tree
   int64_t computed_tokens = 0;  // of them in the cache, the reused ones among them
@@ -58,8 +58,8 @@ struct Request {
   int32_t speculation = 0;             // tokens drafted by prompt look-up a step, at most; 0: off
   bool loop_detection = false;         // end an answer that only repeats itself (engine/loop_detector.h)
   int32_t priority = 0;                // higher first; the operator's to grant (a server limits it)
-  uint64_t owner = 0;                // who asks: owners take turns, one's own requests go in order of arrival
-  const Adapter* adapter = nullptr;  // nn/adapter.h; null: the engine's; not owned
+  uint64_t owner = 0;                  // who asks, as a key's number: owners take turns (docs/engine.md)
+  const Adapter* adapter = nullptr;    // nn/adapter.h; null: the engine's; not owned
   /// Called on the engine's thread for each new token, in order. Return false to stop here (a stop string was
   /// found: FinishReason::stop_callback). Must not throw.
   std::function<bool(const SampledToken&)> on_token{};

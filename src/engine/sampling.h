@@ -16,10 +16,10 @@ namespace r1 {
 
 /// Defaults are the ones published for R1: temperature 0.6, top-p 0.95, everything else off.
 struct SamplingOptions {
-  float temperature = 0.6F;      // 0: always the likeliest token (the lowest id of equals)
+  float temperature = 0.6F;      // 0: always the most likely token (of equals, the lowest id)
   int32_t top_k = 0;             // 0: off
   float top_p = 0.95F;           // 1: off
-  float min_p = 0;               // 0: off; share of the likeliest token's probability
+  float min_p = 0;               // 0: off; relative to the most likely token's probability
   float typical_p = 1;           // 1: off; locally typical sampling (Meister et al., 2022)
   float repetition_penalty = 1;  // 1: off; over the last penalty_window tokens (Keskar et al., 2019)
   float presence_penalty = 0;    // OpenAI's: over generated tokens
@@ -32,7 +32,7 @@ struct SamplingOptions {
   std::vector<std::vector<int32_t>> dry_breakers;  // token sequences that end a match
   std::unordered_map<int32_t, float> logit_bias;   // added to logits; -100 or less forbids
   uint64_t seed = 0;                               // same seed, same text, whatever else runs
-  int32_t top_log_probabilities = -1;    // -1: none; n: the sampled token's and the n likeliest ones'
+  int32_t top_log_probabilities = -1;    // -1: none; n: of the sampled token and of the n most likely
   bool sampled_log_probability = false;  // SampledToken::sampled_log_probability and kept are filled in
 };
 
@@ -50,7 +50,7 @@ struct SampledToken {
   int32_t token = 0;
   bool forced = false;                     // emitted by rule (the end of thinking), not drawn
   std::optional<TokenProbability> chosen;  // when log-probabilities were asked for
-  std::vector<TokenProbability> top;       // likeliest first, lowest id of equals first
+  std::vector<TokenProbability> top;       // most likely first; of equals, the lowest id first
 
   /// When asked for: of the distribution that the token was drawn from, after bias, constraint, penalties,
   /// temperature and filters (log_softmax of the changed logits over `kept`). 0 at temperature 0 and where

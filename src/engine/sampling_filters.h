@@ -17,13 +17,13 @@ struct Candidate {
 /// The sum of the candidates' weights.
 double sum_weights(const std::vector<Candidate>& candidates);
 
-/// Keeps the likeliest candidates until their weights reach `target` (top-p of the weights of all tokens, the
-/// ones that are no candidates any more included), the one that reaches it included; at least one. Of equal
-/// logits the lower tokens come first (Holtzman et al., 2020).
+/// Keeps the most likely candidates, including the one that crosses `target` = top_p × the total weight of all
+/// tokens, candidates or not. Always keeps at least one. Of equal logits, lower ids count as more likely
+/// (Holtzman et al., 2020).
 void keep_top_p(std::vector<Candidate>& candidates, double target);
 
-/// Keeps candidates whose surprise is nearest to the entropy until their share reaches `share` (Meister et
-/// al., Locally Typical Sampling, 2022).
+/// Keeps the candidates whose surprise is nearest to the entropy, until they hold `share` of the weight (Meister
+/// et al., Locally Typical Sampling, 2022).
 void keep_typical(std::vector<Candidate>& candidates, double share);
 
 /// Keeps candidates of at least `ratio` times the largest weight (Nguyen et al., 2024).

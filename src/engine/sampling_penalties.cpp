@@ -112,11 +112,11 @@ void apply_dry(std::span<float> logits, const SamplingOptions& options, std::spa
 
   // So that base^exponent stays a float.
   constexpr float kLargestLogarithm = 88.7228391F;
-  const int64_t most = options.dry_base > 1.000001F
-                           ? static_cast<int64_t>(kLargestLogarithm / std::log(options.dry_base))
-                           : std::numeric_limits<int32_t>::max();
+  const int64_t max_exponent = options.dry_base > 1.000001F
+                                   ? static_cast<int64_t>(kLargestLogarithm / std::log(options.dry_base))
+                                   : std::numeric_limits<int32_t>::max();
   for (int32_t token : penalised) {
-    const int64_t exponent = std::min(most, static_cast<int64_t>(scratch[token]) - 1 - allowed);
+    const int64_t exponent = std::min(max_exponent, static_cast<int64_t>(scratch[token]) - 1 - allowed);
     scratch[token] = 0;
     const auto is_it = [&](const std::vector<int32_t>& breaker) {
       return breaker.size() == 1 && breaker[0] == token;

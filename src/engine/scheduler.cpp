@@ -137,7 +137,7 @@ bool Scheduler::try_admit(Sequence& sequence) {
     const bool whole = match.partial_tokens == std::ssize(match.partial->tokens);
     tree_.retain(source);
     if (whole && pool_.references(source) == 1) {
-      sequence.blocks.push_back(source);  // nobody else writes to it: go on in place
+      sequence.blocks.push_back(source);  // nobody else writes to it: continued in place
       sequence.computed += match.partial_tokens;
     } else {
       const int32_t copy = tree_.allocate();

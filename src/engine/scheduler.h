@@ -27,15 +27,15 @@ class Scheduler {
   Scheduler(KvCache& cache, const EngineOptions& options);
 
   void add(SequencePointer sequence);
-  /// Takes a sequence out, wherever it is; its blocks go back, what they hold stays findable.
+  /// Removes a running or waiting sequence. Its blocks are released; the prefix tree keeps what they hold.
   void remove(const Sequence& sequence);
 
   /// Admits, preempts and packs. The plan is valid until the next call of the scheduler. Not empty unless
   /// nothing is left to do.
   const std::vector<PlannedSlice>& plan();
-  /// After tokens were computed: lets others find the sequence's blocks.
+  /// To be called after tokens were computed: puts the sequence's blocks into the prefix tree.
   void commit(Sequence& sequence);
-  /// Nothing that was computed so far is found again. Only while nothing runs.
+  /// Forgets all cached keys and values. Only while nothing runs.
   void forget_cached() { tree_.clear(); }
 
   const std::vector<SequencePointer>& running() const { return running_; }

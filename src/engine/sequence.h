@@ -37,10 +37,10 @@ struct Sequence {
   int64_t closing = -1;
 
   // Scheduling (docs/engine.md).
-  int64_t turn = 0;            // its place among its owner's requests of its priority, from 0
-  int64_t furthest = 0;        // positions that were ever computed, preemptions before now included
-  int64_t displaceable = 0;    // from so many computed positions on, its share of time is used up
-  int64_t blocked_passes = 0;  // since when it waits first in order and does not fit
+  int64_t turn = 0;            // place among its owner's requests of the same priority, from 0
+  int64_t furthest = 0;        // the most positions that were ever computed, before preemptions too
+  int64_t displaceable = 0;    // once this many positions are computed, its time is used up
+  int64_t blocked_passes = 0;  // passes for which it was next in order and did not fit
 
   PromptLookup lookup;
   std::optional<LoopDetector> loop;
