@@ -194,26 +194,25 @@ void print(const nlohmann::json& report) {
 
 }  // namespace
 
-void add_bench_command(CLI::App& app) {
+void add_bench_command(Command app) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = app.add_subcommand("bench", "Measure prefill and decode against this machine's limits");
+  Command command = app.add_subcommand("bench", "Measure prefill and decode against this machine's limits");
   command->add_option("model,-m,--model", options->model, "file, hub directory or pulled model");
   command->add_option("-p,--prompt-tokens", options->prompt, "tokens of prefill; 0: none")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("-n,--generate-tokens", options->generate, "steps of decode; 0: none")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("-b,--batches", options->batches, "sequences decoded at once, a list")
       ->delimiter(',')
-      ->check(CLI::Range(1, 4096));
-  command->add_option("-d,--depth", options->depth, "tokens already in the cache")
-      ->check(CLI::NonNegativeNumber);
+      ->check(in_range(1, 4096));
+  command->add_option("-d,--depth", options->depth, "tokens already in the cache")->check(not_negative());
   command->add_option("-r,--repetitions", options->repetitions, "runs; the median counts")
-      ->check(CLI::Range(1, 100));
+      ->check(in_range(1, 100));
   command->add_flag("--json", options->json, "the report as JSON");
-  add_runtime_options(*command, options->runtime);
-  add_bench_serve_command(*command);
+  add_runtime_options(command, options->runtime);
+  add_bench_serve_command(command);
   command->callback([options, command] {
-    if (!command->get_subcommands().empty()) return;
+    if (command->has_subcommand_given()) return;
     if (options->model.empty()) throw_error(ErrorKind::invalid_argument, "which model? r1 bench MODEL");
     const nlohmann::json report = measure(*options);
     if (options->json) {

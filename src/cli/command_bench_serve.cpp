@@ -9,27 +9,27 @@
 
 namespace r1::cli {
 
-void add_bench_serve_command(CLI::App& bench) {
+void add_bench_serve_command(Command bench) {
   auto options = std::make_shared<LoadOptions>();
   auto as_json = std::make_shared<bool>(false);
-  CLI::App* command =
+  Command command =
       bench.add_subcommand("serve", "Load on a server with OpenAI's API: latencies and throughput");
   command->add_option("url", options->url, "http://HOST:PORT")->required();
   command->add_option("--model", options->model, "model to ask; the server's first if not given");
   command->add_option("--api-key", options->api_key, "key to present");
-  command->add_option("-N,--requests", options->requests, "requests in all")->check(CLI::Range(1, 1'000'000));
+  command->add_option("-N,--requests", options->requests, "requests in all")->check(in_range(1, 1'000'000));
   command->add_option("-c,--concurrency", options->concurrency, "requests at once at most")
-      ->check(CLI::Range(1, 2048));
+      ->check(in_range(1, 2048));
   command->add_option("--rate", options->rate, "requests a second, Poisson arrivals; 0: closed loop")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("-p,--prompt-words", options->prompt_words, "words of each prompt (about a token each)")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(in_range(1, 1'000'000));
   command->add_option("--shared-words", options->shared_words, "of them: the same for all requests")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("-n,--output-tokens", options->output_tokens, "tokens of each answer")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(in_range(1, 1'000'000));
   command->add_option("--disconnects", options->disconnects, "share of clients that go away in the middle")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(in_range(0.0, 1.0));
   command->add_option("--ttft-goal", options->ttft_goal, "goodput: seconds to the first token");
   command->add_option("--tpot-goal", options->tpot_goal, "goodput: seconds for each further token");
   command->add_option("--seed", options->seed, "of prompts and arrivals");

@@ -42,9 +42,9 @@ void convert(ConvertCommandOptions& options) {
 
 }  // namespace
 
-void add_convert_command(CLI::App& app) {
+void add_convert_command(Command app) {
   auto options = std::make_shared<ConvertCommandOptions>();
-  CLI::App* command = app.add_subcommand("convert", "Write a hub directory as one GGUF file");
+  Command command = app.add_subcommand("convert", "Write a hub directory as one GGUF file");
   command->add_option("directory", options->directory, "hub directory or pulled model")->required();
   command->add_option("output", options->output, "GGUF file to write")->required();
   command->add_option("--outtype", options->type,
@@ -52,7 +52,7 @@ void add_convert_command(CLI::App& app) {
   command->add_option("--name", options->convert.name,
                       "what the model is called; if not given: as its folder");
   command->add_option("-t,--threads", options->convert.threads, "threads; 0: one for each core")
-      ->check(CLI::Range(0, 1024));
+      ->check(in_range(0, 1024));
   command->callback([options] { convert(*options); });
 }
 

@@ -110,9 +110,9 @@ void make(MakeOptions& options) {
   }
 }
 
-void add_make_command(CLI::App& data) {
+void add_make_command(Command data) {
   auto options = std::make_shared<MakeOptions>();
-  CLI::App* command = data.add_subcommand("make", "Write generated exercises with worked answers");
+  Command command = data.add_subcommand("make", "Write generated exercises with worked answers");
   std::string names;
   for (const auto& kind : tasks::default_mixture()) names += (names.empty() ? "" : " ") + kind.kind;
   command->add_option("--kind,--kinds", options->kinds, "all, or of " + names + "; NAME:SHARE weighs them")
@@ -120,28 +120,28 @@ void add_make_command(CLI::App& data) {
   command->add_option("--level,--levels", options->levels, "1 to 4, or a range as 1-3; all if not given")
       ->delimiter(',');
   command->add_option("--language", options->language, "language of the exercises")
-      ->check(CLI::IsMember({"en", "zh", "mix"}));
+      ->check(one_of({"en", "zh", "mix"}));
   command->add_option("--split", options->split, "no problem of the test split is in the training split")
-      ->check(CLI::IsMember({"train", "test"}));
+      ->check(one_of({"train", "test"}));
   command
       ->add_option("--form", options->form,
                    "triple: question, think, answer; pairs: chosen and, with a slip, rejected; labels: every "
                    "second answer with a slip (KTO)")
-      ->check(CLI::IsMember({"triple", "pairs", "labels"}));
+      ->check(one_of({"triple", "pairs", "labels"}));
   command
       ->add_option("--count", options->corpus.count,
                    "exercises to make (pairs: less those whose answer is no whole number)")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+      ->check(in_range(int64_t{0}, int64_t{1} << 40));
   command->add_option("--seed", options->corpus.seed, "same seed and options, same file");
   command->add_option("--full", options->corpus.full, "share of traces with every column worked out");
   command->add_option("--brief", options->corpus.brief, "share of traces with operations only");
   command->add_option("--none", options->corpus.none, "share of samples without a trace");
   command->add_option("--history", options->corpus.history, "share of samples with earlier turns")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(in_range(0.0, 1.0));
   command
       ->add_option("--box-instruction", options->corpus.box_instruction,
                    "share of questions that ask for steps and a \\boxed{} answer")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(in_range(0.0, 1.0));
   command->add_flag("--distinct", options->corpus.distinct,
                     "no problem twice, in whatever wording (always so for the test split)");
   command->add_option("-o,--out", options->out, "JSONL file to write; - for standard output")->required();
@@ -150,12 +150,12 @@ void add_make_command(CLI::App& data) {
 
 }  // namespace
 
-void add_data_commands(CLI::App& app) {
-  CLI::App* data = app.add_subcommand("data", "Make, look at and score training data");
+void add_data_commands(Command app) {
+  Command data = app.add_subcommand("data", "Make, look at and score training data");
   data->require_subcommand(1);
-  add_make_command(*data);
-  add_data_check_command(*data);
-  add_data_score_command(*data);
+  add_make_command(data);
+  add_data_check_command(data);
+  add_data_score_command(data);
 }
 
 }  // namespace r1::cli

@@ -209,13 +209,13 @@ void check(const CheckOptions& options) {
 
 }  // namespace
 
-void add_data_check_command(CLI::App& data) {
+void add_data_check_command(Command data) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App* command = data.add_subcommand(
+  Command command = data.add_subcommand(
       "check", "How samples are rendered, with the trained tokens marked; lengths, duplicates, bad lines");
   command->add_option("files", options->files, ".jsonl, .json, .csv, .tsv, .txt or .md")
       ->required()
-      ->check(CLI::ExistingFile);
+      ->check(existing_file());
   command->add_option("-m,--model", options->model,
                       "model whose template and tokenizer count, or a tokenizer's directory; none: the model "
                       "that ships");
@@ -227,14 +227,14 @@ void add_data_check_command(CLI::App& data) {
       ->allow_extra_args(false)
       ->delimiter(',');
   command->add_option("--train-on", options->train_on, "answers that are trained: last, all")
-      ->check(CLI::IsMember({"last", "all"}));
+      ->check(one_of({"last", "all"}));
   command->add_flag_callback(
       "--all-turns", [options] { options->train_on = "all"; }, "the same as --train-on all");
   command->add_option("--show", options->show, "samples to show")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+      ->check(in_range(int64_t{0}, int64_t{1} << 40));
   command
       ->add_option("--sequence-length", options->sequence_length, "complain about longer sequences; 0: never")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40));
+      ->check(in_range(int64_t{0}, int64_t{1} << 40));
   command->callback([options] { check(*options); });
 }
 

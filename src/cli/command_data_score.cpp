@@ -154,26 +154,26 @@ void score(const ScoreOptions& options) {
 
 }  // namespace
 
-void add_data_score_command(CLI::App& data) {
+void add_data_score_command(Command data) {
   auto options = std::make_shared<ScoreOptions>();
   options->generation.sampling.temperature = 0;
   options->generation.max_tokens = 400;
   options->generation.loop_detection = false;  // the score counts the whole answer
-  CLI::App* command = data.add_subcommand(
+  Command command = data.add_subcommand(
       "score", "How many exercises a model solves, by kind, level and language, with 95% intervals");
   command->add_option("model", options->model, "file, hub directory or pulled model")->required();
   command->add_option("file", options->file, "exercises as r1 data make writes them")
       ->required()
-      ->check(CLI::ExistingFile);
+      ->check(existing_file());
   command->add_option("--limit", options->limit, "exercises to take from the start of the file; -1: all");
-  command->add_option("--batch", options->batch, "exercises answered at once")->check(CLI::Range(1, 4096));
+  command->add_option("--batch", options->batch, "exercises answered at once")->check(in_range(1, 4096));
   command->add_option("-n,--max-tokens", options->generation.max_tokens, "tokens of an answer at most")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 20));
+      ->check(in_range(int64_t{1}, int64_t{1} << 20));
   command->add_option("--seed", options->generation.sampling.seed,
                       "seed of the draws, for temperatures above 0");
   command->add_option("-o,--out", options->out, "JSONL file for the exercises with the model's answers");
-  add_sampling_options(*command, options->generation.sampling);
-  add_runtime_options(*command, options->runtime);
+  add_sampling_options(command, options->generation.sampling);
+  add_runtime_options(command, options->runtime);
   command->callback([options] { score(*options); });
 }
 

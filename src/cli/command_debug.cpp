@@ -159,12 +159,12 @@ struct SynthCommandOptions {
 
 }  // namespace
 
-void add_debug_commands(CLI::App& app) {
-  CLI::App* debug = app.add_subcommand("debug", "Single parts of the program, for tests against references");
+void add_debug_commands(Command app) {
+  Command debug = app.add_subcommand("debug", "Single parts of the program, for tests against references");
   debug->require_subcommand(1);
 
   auto logits_options = std::make_shared<LogitsOptions>();
-  CLI::App* command = debug->add_subcommand("logits", "Logits after each of some tokens, as a .npy file");
+  Command command = debug->add_subcommand("logits", "Logits after each of some tokens, as a .npy file");
   command->add_option("model", logits_options->model, "file, hub directory or pulled model")->required();
   command->add_option("--ids", logits_options->ids, "token ids, separated by commas")
       ->delimiter(',')
@@ -172,7 +172,7 @@ void add_debug_commands(CLI::App& app) {
   command->add_option("--out", logits_options->out, "file to write: float32 [ids, vocabulary]")->required();
   command->add_flag("--exact", logits_options->exact,
                     "float32 activations and cache: the reference arithmetic");
-  add_runtime_options(*command, logits_options->runtime);
+  add_runtime_options(command, logits_options->runtime);
   command->callback([logits_options] { logits(*logits_options); });
 
   auto file = std::make_shared<std::string>();

@@ -8,9 +8,9 @@
 
 namespace r1::cli {
 
-void add_extract_child_command(CLI::App& app) {
+void add_extract_child_command(Command app) {
   auto arguments = std::make_shared<std::vector<std::string>>();
-  CLI::App* command =
+  Command command =
       app.add_subcommand("extract-child", "Read a document inside a sandbox (used by the server)");
   command->group("");  // not listed
   command->add_option("format", *arguments, "docx; or html and a charset")->expected(1, 2);

@@ -43,10 +43,10 @@ void grade_math_lines() {
 
 }  // namespace
 
-void add_grade_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("grade", "Compare answers with the right ones");
+void add_grade_command(Command app) {
+  Command command = app.add_subcommand("grade", "Compare answers with the right ones");
   command->require_subcommand(1);
-  CLI::App* math = command->add_subcommand("math", "Mathematical answers, by what they mean");
+  Command math = command->add_subcommand("math", "Mathematical answers, by what they mean");
   auto lines = std::make_shared<bool>(false);
   math->add_flag(
           "--jsonl", *lines,

@@ -97,7 +97,7 @@ void remove(const std::string& name) {
 
 }  // namespace
 
-void add_hub_commands(CLI::App& app) {
+void add_hub_commands(Command app) {
   struct Options {
     std::string model;
     int connections = DownloadOptions().connections;
@@ -105,22 +105,21 @@ void add_hub_commands(CLI::App& app) {
   };
   auto options = std::make_shared<Options>();
 
-  CLI::App* pulling = app.add_subcommand("pull", "Download a model from a hub (HF_ENDPOINT, HF_TOKEN)");
+  Command pulling = app.add_subcommand("pull", "Download a model from a hub (HF_ENDPOINT, HF_TOKEN)");
   pulling->add_option("model", options->model, "OWNER/NAME[@REVISION][:QUANT]")
       ->required()
       ->capture_default_str();
-  pulling->add_option("--connections", options->connections, "parallel connections")
-      ->check(CLI::Range(1, 64));
+  pulling->add_option("--connections", options->connections, "parallel connections")->check(in_range(1, 64));
   pulling->callback([options] { pull(options->model, options->connections); });
 
   app.add_subcommand("list", "Pulled models")->callback([] { list(); });
 
-  CLI::App* showing = app.add_subcommand("show", "What a model file holds");
+  Command showing = app.add_subcommand("show", "What a model file holds");
   showing->add_option("model", options->model, "file, hub directory or pulled model")->required();
   showing->add_flag("--tensors", options->tensors, "also each tensor's name, type and shape");
   showing->callback([options] { show(options->model, options->tensors); });
 
-  CLI::App* removing = app.add_subcommand("rm", "Delete a pulled model");
+  Command removing = app.add_subcommand("rm", "Delete a pulled model");
   removing->add_option("model", options->model, "as `r1 list` writes it")->required();
   removing->callback([options] { remove(options->model); });
 }

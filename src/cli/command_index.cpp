@@ -117,12 +117,12 @@ void search(const IndexOptions& options) {
 
 }  // namespace
 
-void add_index_command(CLI::App& app) {
+void add_index_command(Command app) {
   auto options = std::make_shared<IndexOptions>();
-  CLI::App* index = app.add_subcommand("index", "Index folders, files and pages for the chat site's search");
+  Command index = app.add_subcommand("index", "Index folders, files and pages for the chat site's search");
   index->require_subcommand(1);
   const auto sub = [&](const char* name, const char* help, void (*run)(const IndexOptions&)) {
-    CLI::App* command = index->add_subcommand(name, help);
+    Command command = index->add_subcommand(name, help);
     command->add_option("--file", options->file, "the index; the chat site's if not given");
     command->callback([options, run] { run(*options); });
     return command;
@@ -136,9 +136,9 @@ void add_index_command(CLI::App& app) {
   sub("remove", "Forget entries; the files stay", remove)
       ->add_option("entry", options->locations, "locations or ids")
       ->required();
-  CLI::App* searching = sub("search", "Try the search", search);
+  Command searching = sub("search", "Try the search", search);
   searching->add_option("query", options->query, "words")->required();
-  searching->add_option("-n,--limit", options->limit, "results")->check(CLI::Range(1, 100));
+  searching->add_option("-n,--limit", options->limit, "results")->check(in_range(1, 100));
 }
 
 }  // namespace r1::cli

@@ -64,24 +64,24 @@ void revoke(const KeysOptions& options) {
 
 }  // namespace
 
-void add_keys_command(CLI::App& app) {
+void add_keys_command(Command app) {
   auto options = std::make_shared<KeysOptions>();
-  CLI::App* keys = app.add_subcommand("keys", "API keys of the server: who may use it, and how much");
+  Command keys = app.add_subcommand("keys", "API keys of the server: who may use it, and how much");
   keys->require_subcommand(1);
   const auto sub = [&](const char* name, const char* help, void (*run)(const KeysOptions&)) {
-    CLI::App* command = keys->add_subcommand(name, help);
+    Command command = keys->add_subcommand(name, help);
     command->add_option("--file", options->file, "the keys; the server's if not given");
     command->callback([options, run] { run(*options); });
     return command;
   };
-  CLI::App* creating = sub("create", "Make a key; it is shown once and stored as a hash", create);
+  Command creating = sub("create", "Make a key; it is shown once and stored as a hash", create);
   creating->add_option("name", options->name, "whose key this is")->required();
   creating->add_option("--concurrency", options->limits.concurrency, "requests at a time; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   creating
       ->add_option("--tokens-per-minute", options->limits.tokens_a_minute,
                    "tokens of prompts and answers a minute; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   sub("list", "The keys, their limits and what they used", list);
   sub("revoke", "Accept a key no longer, from now on", revoke)
       ->add_option("name", options->name, "the key's name")

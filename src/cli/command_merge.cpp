@@ -40,16 +40,14 @@ void merge(const MergeOptions& options) {
 
 }  // namespace
 
-void add_merge_command(CLI::App& app) {
+void add_merge_command(Command app) {
   auto options = std::make_shared<MergeOptions>();
-  CLI::App* command = app.add_subcommand("merge", "Add a LoRA adapter to a model's weights");
+  Command command = app.add_subcommand("merge", "Add a LoRA adapter to a model's weights");
   command->add_option("model", options->model, "hub directory of the base")->required();
-  command->add_option("adapter", options->adapter, "PEFT directory")
-      ->required()
-      ->check(CLI::ExistingDirectory);
+  command->add_option("adapter", options->adapter, "PEFT directory")->required()->check(existing_directory());
   command->add_option("-o,--output", options->output, "directory to write")->required();
   command->add_option("--type", options->type, "type of the written weights; auto: the base's")
-      ->check(CLI::IsMember({"auto", "f32", "bf16", "f16"}));
+      ->check(one_of({"auto", "f32", "bf16", "f16"}));
   command->callback([options] { merge(*options); });
 }
 

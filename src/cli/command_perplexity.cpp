@@ -57,16 +57,16 @@ void measure(PerplexityCommandOptions& options) {
 
 }  // namespace
 
-void add_perplexity_command(CLI::App& app) {
+void add_perplexity_command(Command app) {
   auto options = std::make_shared<PerplexityCommandOptions>();
-  CLI::App* command = app.add_subcommand("perplexity", "How well a model predicts a text");
+  Command command = app.add_subcommand("perplexity", "How well a model predicts a text");
   command->add_option("model,-m,--model", options->model, "file, hub directory or pulled model")->required();
   command->add_option("-f,--file", options->file, "text file")->required();
   command->add_option("-c,--ctx-size", options->perplexity.window,
                       "tokens of a window; its second half is scored");
   command->add_option("--chunks", options->perplexity.windows, "windows to score; -1: all");
   command->add_flag("--exact", options->exact, "float32 activations and cache: the reference arithmetic");
-  add_runtime_options(*command, options->runtime);
+  add_runtime_options(command, options->runtime);
   command->callback([options] { measure(*options); });
 }
 

@@ -73,14 +73,14 @@ void quantize(QuantizeOptions& options) {
 
 }  // namespace
 
-void add_quantize_command(CLI::App& app) {
+void add_quantize_command(Command app) {
   auto options = std::make_shared<QuantizeOptions>();
-  CLI::App* command = app.add_subcommand("quantize", "Write a GGUF file with smaller types");
+  Command command = app.add_subcommand("quantize", "Write a GGUF file with smaller types");
   command->add_option("input", options->input, "GGUF file (any shard of a sharded one)")->required();
   command->add_option("output", options->output, "file to write")->required();
   command->add_option("--type", options->type, "one of " + target_names());
   command->add_option("-t,--threads", options->quantise.threads, "threads; 0: one for each core")
-      ->check(CLI::Range(0, 1024));
+      ->check(in_range(0, 1024));
   command->add_flag("--allow-requantize", options->quantise.allow_requantise,
                     "take weights that are quantised already");
   command->add_flag("--plan", options->show_plan, "show the type of each tensor");

@@ -143,13 +143,13 @@ void run(RunOptions& options, bool prompt_given) {
 
 }  // namespace
 
-void add_run_command(CLI::App& app) {
+void add_run_command(Command app) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app.add_subcommand("run", "Chat with a model, or answer one prompt");
+  Command command = app.add_subcommand("run", "Chat with a model, or answer one prompt");
   command->add_option("model", options->positional_model,
                       "GGUF file, hub directory or pulled model; none: the small one that ships with r1");
   command->add_option("-m,--model", options->model, "the same, as an option");
-  CLI::Option* prompt =
+  Option prompt =
       command->add_option("-p,--prompt", options->prompt, "question (or, with -no-cnv, text to continue)");
   command->add_option("-f,--file", options->prompt_file, "file with the prompt");
   command->add_option("--system-prompt", options->system_prompt,
@@ -165,15 +165,15 @@ void add_run_command(CLI::App& app) {
   command
       ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
                    "tokens of context; 0: the model's")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command->add_option("--adapter,--lora", options->adapter, "LoRA adapter: a PEFT directory")
-      ->check(CLI::ExistingDirectory);
+      ->check(existing_directory());
   command
       ->add_option("--expert-cache", options->expert_cache_gib,
                    "GiB for the most used experts of a mixture larger than memory")
       ->check(gibibytes());
-  add_runtime_options(*command, options->runtime);
-  add_generation_options(*command, options->generation, options->seed_given);
+  add_runtime_options(command, options->runtime);
+  add_generation_options(command, options->generation, options->seed_given);
   command->callback([options, prompt] { run(*options, prompt->count() > 0); });
 }
 

@@ -223,19 +223,18 @@ void serve(const ServeOptions& options) {
   drain(signals, std::chrono::duration<double>(options.drain_seconds), application, http);
 }
 
-void refuse_option(CLI::App& command, const std::string& name, const std::string& reason) {
+void refuse_option(Command command, const std::string& name, const std::string& reason) {
   command
       .add_option_function<std::string>(
-          name, [name, reason](const std::string&) { throw CLI::ValidationError(name, reason); },
-          "refused: " + reason)
+          name, [name, reason](const std::string&) { fail_option(name, reason); }, "refused: " + reason)
       ->group("");
 }
 
 }  // namespace
 
-void add_serve_command(CLI::App& app) {
+void add_serve_command(Command app) {
   auto options = std::make_shared<ServeOptions>();
-  CLI::App* command = app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs");
+  Command command = app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs");
   command->add_option(
       "model,-m,--model", options->models,
       "GGUF files, hub directories or hub names (pulled when absent); the first one is the default; none: "
@@ -248,7 +247,7 @@ void add_serve_command(CLI::App& app) {
   command->add_flag_function(
       "--enable-lora", [](int64_t) {}, "accepted: adapters are given with --lora");
   command->add_option("--host", options->host, "address to listen on; other than loopback only with a key");
-  command->add_option("--port", options->port, "port; 0: any free one")->check(CLI::Range(0, 65535));
+  command->add_option("--port", options->port, "port; 0: any free one")->check(in_range(0, 65535));
   command->add_option("--api-key", options->api_key, "key that requests must present");
   command->add_flag("--require-keys", options->require_keys,
                     "ask for keys of `r1 keys` on loopback too (elsewhere they always are)");
@@ -266,28 +265,28 @@ void add_serve_command(CLI::App& app) {
   command
       ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
                    "tokens a request may have; 0: the model's, or what the cache holds")
-      ->check(CLI::NonNegativeNumber);
+      ->check(not_negative());
   command
       ->add_option("--kv-gib", options->kv_gib,
                    "GiB for keys and values; 0: a quarter of free memory at most")
       ->check(gibibytes());
   command->add_option("--max-num-seqs,--parallel", options->sequences, "requests that run at once")
-      ->check(CLI::Range(1, 4096));
+      ->check(in_range(1, 4096));
   command
       ->add_option("--max-num-batched-tokens,--batch-size", options->batch_tokens, "tokens of a forward pass")
-      ->check(CLI::Range(2, 65536));
+      ->check(in_range(2, 65536));
   command->add_option("--lookup", options->lookup, "tokens drafted from earlier text a step (exact); 0: off")
-      ->check(CLI::Range(0, 64));
+      ->check(in_range(0, 64));
   command->add_option("--expert-cache", options->expert_cache_gib, "GiB for the most used experts")
       ->check(gibibytes());
   command->add_option("--loaded-models", options->loaded_models, "models in memory at once")
-      ->check(CLI::Range(1, 64));
+      ->check(in_range(1, 64));
   command
       ->add_option("--unload-after", options->idle_minutes,
                    "minutes until an idle model is unloaded; 0: never")
-      ->check(CLI::Range(0.0, kMostMinutes));
+      ->check(in_range(0.0, kMostMinutes));
   command->add_option("--drain-seconds", options->drain_seconds, "time that running answers get on SIGTERM")
-      ->check(CLI::Range(0.0, kMostMinutes * 60));
+      ->check(in_range(0.0, kMostMinutes * 60));
   command->add_flag("--lazy", options->lazy, "load the first model when it is first asked for");
   command->add_flag_function(
       "--enforce-eager", [](int64_t) {}, "accepted: there are no compiled graphs here");
@@ -295,17 +294,16 @@ void add_serve_command(CLI::App& app) {
       ->add_option_function<int>(
           "--tensor-parallel-size,--tp",
           [](int size) {
-            if (size != 1)
-              throw CLI::ValidationError("--tensor-parallel-size", "one machine, all its cores: only 1");
+            if (size != 1) fail_option("--tensor-parallel-size", "one machine, all its cores: only 1");
           },
           "accepted as 1")
       ->group("");
-  refuse_option(*command, "--gpu-memory-utilization", "this build runs on the CPU; --kv-gib sets the cache");
-  refuse_option(*command, "--dtype", "weights stay as they lie in the file; `r1 quantize` converts them");
-  refuse_option(*command, "--quantization",
+  refuse_option(command, "--gpu-memory-utilization", "this build runs on the CPU; --kv-gib sets the cache");
+  refuse_option(command, "--dtype", "weights stay as they lie in the file; `r1 quantize` converts them");
+  refuse_option(command, "--quantization",
                 "weights stay as they lie in the file; `r1 quantize` converts them");
-  refuse_option(*command, "--pipeline-parallel-size", "one machine");
-  add_runtime_options(*command, options->runtime);
+  refuse_option(command, "--pipeline-parallel-size", "one machine");
+  add_runtime_options(command, options->runtime);
   command->callback([options] { serve(*options); });
 }
 

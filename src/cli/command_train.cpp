@@ -192,35 +192,35 @@ void train(const TrainCommand& command) {
   report.end(end, trainer.state());
 }
 
-void add_stage(CLI::App& parent, const char* name, const char* help, TrainingStage stage) {
+void add_stage(Command parent, const char* name, const char* help, TrainingStage stage) {
   auto own = std::make_shared<TrainCommand>();
   own->stage = stage;
   own->name = name;
-  CLI::App* command = parent.add_subcommand(name, help);
+  Command command = parent.add_subcommand(name, help);
   command->add_option("config", own->config, "TOML file with options; flags win over it")
-      ->check(CLI::ExistingFile);
-  add_training_options(*command, own->options, stage);
+      ->check(existing_file());
+  add_training_options(command, own->options, stage);
   command->add_option("--kernels", own->runtime.instruction_set, "instruction set of the kernels")
-      ->check(CLI::IsMember({"best", "scalar", "avx2", "avx512"}));
+      ->check(one_of({"best", "scalar", "avx2", "avx512"}));
   command->callback([own, command, stage] {
-    finish_training_options(*command, own->config, own->options, stage);
+    finish_training_options(command, own->config, own->options, stage);
     train(*own);
   });
 }
 
 }  // namespace
 
-void add_train_command(CLI::App& app) {
-  CLI::App* parent = app.add_subcommand("train", "Train models and tokenizers");
+void add_train_command(Command app) {
+  Command parent = app.add_subcommand("train", "Train models and tokenizers");
   parent->require_subcommand(1);
-  add_stage(*parent, "pretrain", "Train on raw text, a new model or a given one", TrainingStage::pretrain);
-  add_stage(*parent, "sft", "Train on conversations: the answers are learnt", TrainingStage::sft);
-  add_stage(*parent, "dpo", "Train on pairs: Direct Preference Optimization", TrainingStage::dpo);
-  add_stage(*parent, "kto", "Train on answers labelled good or bad", TrainingStage::kto);
-  add_stage(*parent, "orpo", "Train on pairs without a reference model", TrainingStage::orpo);
-  add_stage(*parent, "reward", "Train a reward model on pairs", TrainingStage::reward);
-  add_train_tokenizer_command(*parent);
-  add_train_watch_command(*parent);
+  add_stage(parent, "pretrain", "Train on raw text, a new model or a given one", TrainingStage::pretrain);
+  add_stage(parent, "sft", "Train on conversations: the answers are learnt", TrainingStage::sft);
+  add_stage(parent, "dpo", "Train on pairs: Direct Preference Optimization", TrainingStage::dpo);
+  add_stage(parent, "kto", "Train on answers labelled good or bad", TrainingStage::kto);
+  add_stage(parent, "orpo", "Train on pairs without a reference model", TrainingStage::orpo);
+  add_stage(parent, "reward", "Train a reward model on pairs", TrainingStage::reward);
+  add_train_tokenizer_command(parent);
+  add_train_watch_command(parent);
 }
 
 }  // namespace r1::cli

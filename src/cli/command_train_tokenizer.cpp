@@ -106,13 +106,13 @@ void train_tokenizer(const TokenizerOptions& options) {
 
 }  // namespace
 
-void add_train_tokenizer_command(CLI::App& train) {
+void add_train_tokenizer_command(Command train) {
   auto options = std::make_shared<TokenizerOptions>();
-  CLI::App* command =
+  Command command =
       train.add_subcommand("tokenizer", "A byte-level BPE vocabulary with R1's special tokens and template");
   command->add_option("files", options->files, "text files; of .jsonl and .json the fields that hold text")
       ->required()
-      ->check(CLI::ExistingFile);
+      ->check(existing_file());
   command->add_option("-o,--out", options->out, "directory for tokenizer.json and tokenizer_config.json")
       ->required();
   command->add_option("--vocabulary-size,--vocab-size", options->trainer.vocabulary_size,
@@ -125,7 +125,7 @@ void add_train_tokenizer_command(CLI::App& train) {
   command->add_option("--fields", options->fields, "JSON fields to read instead of the usual ones")
       ->delimiter(',');
   command->add_option("--context-length", options->context_length, "model_max_length")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
+      ->check(in_range(int64_t{1}, int64_t{1} << 30));
   command->callback([options] { train_tokenizer(*options); });
 }
 

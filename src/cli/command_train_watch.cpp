@@ -29,14 +29,14 @@ void watch(const WatchOptions& options) {
 
 }  // namespace
 
-void add_train_watch_command(CLI::App& train) {
+void add_train_watch_command(Command train) {
   auto options = std::make_shared<WatchOptions>();
-  CLI::App* command = train.add_subcommand("watch", "Serve the page of a run that another process trains");
+  Command command = train.add_subcommand("watch", "Serve the page of a run that another process trains");
   command->add_option("folder", options->folder, "the run's output directory")
       ->required()
-      ->check(CLI::ExistingDirectory);
+      ->check(existing_directory());
   command->add_option("--port", options->port, "port on this machine; 0: any free one")
-      ->check(CLI::Range(0, 65535));
+      ->check(in_range(0, 65535));
   command->callback([options] { watch(*options); });
 }
 

@@ -2,20 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
 
 #include "base/error.h"
 
 namespace r1::cli {
 
-void add_runtime_options(CLI::App& command, RuntimeOptions& options) {
+void add_runtime_options(Command command, RuntimeOptions& options) {
   command.add_option("-t,--threads", options.threads, "threads; 0: one for each core")
-      ->check(CLI::Range(0, 1024));
-  const auto types = CLI::IsMember({"f32", "f16", "q8_0", "q4_0"}, CLI::ignore_case);
+      ->check(in_range(0, 1024));
+  const Check types = one_of_any_case({"f32", "f16", "q8_0", "q4_0"});
   command.add_option("--cache-type-k", options.cache_type_k, "type of cached keys (-ctk)")->check(types);
   command.add_option("--cache-type-v", options.cache_type_v, "type of cached values (-ctv)")->check(types);
   command.add_option("--kernels", options.instruction_set, "instruction set of the kernels")
-      ->check(CLI::IsMember({"best", "scalar", "avx2", "avx512"}));
+      ->check(one_of({"best", "scalar", "avx2", "avx512"}));
   command
       .add_option_function<int>(
           "--n-gpu-layers,--gpu-layers",
@@ -47,19 +48,20 @@ ModelLoadOptions load_options(size_t expert_cache_bytes) {
   return options;
 }
 
-CLI::Validator gibibytes() {
+Check gibibytes() {
   static constexpr double kMost = 1 << 20;
   const auto check = [](const std::string& text) {
     double value = 0;
-    const bool number = CLI::detail::lexical_cast(text, value);
-    return number && value >= 0 && value <= kMost
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool is_number = error == std::errc() && end == text.data() + text.size();
+    return is_number && value >= 0 && value <= kMost
                ? std::string()
                : fmt::format("expected GiB from 0 to {}, found {}", kMost, text);
   };
-  return {check, "GiB"};
+  return Check(check, "GiB");
 }
 
-void add_sampling_options(CLI::App& command, SamplingOptions& options) {
+void add_sampling_options(Command command, SamplingOptions& options) {
   command.add_option("--temp,--temperature", options.temperature,
                      "temperature; 0: always the likeliest token");
   command.add_option("--top-k", options.top_k, "keep the k likeliest tokens; 0: all");

@@ -1,9 +1,9 @@
 // Options that several commands share, each declared once.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli/command_line.h"
 #include "engine/sampling.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
@@ -19,7 +19,7 @@ struct RuntimeOptions {
 };
 
 /// -t, --cache-type-k/-v, --kernels, -ngl.
-void add_runtime_options(CLI::App& command, RuntimeOptions& options);
+void add_runtime_options(Command command, RuntimeOptions& options);
 
 /// "f32", "f16", "q8_0", "q4_0"; throws Error(invalid_argument) for others.
 DType cache_dtype(const std::string& name);
@@ -30,9 +30,9 @@ const kernels::KernelTable& select_kernels(const RuntimeOptions& options);
 ModelLoadOptions load_options(size_t expert_cache_bytes = 0);
 
 /// For an amount of memory in GiB: 0 to 2^20, which as bytes is still a size.
-CLI::Validator gibibytes();
+Check gibibytes();
 
 /// --temp, --top-k, --top-p … under the names of llama.cpp and vLLM.
-void add_sampling_options(CLI::App& command, SamplingOptions& options);
+void add_sampling_options(Command command, SamplingOptions& options);
 
 }  // namespace r1::cli

@@ -31,7 +31,7 @@ class CancelOnInterrupt {
 
 }  // namespace
 
-void add_generation_options(CLI::App& command, GenerationOptions& options, bool& seed_given) {
+void add_generation_options(Command command, GenerationOptions& options, bool& seed_given) {
   command.add_option("-n,--predict,--n-predict,--max-tokens", options.max_tokens,
                      "tokens to generate, thinking included; -1: until the context is full");
   command
@@ -42,7 +42,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options, bool&
             options.sampling.seed = static_cast<uint64_t>(seed);
           },
           "seed of the draws: same seed, same text; -1: a new one each time")
-      ->check(CLI::Range(int64_t{-1}, std::numeric_limits<int64_t>::max()))
+      ->check(in_range(int64_t{-1}, std::numeric_limits<int64_t>::max()))
       ->default_str("-1");
   command.add_option("--thinking-budget,--reasoning-budget", options.thinking_budget,
                      "close the thinking after so many tokens; -1: never");
@@ -51,7 +51,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& options, bool&
                   "text that ends the answer (may be given again)")
       ->allow_extra_args(false);
   command.add_option("--lookup", options.lookup, "tokens drafted from earlier text a step (exact); 0: off")
-      ->check(CLI::Range(0, 64));
+      ->check(in_range(0, 64));
   command.add_flag("--loop-detection,!--no-loop-detection", options.loop_detection,
                    "end an answer that only repeats itself");
   command.add_flag("!--special,!--show-special", options.skip_special, "print special tokens");

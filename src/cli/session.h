@@ -16,7 +16,7 @@
 namespace r1::cli {
 
 /// -n, --seed, --thinking-budget, --stop … and the sampling options. Without --seed, `seed_given` stays false.
-void add_generation_options(CLI::App& command, GenerationOptions& options, bool& seed_given);
+void add_generation_options(Command command, GenerationOptions& options, bool& seed_given);
 
 /// A number that nobody can guess. Throws Error(io).
 uint64_t random_seed();

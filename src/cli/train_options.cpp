@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <toml++/toml.h>
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -115,14 +116,15 @@ class OptionFile {
 
 }  // namespace
 
-void add_training_options(CLI::App& command, TrainingOptions& options, TrainingStage stage) {
+void add_training_options(Command command, TrainingOptions& options, TrainingStage stage) {
+  CLI::App& app = command.app();
   visit_training_options(options, [&](const char* name, auto& value, const char* help) {
     using Value = std::decay_t<decltype(value)>;
     CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<Value, bool>) {
-      option = command.add_flag(flag_of(name) + ",!--no-" + flag_of(name).substr(2), value, help);
+      option = app.add_flag(flag_of(name) + ",!--no-" + flag_of(name).substr(2), value, help);
     } else {
-      option = command.add_option(flag_of(name), value, help);
+      option = app.add_option(flag_of(name), value, help);
       if constexpr (std::is_same_v<Value, std::vector<std::string>>) option->delimiter(',');
       if constexpr (std::is_arithmetic_v<Value>) option->check(CLI::Validator(check_number<Value>, ""));
     }
@@ -130,7 +132,7 @@ void add_training_options(CLI::App& command, TrainingOptions& options, TrainingS
   });
 }
 
-void finish_training_options(CLI::App& command, std::string path, TrainingOptions& options,
+void finish_training_options(Command command, std::string path, TrainingOptions& options,
                              TrainingStage stage) {
   // "--data a.jsonl run.toml": a flag that takes a list has taken the file behind it too.
   for (std::vector<std::string>* list :
@@ -142,15 +144,14 @@ void finish_training_options(CLI::App& command, std::string path, TrainingOption
   if (!path.empty()) {
     const std::string text = read_text_file(path);
     try {
-      OptionFile(command, path).read(toml::parse(text, path));
+      OptionFile(command.app(), path).read(toml::parse(text, path));
     } catch (const toml::parse_error& error) {
       throw_error(ErrorKind::bad_file, "{}:{}: {}", path, error.source().begin.line,
                   std::string(error.description()));
     }
   }
-  check_training_options(options, stage, [&](const std::string& name) {
-    return command.get_option(flag_of(name))->count() > 0;
-  });
+  check_training_options(options, stage,
+                         [&](const std::string& name) { return command.count(flag_of(name)) > 0; });
 }
 
 }  // namespace r1::cli
