@@ -2,7 +2,10 @@
 #   make build            build/release/r1
 #   make run              chat with the small model that ships; MODEL=FILE: with another; ARGS="-p 'Hello'"
 #   make test             everything that must hold
-.PHONY: setup configure build run test check-sources format
+#   make check-all        what CI does not run: clang, sanitizers, plain kernels, clients, browser, fuzzing, mutations (hours);
+#                         STEPS="clang fuzz": these alone
+#   make coverage         line coverage by folder
+.PHONY: setup configure build run test check-sources check-all coverage format
 
 setup: build/.packages
 build/.packages: tools/setup.sh
@@ -21,6 +24,16 @@ run: configure
 
 test: check-sources build
 	@bash tools/check.sh
+
+check-all: setup
+	@bash tools/check_all.sh $(STEPS)
+
+coverage: setup
+	@cmake --preset coverage >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset coverage
+	@find build/coverage -name '*.gcda' -delete
+	@ctest --preset coverage -j "$$(nproc)" || echo "some tests failed: the figures count what ran"
+	@python3 tools/coverage.py build/coverage
 
 check-sources: setup
 	@bash tools/check_sources.sh
