@@ -1,0 +1,38 @@
+// Words, sentences and letter case, counted as IF-Eval's reference does (Zhou et al., "Instruction-Following Evaluation for
+// Large Language Models", 2023): Python's `\w`, NLTK's word and sentence tokenizers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace r1::grade {
+
+/// Text as code points; a broken byte is U+FFFD.
+std::u32string code_points(std::string_view text);
+
+/// Python's str.isspace(), str.isalnum() or '_', and the letter cases of one code point.
+bool is_white_space(char32_t c);
+bool is_word_character(char32_t c);
+bool is_upper_case(char32_t c);
+bool is_lower_case(char32_t c);
+
+/// Letters with a case are there, and all are of that case (Python's str.isupper() and str.islower()).
+bool all_upper_case(std::string_view text);
+bool all_lower_case(std::string_view text);
+
+/// Lower case of every code point.
+std::string lower_case(std::string_view text);
+
+/// Runs of word characters.
+int64_t count_words(std::string_view text);
+
+/// Tokens as of a Penn Treebank tokenizer: punctuation and contractions apart.
+std::vector<std::string> treebank_tokens(std::string_view text);
+
+/// English sentences: a full stop ends one unless it belongs to an abbreviation, an initial or a number. Line breaks alone
+/// end none.
+int64_t count_sentences(std::string_view text);
+
+}  // namespace r1::grade
