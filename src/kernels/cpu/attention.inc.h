@@ -460,5 +460,11 @@ inline void merge_attention_body(const AttentionShape& shape, const AttentionSli
                   [&](int64_t at, int n) { store_up_to(to + at, load(state + 2 + at) * inverse, n); });
 }
 
+inline void enter_attention_kernels(KernelTable& table) {
+  table.attention = attention_body;
+  table.attention_segment = attention_segment_body;
+  table.merge_attention = merge_attention_body;
+}
+
 }  // namespace
 }  // namespace r1::kernels

@@ -189,5 +189,10 @@ inline void integer_product_body(const Product& p, const RoundedRows& rounded, i
   }
 }
 
+inline void enter_integer_product(TrainingKernels& training) {
+  training.round_rows = round_rows_body;
+  training.integer_product = integer_product_body;
+}
+
 }  // namespace
 }  // namespace r1::kernels

@@ -313,5 +313,9 @@ inline void product_body(const Product& p, int64_t row_begin, int64_t row_end, i
   }
 }
 
+inline void enter_product(TrainingKernels& training) {
+  training.product = product_body;
+}
+
 }  // namespace
 }  // namespace r1::kernels

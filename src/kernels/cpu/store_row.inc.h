@@ -101,5 +101,9 @@ inline void store_row_body(DType dtype, const float* x, int64_t count, std::byte
   }
 }
 
+inline void enter_store_row(KernelTable& table) {
+  table.store_row = store_row_body;
+}
+
 }  // namespace
 }  // namespace r1::kernels

@@ -120,5 +120,16 @@ inline void adam_body(const AdamStep& step, float* weights, const float* gradien
   });
 }
 
+inline void enter_row_kernels(TrainingKernels& training) {
+  training.rms_norm_backward = rms_norm_backward_body;
+  training.swiglu_backward = swiglu_backward_body;
+  training.exponentials = exponentials_body;
+  training.softmax_backward = softmax_backward_body;
+  training.log_sum_exp = log_sum_exp_body;
+  training.dot = dot_body;
+  training.scale = scale_body;
+  training.adam = adam_body;
+}
+
 }  // namespace
 }  // namespace r1::kernels

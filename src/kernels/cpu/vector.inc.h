@@ -65,5 +65,25 @@ inline void add_scaled_body(float* x, const float* y, float factor, int64_t coun
   });
 }
 
+/// The compiler takes the widest loads that the set has.
+inline uint64_t read_peak_body(const uint64_t* data, size_t words) {
+  uint64_t sums[32] = {};
+  size_t i = 0;
+  for (; i + 32 <= words; i += 32)
+    for (size_t lane = 0; lane < 32; ++lane) sums[lane] += data[i + lane];
+  for (; i < words; ++i) sums[0] += data[i];
+  uint64_t sum = 0;
+  for (const uint64_t lane : sums) sum += lane;
+  return sum;
+}
+
+inline void enter_vector_kernels(KernelTable& table) {
+  table.rms_norm = rms_norm_body;
+  table.swiglu = swiglu_body;
+  table.add = add_body;
+  table.add_scaled = add_scaled_body;
+  table.read_peak = read_peak_body;
+}
+
 }  // namespace
 }  // namespace r1::kernels

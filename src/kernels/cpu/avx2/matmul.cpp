@@ -1,4 +1,4 @@
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_avx2.h"
 #include "kernels/cpu/panel.h"
 
@@ -168,20 +168,36 @@ struct Isa {
   }
 };
 
+int64_t multiply_peak(int64_t rounds) {
+  constexpr int kChains = 10;
+  __m256i sum[kChains];
+#pragma GCC unroll 10
+  for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm256_set1_epi32(chain);
+  const __m256i b = _mm256_set1_epi8(5), ones = _mm256_set1_epi16(1);
+  __m256i a = _mm256_set1_epi8(3);
+  for (int64_t round = 0; round < rounds; ++round) {
+    asm volatile("" : "+x"(a));  // else the products would be taken out of the loop
+#pragma GCC unroll 10
+    for (int chain = 0; chain < kChains; ++chain) {
+      __m256i factor = a;
+      asm("" : "+x"(factor));
+      sum[chain] = _mm256_add_epi32(sum[chain], _mm256_madd_epi16(_mm256_maddubs_epi16(factor, b), ones));
+    }
+  }
+  __m256i total = sum[0];
+#pragma GCC unroll 10
+  for (int chain = 1; chain < kChains; ++chain) total = _mm256_xor_si256(total, sum[chain]);
+  asm volatile("" ::"x"(total));  // so that the sums are needed
+  return rounds * kChains * 32 * 2;
+}
+
 }  // namespace
 
-void quantise_rows(const float* x, int64_t rows, int64_t columns, int64_t stride, const QuantisedRows& out) {
-  quantise_rows_body(x, rows, columns, stride, out);
-}
-
-void matmul_quantised(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const QuantisedRows& x,
-                      int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_quantised_body<Isa>(w, output_begin, output_end, x, rows, y, y_stride, scratch);
-}
-
-void matmul_float(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
-                  int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_float_body<4>(w, output_begin, output_end, x, x_stride, rows, y, y_stride, scratch);
+void enter_matmul(KernelTable& table) {
+  table.quantise_rows = quantise_rows_body;
+  table.matmul_quantised = matmul_quantised_body<Isa>;
+  table.matmul_float = matmul_float_body<4>;
+  table.multiply_peak = multiply_peak;
 }
 
 }  // namespace r1::kernels::avx2

@@ -1,4 +1,4 @@
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_avx2.h"
 #include "kernels/cpu/panel.h"
 
@@ -19,9 +19,8 @@ constexpr int transposed_vectors(int rows) {
 
 }  // namespace
 
-void matmul_transposed(const WeightMatrix& w, int64_t row_begin, int64_t row_count, const float* x,
-                       int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_transposed_body(w, row_begin, row_count, x, x_stride, rows, y, y_stride, scratch);
+void enter_matmul_transposed(KernelTable& table) {
+  table.matmul_transposed = matmul_transposed_body;
 }
 
 }  // namespace r1::kernels::avx2

@@ -1,6 +1,6 @@
 #include "kernels/training.h"
 
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_avx2.h"
 #include "kernels/cpu/panel.h"
 #include "kernels/cpu/tile_avx2.h"
@@ -32,6 +32,10 @@ constexpr int kIntegerRows = 4;
 
 namespace r1::kernels::avx2 {
 
-#include "kernels/cpu/training_table.inc.h"
+void enter_training(TrainingKernels& training) {
+  enter_row_kernels(training);
+  enter_product(training);
+  enter_integer_product(training);
+}
 
 }  // namespace r1::kernels::avx2

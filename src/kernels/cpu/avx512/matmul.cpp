@@ -1,4 +1,4 @@
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_avx512.h"
 #include "kernels/cpu/panel.h"
 
@@ -118,20 +118,30 @@ struct Isa {
   }
 };
 
+int64_t multiply_peak(int64_t rounds) {
+  constexpr int kChains = 12;  // covers the latency of 5 cycles at two instructions a cycle
+  __m512i sum[kChains];
+#pragma GCC unroll 12
+  for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm512_set1_epi32(chain);
+  const __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(5);
+  for (int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 12
+    for (int chain = 0; chain < kChains; ++chain) sum[chain] = _mm512_dpbusd_epi32(sum[chain], a, b);
+  }
+  __m512i total = sum[0];
+#pragma GCC unroll 12
+  for (int chain = 1; chain < kChains; ++chain) total = _mm512_xor_si512(total, sum[chain]);
+  asm volatile("" ::"v"(total));  // so that the sums are needed
+  return rounds * kChains * 64 * 2;
+}
+
 }  // namespace
 
-void quantise_rows(const float* x, int64_t rows, int64_t columns, int64_t stride, const QuantisedRows& out) {
-  quantise_rows_body(x, rows, columns, stride, out);
-}
-
-void matmul_quantised(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const QuantisedRows& x,
-                      int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_quantised_body<Isa>(w, output_begin, output_end, x, rows, y, y_stride, scratch);
-}
-
-void matmul_float(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
-                  int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_float_body<12>(w, output_begin, output_end, x, x_stride, rows, y, y_stride, scratch);
+void enter_matmul(KernelTable& table) {
+  table.quantise_rows = quantise_rows_body;
+  table.matmul_quantised = matmul_quantised_body<Isa>;
+  table.matmul_float = matmul_float_body<12>;
+  table.multiply_peak = multiply_peak;
 }
 
 }  // namespace r1::kernels::avx512

@@ -1,6 +1,6 @@
 #include "kernels/training.h"
 
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_avx512.h"
 #include "kernels/cpu/panel.h"
 #include "kernels/cpu/tile_avx512.h"
@@ -33,6 +33,10 @@ constexpr int kIntegerRows = 6;
 
 namespace r1::kernels::avx512 {
 
-#include "kernels/cpu/training_table.inc.h"
+void enter_training(TrainingKernels& training) {
+  enter_row_kernels(training);
+  enter_product(training);
+  enter_integer_product(training);
+}
 
 }  // namespace r1::kernels::avx512

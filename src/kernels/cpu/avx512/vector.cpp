@@ -1,5 +1,5 @@
 #include "kernels/cpu/attention_common.h"
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_avx512.h"
 // The shared bodies, compiled for this instruction set.
 #include "kernels/cpu/exp.inc.h"
@@ -9,6 +9,9 @@
 
 namespace r1::kernels::avx512 {
 
-#include "kernels/cpu/vector_entries.inc.h"
+void enter_vector(KernelTable& table) {
+  enter_vector_kernels(table);
+  enter_store_row(table);
+}
 
 }  // namespace r1::kernels::avx512

@@ -1,5 +1,5 @@
 #include "kernels/cpu/attention_common.h"
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/tile_scalar.h"
 // The shared bodies, compiled for this instruction set.
 #include "kernels/cpu/exp.inc.h"
@@ -11,6 +11,8 @@
 
 namespace r1::kernels::scalar {
 
-#include "kernels/cpu/attention_entries.inc.h"
+void enter_attention(KernelTable& table) {
+  enter_attention_kernels(table);
+}
 
 }  // namespace r1::kernels::scalar

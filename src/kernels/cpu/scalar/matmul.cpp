@@ -1,5 +1,5 @@
 // The matrix kernels in plain C++: what the other sets' results must equal, bit for bit.
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_scalar.h"
 #include "kernels/cpu/panel.h"
 
@@ -49,20 +49,25 @@ struct Isa {
   }
 };
 
+int64_t multiply_peak(int64_t rounds) {
+  constexpr int kChains = 4;
+  int32_t sum[kChains] = {1, 2, 3, 4};
+  for (int64_t round = 0; round < rounds; ++round) {
+    for (int32_t& chain : sum) {
+      int32_t product = 3;
+      asm volatile("imull %2, %0\n\taddl %0, %1" : "+r"(product), "+r"(chain) : "r"(5));
+    }
+  }
+  return rounds * kChains * 2;
+}
+
 }  // namespace
 
-void quantise_rows(const float* x, int64_t rows, int64_t columns, int64_t stride, const QuantisedRows& out) {
-  quantise_rows_body(x, rows, columns, stride, out);
-}
-
-void matmul_quantised(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const QuantisedRows& x,
-                      int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_quantised_body<Isa>(w, output_begin, output_end, x, rows, y, y_stride, scratch);
-}
-
-void matmul_float(const WeightMatrix& w, int64_t output_begin, int64_t output_end, const float* x,
-                  int64_t x_stride, int64_t rows, float* y, int64_t y_stride, std::byte* scratch) {
-  matmul_float_body<4>(w, output_begin, output_end, x, x_stride, rows, y, y_stride, scratch);
+void enter_matmul(KernelTable& table) {
+  table.quantise_rows = quantise_rows_body;
+  table.matmul_quantised = matmul_quantised_body<Isa>;
+  table.matmul_float = matmul_float_body<4>;
+  table.multiply_peak = multiply_peak;
 }
 
 }  // namespace r1::kernels::scalar

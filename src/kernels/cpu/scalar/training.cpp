@@ -1,6 +1,6 @@
 #include "kernels/training.h"
 
-#include "kernels/cpu/functions.h"
+#include "kernels/cpu/entries.h"
 #include "kernels/cpu/lanes_scalar.h"
 #include "kernels/cpu/panel.h"
 #include "kernels/cpu/tile_scalar.h"
@@ -33,6 +33,10 @@ constexpr int kIntegerRows = 4;
 
 namespace r1::kernels::scalar {
 
-#include "kernels/cpu/training_table.inc.h"
+void enter_training(TrainingKernels& training) {
+  enter_row_kernels(training);
+  enter_product(training);
+  enter_integer_product(training);
+}
 
 }  // namespace r1::kernels::scalar
