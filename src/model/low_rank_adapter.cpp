@@ -9,8 +9,8 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "formats/safetensors.h"
 #include "model/adapter_modules.h"
+#include "model/stored_adapter.h"
 #include "nn/product.h"
 #include "tensor/codec.h"
 
@@ -18,18 +18,6 @@ namespace r1 {
 namespace {
 
 namespace fs = std::filesystem;
-
-// GGUF's llama files hold the rows of queries and keys in another order than the hub's.
-void refuse_permuted(const ModelFile& file, const std::string& module) {
-  const GgufFile* gguf = file.gguf();
-  if (gguf == nullptr || gguf->require_string("general.architecture") != "llama") return;
-  const std::string last = last_part(module);
-  if (last == "q_proj" || last == "k_proj") {
-    throw_error(ErrorKind::unsupported,
-                "{}: adapters on {} of a llama model in GGUF form are not supported: use the hub directory",
-                file.path().string(), last);
-  }
-}
 
 void copy_values(const TensorView& from, float* to) {
   const size_t bytes = row_bytes(from.dtype, from.columns());
@@ -47,46 +35,57 @@ void decode_row(const TensorView& matrix, int64_t row, float* out) {
                         matrix.block_scales, row, columns, 0, {out, static_cast<size_t>(columns)});
 }
 
-// What the file has for one module, checked against the base's shape.
+// What the files have for one module, checked against the base's shape.
 struct ModuleTensors {
   const TensorView* a = nullptr;
   const TensorView* b = nullptr;
   const TensorView* magnitude = nullptr;
 };
 
-ModuleTensors find_tensors(const SafetensorsFile& weights, const std::string& key, const TensorView& base,
-                           const AdapterSettings& settings) {
-  ModuleTensors found{weights.find(key + ".lora_A.weight"), weights.find(key + ".lora_B.weight"),
-                      weights.find(key + ".lora_magnitude_vector")};
+ModuleTensors find_tensors(const StoredAdapter& stored, const std::string& module, const TensorView& base) {
+  const auto find = [&](const char* part) {
+    const auto found = stored.tensors().find(module + part);
+    return found == stored.tensors().end() ? nullptr : &found->second;
+  };
+  ModuleTensors found{find(".lora_A.weight"), find(".lora_B.weight"), nullptr};
   if (found.a == nullptr && found.b == nullptr) return {};
-  const std::vector<int64_t> a_shape{settings.rank, base.shape[1]};
-  const std::vector<int64_t> b_shape{base.shape[0], settings.rank};
+  const int64_t rank = stored.settings().rank;
+  const std::vector<int64_t> a_shape{rank, base.shape[1]}, b_shape{base.shape[0], rank};
   for (const auto& [tensor, shape, part] :
        {std::tuple{found.a, a_shape, "lora_A"}, std::tuple{found.b, b_shape, "lora_B"}}) {
     if (tensor != nullptr && tensor->shape == shape) continue;
-    throw_error(ErrorKind::bad_file, "{}: {}.{}.weight: expected {{{}}}, found {}", weights.name(), key, part,
-                fmt::join(shape, ", "),
+    throw_error(ErrorKind::bad_file, "{}: {}.{}.weight: expected {{{}}}, found {}", stored.name(), module,
+                part, fmt::join(shape, ", "),
                 tensor == nullptr ? "none" : fmt::format("{{{}}}", fmt::join(tensor->shape, ", ")));
   }
-  if (!settings.dora) {
-    found.magnitude = nullptr;
-  } else if (found.magnitude == nullptr || found.magnitude->elements() != base.shape[0]) {
+  if (!stored.settings().dora) return found;
+  found.magnitude = find(".lora_magnitude_vector");
+  if (found.magnitude == nullptr || found.magnitude->elements() != base.shape[0]) {
     throw_error(ErrorKind::bad_file, "{}: {}.lora_magnitude_vector: expected {} values, found {}",
-                weights.name(), key, base.shape[0],
+                stored.name(), module, base.shape[0],
                 found.magnitude == nullptr ? 0 : found.magnitude->elements());
   }
   return found;
 }
 
+// Copies rows of `columns` values from the hub's order to that of a GGUF file with interleaved heads.
+void copy_rows(const TensorView& from, int64_t rows, int64_t heads, float* to) {
+  const int64_t columns = from.elements() / rows;
+  std::vector<float> values(static_cast<size_t>(from.elements()));
+  copy_values(from, values.data());
+  for (int64_t row = 0; row < rows; ++row)
+    std::copy_n(values.data() + hub_row(row, rows, heads) * columns, columns, to + row * columns);
+}
+
 }  // namespace
 
 void LowRankAdapter::add_module(const ModelFile& file, const TensorView& tensor, const std::string& name) {
-  refuse_permuted(file, name);
   Module module;
   module.name = name;
   module.tensor = tensor.name;
   module.outputs = tensor.shape[0];
   module.inputs = tensor.shape[1];
+  module.interleaved_heads = interleaved_heads(file, name);
   module.base = tensor;
   module.a = memory_(name + ".lora_A.weight", {settings_.rank, module.inputs});
   module.b = memory_(name + ".lora_B.weight", {module.outputs, settings_.rank});
@@ -193,46 +192,52 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, co
   return made;
 }
 
-std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& directory, const ModelFile& file,
+std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& path, const ModelFile& file,
                                                      FloatMemory memory) {
+  const StoredAdapter stored = StoredAdapter::open(path);
   std::unique_ptr<LowRankAdapter> read(new LowRankAdapter);
-  read->settings_ = read_peft_settings(directory);
+  read->settings_ = stored.settings();
   read->memory_ = memory ? std::move(memory) : memory_in(read->own_memory_);
-  const SafetensorsFile weights = SafetensorsFile::open(directory / "adapter_model.safetensors");
+  if (stored.has_gguf_rows() && file.gguf() == nullptr) {
+    throw_error(ErrorKind::unsupported, "{}: an adapter in GGUF form goes with a GGUF model, found {}",
+                stored.name(), file.path().string());
+  }
   std::set<std::string> left, targets;
-  for (const TensorView& tensor : weights.tensors()) left.insert(tensor.name);
+  for (const auto& [name, tensor] : stored.tensors()) left.insert(name);
   for (const TensorView& tensor : file.tensors()) {
     const std::string name = adapter_module_of(file, tensor);
     if (name.empty()) continue;
-    const ModuleTensors stored = find_tensors(weights, kPeftPrefix + name, tensor, read->settings_);
-    if (stored.a == nullptr) continue;
+    const ModuleTensors found = find_tensors(stored, name, tensor);
+    if (found.a == nullptr) continue;
     read->add_module(file, tensor, name);
     const Module& module = read->modules_.back();
-    for (const auto& [from, to] :
-         {std::pair{stored.magnitude, module.magnitude}, {stored.a, module.a}, {stored.b, module.b}}) {
-      if (from == nullptr) continue;
-      copy_values(*from, to);
-      left.erase(from->name);
+    const int64_t heads = stored.has_gguf_rows() ? 0 : module.interleaved_heads;
+    copy_values(*found.a, module.a);
+    copy_rows(*found.b, module.outputs, heads, module.b);
+    if (found.magnitude != nullptr) copy_rows(*found.magnitude, module.outputs, heads, module.magnitude);
+    for (const char* part : {".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector"}) {
+      if (part != std::string_view(".lora_magnitude_vector") || read->settings_.dora) left.erase(name + part);
     }
     targets.insert(last_part(name));
   }
-  if (const TensorView* score = weights.find(std::string(kPeftPrefix) + kRewardHead)) {
-    if (score->shape.size() != 2 || score->shape[0] != 1) {
+  if (const auto score = stored.tensors().find(kRewardHead); score != stored.tensors().end()) {
+    const TensorView& head = score->second;
+    if (head.shape.size() != 2 || head.shape[0] != 1) {
       throw_error(ErrorKind::unsupported, "{}: {}: expected one row (a reward), found shape {{{}}}",
-                  weights.name(), score->name, fmt::join(score->shape, ", "));
+                  stored.name(), head.name, fmt::join(head.shape, ", "));
     }
-    float* head = read->memory_(kRewardHead, score->shape);
-    copy_values(*score, head);
-    read->reward_head_ = head;
-    read->reward_head_shape_ = score->shape;
-    left.erase(score->name);
+    float* values = read->memory_(kRewardHead, head.shape);
+    copy_values(head, values);
+    read->reward_head_ = values;
+    read->reward_head_shape_ = head.shape;
+    left.erase(kRewardHead);
   }
   if (!left.empty()) {
     throw_error(ErrorKind::unsupported,
                 "{}: tensor '{}' adds to nothing that this model has or adapters are known for ({} such)",
-                weights.name(), *left.begin(), left.size());
+                stored.name(), stored.tensors().at(*left.begin()).name, left.size());
   }
-  if (read->modules_.empty()) throw_error(ErrorKind::bad_file, "{}: no tensors", weights.name());
+  if (read->modules_.empty()) throw_error(ErrorKind::bad_file, "{}: no tensors", stored.name());
   read->settings_.targets.assign(targets.begin(), targets.end());
   for (size_t i = 0; i < read->modules_.size(); ++i) read->add_terms(i);
   if (read->settings_.dora) {

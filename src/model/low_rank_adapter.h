@@ -25,6 +25,8 @@ class LowRankAdapter {
     std::string name;    // hub name without ".weight"
     std::string tensor;  // the base's tensor
     int64_t outputs = 0, inputs = 0;
+    int64_t interleaved_heads =
+        0;  // rows of B are in the file's order, not the hub's (model/adapter_modules.h)
     TensorView base;
     float* a = nullptr;                             // [rank, inputs]
     float* b = nullptr;                             // [outputs, rank]
@@ -39,10 +41,10 @@ class LowRankAdapter {
   static std::unique_ptr<LowRankAdapter> create(const ModelFile& file, const AdapterSettings& settings,
                                                 FloatMemory memory = {});
 
-  /// Reads a PEFT directory for the model in `file`. Error(bad_file) and Error(unsupported) name the key or
-  /// tensor that is missing, unknown, of another shape or of a kind that is not done here. A reward model's
-  /// head is asked for as kRewardHead.
-  static std::unique_ptr<LowRankAdapter> open(const std::filesystem::path& directory, const ModelFile& file,
+  /// Reads an adapter for the model in `file`: a PEFT directory or a GGUF file (model/stored_adapter.h).
+  /// Error(bad_file) and Error(unsupported) name the key or tensor that is missing, unknown, of another shape or of a
+  /// kind that is not done here. A reward model's head is asked for as kRewardHead.
+  static std::unique_ptr<LowRankAdapter> open(const std::filesystem::path& path, const ModelFile& file,
                                               FloatMemory memory = {});
 
   /// The terms for a model bound to that file; valid while this object lives.

@@ -31,8 +31,9 @@ AdapterSettings read_peft_settings(const fs::path& directory) {
   };
   // What would change the arithmetic, and is not done here.
   const std::map<std::string, nlohmann::json> harmless = {
-      {"bias", "none"},     {"fan_in_fan_out", false},       {"rank_pattern", {}},     {"alpha_pattern", {}},
-      {"lora_bias", false}, {"trainable_token_indices", {}}, {"layer_replication", {}}};
+      {"bias", "none"},          {"fan_in_fan_out", false},      {"rank_pattern", {}},
+      {"alpha_pattern", {}},     {"lora_bias", false},           {"trainable_token_indices", {}},
+      {"layer_replication", {}}, {"alora_invocation_tokens", {}}};
   for (const auto& [key, value] : harmless) {
     const auto found = config.find(key);
     if (found == config.end() || found->is_null() || *found == value) continue;
@@ -47,7 +48,7 @@ AdapterSettings read_peft_settings(const fs::path& directory) {
   }
   // PiSSA, OLoRA and the like change the base, which has to be saved with them unless they were converted.
   const nlohmann::json begun = config.value("init_lora_weights", nlohmann::json(true));
-  if (begun.is_string() && begun != "gaussian" && begun != "eva") {
+  if (begun.is_string() && begun != "gaussian" && begun != "eva" && begun != "orthogonal") {
     throw_error(ErrorKind::unsupported,
                 "{}: init_lora_weights: {} belongs to a changed base: save it converted to "
                 "LoRA (PEFT's path_initial_model_for_weight_conversion)",

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "model/adapter_modules.h"
+#include "model/gguf_adapter.h"
 #include "tensor/codec.h"
 #include "train/truncated_svd.h"
 
@@ -88,6 +89,7 @@ void TrainedAdapter::begin_as_principal_part(Context& context, Module& module) {
 std::unique_ptr<TrainedAdapter> TrainedAdapter::create(const ModelFile& file, const LowRankOptions& options) {
   check_options(options, file);
   std::unique_ptr<TrainedAdapter> made(new TrainedAdapter);
+  if (file.gguf() != nullptr) made->gguf_architecture_ = file.gguf()->require_string("general.architecture");
   made->options_ = options;
   const AdapterSettings settings{options.rank, options.alpha,   options.rank_stabilised,
                                  options.dora, options.dropout, options.targets};
@@ -109,6 +111,7 @@ std::unique_ptr<TrainedAdapter> TrainedAdapter::create(const ModelFile& file, co
 std::unique_ptr<TrainedAdapter> TrainedAdapter::open(const fs::path& directory, const ModelFile& file,
                                                      double plus_ratio) {
   std::unique_ptr<TrainedAdapter> read(new TrainedAdapter);
+  if (file.gguf() != nullptr) read->gguf_architecture_ = file.gguf()->require_string("general.architecture");
   read->options_.plus_ratio = plus_ratio;
   read->terms_ = LowRankAdapter::open(directory, file, read->memory());
   const AdapterSettings& settings = read->terms_->settings();
@@ -121,48 +124,81 @@ std::unique_ptr<TrainedAdapter> TrainedAdapter::open(const fs::path& directory, 
   return read;
 }
 
-void TrainedAdapter::write(const fs::path& directory, const std::string& base_name) const {
-  AdapterSettings settings = terms_->settings();
-  settings.dropout = options_.dropout;
-  settings.targets.clear();
-  for (const Module& module : terms_->modules()) settings.targets.push_back(last_part(module.name));
-  std::sort(settings.targets.begin(), settings.targets.end());
-  settings.targets.erase(std::unique(settings.targets.begin(), settings.targets.end()),
-                         settings.targets.end());
+namespace {
+
+/// An adapter's tensors with memory of their own where they are not the parameters'.
+struct WrittenAdapter {
+  AdapterSettings settings;
   std::vector<AdapterTensor> tensors;
-  for (const Parameter& parameter : parameters_.all()) {
-    tensors.push_back(
-        {parameter.name, parameter.shape, {parameter.values, static_cast<size_t>(parameter.count)}});
-  }
-  if (!options_.pissa) {
-    write_peft_files(directory, base_name, settings, tensors);
-    return;
-  }
-  // An adapter of twice the rank: [A; A as it began], [B, -(B as it began)].
-  const int64_t rank = settings.rank;
-  settings.rank = 2 * rank;
-  settings.alpha *= settings.rank_stabilised ? std::sqrt(2.0) : 2.0;
-  std::vector<std::vector<float>> pairs;
-  for (AdapterTensor& tensor : tensors) {
-    const auto module = std::find_if(
-        terms_->modules().begin(), terms_->modules().end(),
-        [&](const Module& one) { return tensor.values.data() == one.a || tensor.values.data() == one.b; });
-    if (module == terms_->modules().end()) continue;
-    std::vector<float>& pair = pairs.emplace_back();
+  std::vector<std::vector<float>> memory;
+};
+
+// PiSSA as an adapter of twice the rank: [A; A as it began], [B, -(B as it began)].
+void double_rank(const std::vector<Module>& modules, WrittenAdapter& adapter) {
+  const int64_t rank = adapter.settings.rank;
+  adapter.settings.rank = 2 * rank;
+  adapter.settings.alpha *= adapter.settings.rank_stabilised ? std::sqrt(2.0) : 2.0;
+  for (AdapterTensor& tensor : adapter.tensors) {
+    const auto module = std::ranges::find_if(modules, [&](const Module& one) {
+      return tensor.values.data() == one.a || tensor.values.data() == one.b;
+    });
+    if (module == modules.end()) continue;
+    std::vector<float>& pair = adapter.memory.emplace_back();
     if (tensor.values.data() == module->a) {
       pair.assign(module->a, module->a + rank * module->inputs);
       pair.insert(pair.end(), module->subtracted_a.begin(), module->subtracted_a.end());
-      tensor.shape[0] = settings.rank;
+      tensor.shape[0] = adapter.settings.rank;
     } else {
       for (int64_t o = 0; o < module->outputs; ++o) {
         pair.insert(pair.end(), module->b + o * rank, module->b + (o + 1) * rank);
         for (int64_t k = 0; k < rank; ++k) pair.push_back(-module->subtracted_b[o * rank + k]);
       }
-      tensor.shape[1] = settings.rank;
+      tensor.shape[1] = adapter.settings.rank;
     }
     tensor.values = pair;
   }
-  write_peft_files(directory, base_name, settings, tensors);
+}
+
+// Rows of B and of magnitudes from the order of a GGUF base to the hub's.
+void reorder_rows(const std::vector<Module>& modules, WrittenAdapter& adapter) {
+  for (AdapterTensor& tensor : adapter.tensors) {
+    if (tensor.name.ends_with(".lora_A.weight")) continue;
+    const auto module = std::ranges::find_if(
+        modules, [&](const Module& one) { return tensor.name.starts_with(one.name + ".lora_"); });
+    if (module == modules.end() || module->interleaved_heads == 0) continue;
+    const int64_t rows = tensor.shape[0], columns = static_cast<int64_t>(tensor.values.size()) / rows;
+    std::vector<float> ordered(tensor.values.size());
+    for (int64_t row = 0; row < rows; ++row) {
+      std::copy_n(tensor.values.data() + row * columns, columns,
+                  ordered.data() + hub_row(row, rows, module->interleaved_heads) * columns);
+    }
+    tensor.values = adapter.memory.emplace_back(std::move(ordered));
+  }
+}
+
+}  // namespace
+
+void TrainedAdapter::write(const fs::path& directory, const std::string& base_name) const {
+  WrittenAdapter adapter;
+  adapter.settings = terms_->settings();
+  adapter.settings.dropout = options_.dropout;
+  std::vector<std::string>& targets = adapter.settings.targets;
+  targets.clear();
+  for (const Module& module : terms_->modules()) targets.push_back(last_part(module.name));
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  bool has_head = false;
+  for (const Parameter& parameter : parameters_.all()) {
+    adapter.tensors.push_back(
+        {parameter.name, parameter.shape, {parameter.values, static_cast<size_t>(parameter.count)}});
+    has_head = has_head || parameter.name == kRewardHead;
+  }
+  if (options_.pissa) double_rank(terms_->modules(), adapter);
+  fs::create_directories(directory);
+  if (!gguf_architecture_.empty() && !options_.dora && !has_head)
+    write_gguf_adapter(directory / "adapter.gguf", gguf_architecture_, adapter.settings, adapter.tensors);
+  reorder_rows(terms_->modules(), adapter);
+  write_peft_files(directory, base_name, adapter.settings, adapter.tensors);
 }
 
 std::vector<TensorView> TrainedAdapter::merged(const ModelFile& file, ParameterStore& store) const {

@@ -23,11 +23,12 @@ class TrainedAdapter {
   /// changes nothing yet. Throws Error(invalid_argument) for a target that the model does not have.
   static std::unique_ptr<TrainedAdapter> create(const ModelFile& file, const LowRankOptions& options);
 
-  /// Reads a PEFT directory for the model in `file`: errors are those of LowRankAdapter::open.
+  /// Reads a PEFT directory or a GGUF adapter for the model in `file`: errors are those of LowRankAdapter::open.
   static std::unique_ptr<TrainedAdapter> open(const std::filesystem::path& directory, const ModelFile& file,
                                               double plus_ratio = 1);
 
-  /// Writes a PEFT directory.
+  /// Writes a PEFT directory; for a base in GGUF form also adapter.gguf, llama.cpp's form (not of DoRA and of reward
+  /// models, which it does not have).
   void write(const std::filesystem::path& directory, const std::string& base_name) const;
 
   /// The terms for a model bound to that file; valid while this object lives.
@@ -52,6 +53,7 @@ class TrainedAdapter {
   LowRankOptions options_;
   ParameterStore parameters_;
   std::unique_ptr<LowRankAdapter> terms_;
+  std::string gguf_architecture_;  // of a base in GGUF form
 };
 
 }  // namespace r1
