@@ -85,11 +85,12 @@ class Report {
     ++forms_[std::string(name_of(sample.format))];
     std::vector<TrainingSample> rendered;
     try {
-      rendered =
-          renderer_.render(sample, options_.train_on == "all" ? TrainedTurns::all : TrainedTurns::last);
+      rendered = renderer_.render(sample, choice_of<TrainedTurns>("train_on", options_.train_on));
     } catch (const Error& error) {
       return bad(error.what());
     }
+    for (const SampleRenderer::ControlToken& token : renderer_.control_tokens_in(sample))
+      (token.ends_turn_of_answer ? ends_in_answers_ : control_tokens_).push_back(token.place);
     for (const TrainingSample& result : rendered) add(result);
   }
 
@@ -103,12 +104,16 @@ class Report {
     print_list(fmt::format("longer than {} tokens", options_.sequence_length), long_);
     print_list("no token is trained", untrained_);
     print_list("both answers of the pair are the same", equal_pairs_);
+    print_list("control tokens in the texts, which become tokens", control_tokens_);
+    print_list("the token that ends a turn is inside an answer", ends_in_answers_);
     print_list("wrong", bad_);
-    return bad_.empty() && long_.empty() && untrained_.empty() && equal_pairs_.empty();
+    return bad_.empty() && ends_in_answers_.empty() && long_.empty() && untrained_.empty() &&
+           equal_pairs_.empty();
   }
 
  private:
   void add(const TrainingSample& sample) {
+    without_thinking_ += sample.without_thinking ? 1 : 0;
     if (shown_ < options_.show) {
       ++shown_;
       fmt::print("── {}\n{}\n", sample.source, mark(sample.sequence, renderer_.tokenizer(), colour_));
@@ -156,6 +161,10 @@ class Report {
     fmt::print("\n{} samples ({}), {} sequences, {} tokens, {} of them trained ({:.1f}%)\n",
                samples_.size() + duplicates_.size(), forms, lengths_.size(), total, trained_,
                100.0 * static_cast<double>(trained_) / static_cast<double>(total));
+    if (without_thinking_ > 0) {
+      fmt::print("{} answers have no thinking: they are trained behind a closed, empty <think> block\n",
+                 without_thinking_);
+    }
     fmt::print("tokens of a sequence: least {}, median {}, 95% {}, 99% {}, most {}\n", lengths_.front(),
                at(0.5), at(0.95), at(0.99), lengths_.back());
     // Bins of a round width, at most 20.
@@ -186,16 +195,17 @@ class Report {
   const SampleRenderer& renderer_;
   const CheckOptions& options_;
   bool colour_;
-  int64_t shown_ = 0, trained_ = 0;
+  int64_t shown_ = 0, trained_ = 0, without_thinking_ = 0;
   std::map<std::string, int64_t> forms_;
   std::vector<int64_t> lengths_;
   std::unordered_map<uint64_t, std::string> samples_, prompts_;
   std::vector<std::string> duplicates_, repeated_prompts_, long_, untrained_, equal_pairs_, bad_;
+  std::vector<std::string> control_tokens_, ends_in_answers_;
 };
 
 void check(const CheckOptions& options) {
   ReadOptions read;
-  read.format = data_format_from_name(options.format);
+  read.format = choice_of<DataFormat>("format", options.format);
   read.columns = column_names(options.columns);
   const SampleRenderer renderer = load_renderer(options.model);
   Report report(renderer, options);

@@ -36,7 +36,7 @@ struct TrainCommand {
 };
 
 /// The model to start from; empty: a new one. Refuses what would lose an earlier run.
-fs::path check_places(const TrainingOptions& options) {
+fs::path check_places(const TrainingOptions& options, TrainingStage stage) {
   if (options.output.empty()) throw_error(ErrorKind::invalid_argument, "--output: expected a directory");
   if (options.data.empty()) throw_error(ErrorKind::invalid_argument, "--data: expected at least one file");
   fs::path base;
@@ -44,13 +44,16 @@ fs::path check_places(const TrainingOptions& options) {
     base = locate_model(options.model);
     require_apart(options.output, base);
   }
+  if (!options.adapter.empty() && traits_of(stage).needs_reference)
+    require_apart(options.output, options.adapter);
   if (fs::exists(options.output) && !fs::is_directory(options.output))
     throw_error(ErrorKind::invalid_argument, "output: expected a directory, found the file '{}'",
                 options.output);
   // A run that was killed before its first checkpoint may have written its best model; --resume begins it
   // anew.
   const bool goes_on = options.resume && fs::exists(fs::path(options.output) / "run.json");
-  for (const char* name : {"model.safetensors", "adapter_model.safetensors"}) {
+  for (const char* name :
+       {"model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors"}) {
     if (goes_on || options.overwrite || has_checkpoints(options.output)) break;
     if (!fs::exists(fs::path(options.output) / name)) continue;
     throw_error(ErrorKind::invalid_argument, "{}: has a {}, and no checkpoints: --overwrite writes over it",
@@ -106,7 +109,7 @@ nlohmann::ordered_json describe(const TrainCommand& command, TrainedModel& model
       {"title", options.name.empty() ? (output.has_filename() ? output : output.parent_path()).filename()
                                      : fs::path(options.name)},
       {"stage", command.name},
-      {"tuning", options.tuning},
+      {"tuning", text_of(options.tuning)},
       {"base", model.base() != nullptr ? nlohmann::ordered_json(model.base()->path().filename()) : nullptr},
       {"architecture", info.architecture},
       {"parameters", info.parameters},
@@ -117,23 +120,27 @@ nlohmann::ordered_json describe(const TrainCommand& command, TrainedModel& model
       {"memory_bytes", plan.total()}};
 }
 
-// What the model answers to the first samples that are held back.
-void answer_samples(Context& context, TrainedModel& model, const TrainingOptions& options,
+// Answers to the first samples that are held back.
+void report_answers(Context& context, TrainedModel& model, const TrainingOptions& options,
                     const DataSet& held_back, int64_t step, TrainingReport& report) {
-  const auto count = std::min<int64_t>(options.samples, static_cast<int64_t>(held_back.samples.size()));
-  for (int64_t i = 0; i < count; ++i) {
-    report.on_sample(step,
-                     answer_sample(context, model.decoder(), model.adapter(), model.renderer().tokenizer(),
-                                   held_back.samples[i].sequence, options.sample_tokens));
+  std::vector<const TokenSequence*> samples;
+  for (const TrainingSample& sample : held_back.samples) {
+    if (static_cast<int64_t>(samples.size()) == options.samples) break;
+    samples.push_back(&sample.sequence);
   }
+  for (const SampleAnswer& answer :
+       answer_samples(context, model.model(), model.adapter(), model.renderer().tokenizer(), samples,
+                      options.sample_tokens))
+    report.on_sample(step, answer);
 }
 
 // Positions beyond those that a model has seen are not wrong, but it has to learn them.
 void remark_on_length(const TrainingOptions& options, TrainingStage stage, const DataSet& data,
                       int64_t context) {
-  int64_t longest = stage == TrainingStage::pretrain ? std::min(options.sequence_length, data.tokens) : 0;
+  const bool windows = traits_of(stage).samples == SampleKind::text;
+  int64_t longest = windows ? std::min(options.sequence_length, data.tokens) : 0;
   for (const TrainingSample& sample : data.samples) {
-    if (stage == TrainingStage::pretrain) break;
+    if (windows) break;
     longest = std::max<int64_t>({longest, static_cast<int64_t>(sample.sequence.tokens.size()),
                                  static_cast<int64_t>(sample.rejected.tokens.size())});
   }
@@ -142,9 +149,27 @@ void remark_on_length(const TrainingOptions& options, TrainingStage stage, const
              longest, context);
 }
 
+/// Whether no trained answer has thinking. A model that thinks before it answers would be run as it was not trained.
+bool remark_on_thinking(const DataSet& data) {
+  const auto samples = static_cast<int64_t>(data.samples.size());
+  if (data.without_thinking == 0) return false;
+  if (data.without_thinking == samples) {
+    fmt::print(stderr,
+               "r1: no sample has thinking: answers are trained behind a closed <think> block, and the chat "
+               "template "
+               "that is written closes it too\n");
+    return true;
+  }
+  fmt::print(
+      stderr,
+      "r1: {} of {} samples have no thinking: their answers are trained behind a closed <think> block\n",
+      data.without_thinking, samples);
+  return false;
+}
+
 void train(const TrainCommand& command) {
   TrainingOptions options = command.options;
-  const fs::path base = check_places(options);
+  const fs::path base = check_places(options, command.stage);
   ThreadPool pool(options.threads);
   Context context(pool, select_kernels(command.runtime), Arithmetic::mixed);
   TrainedModel model(options, base, command.stage, pool);
@@ -154,21 +179,22 @@ void train(const TrainCommand& command) {
                                       {command.stage, second_model ? model.reference() : nullptr, pool.size(),
                                        model.program_memory(), available_memory()});
   print_plan(plan, model);
-  const TrainingData data = load_training_data(options, command.stage, model.renderer(), pool);
+  const TrainingData data = load_training_data(options, command.stage, options.seed, model.renderer(), pool);
   print_data(data, options);
   remark_on_length(options, command.stage, *data.trained, model.decoder().info().context_length);
 
   const InterruptGuard guard;
   TrainingReport report(options);
   const bool best_only = data.evaluation != nullptr && options.save_best;
-  auto write_model = [&] { model.write(options.output, options.model, options.save_type); };
+  const bool without_thinking = remark_on_thinking(*data.trained);
+  auto write_model = [&] { model.write(options.output, options.model, options.save_type, without_thinking); };
   TrainerHooks hooks;
   hooks.on_step = [&](const StepReport& step) { report.on_step(step); };
   hooks.on_log = [&](const StepReport& step) { report.on_log(step); };
   hooks.on_evaluation = [&](const EvaluationReport& evaluation) {
     report.on_evaluation(evaluation);
-    if (command.stage == TrainingStage::reward) return;  // says nothing
-    answer_samples(context, model, options, *data.held_back, evaluation.step, report);
+    if (traits_of(command.stage).needs_reward_head) return;  // has no words
+    report_answers(context, model, options, *data.held_back, evaluation.step, report);
   };
   hooks.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
   hooks.stop_requested = [] { return InterruptGuard::interrupted(); };
@@ -177,6 +203,7 @@ void train(const TrainCommand& command) {
   parts.stage = command.stage;
   parts.adapter = model.adapter();
   parts.reference = model.reference();
+  parts.reference_adapter = model.reference_adapter();
   parts.score = model.score();
   parts.base = model.base_identity();
   parts.weights_changed = [&](Context& used) { model.refresh(used); };
@@ -188,23 +215,24 @@ void train(const TrainCommand& command) {
   report.begin(describe(command, model, plan, *data.trained, trainer.steps()), begun, trainer.steps());
   const TrainingEnd end = trainer.run();
   const bool best_is_written = trainer.state().best_step > 0 && model.is_written(options.output);
-  if (!best_only || !best_is_written) write_model();
-  report.end(end, trainer.state());
+  const bool writes_best = best_only && best_is_written;
+  if (!writes_best) write_model();
+  report.end(end, trainer.state(), writes_best);
 }
 
-void add_stage(Command parent, const char* name, const char* help, TrainingStage stage) {
-  auto own = std::make_shared<TrainCommand>();
-  own->stage = stage;
-  own->name = name;
-  Command command = parent.add_subcommand(name, help);
-  command->add_option("config", own->config, "TOML file with options; flags win over it")
+void add_stage(Command parent, const StageTraits& traits) {
+  auto parsed = std::make_shared<TrainCommand>();
+  parsed->stage = traits.stage;
+  parsed->name = traits.name;
+  Command command = parent.add_subcommand(parsed->name, std::string(traits.help));
+  command->add_option("config", parsed->config, "TOML file with options; flags win over it")
       ->check(existing_file());
-  add_training_options(command, own->options, stage);
-  command->add_option("--kernels", own->runtime.instruction_set, "instruction set of the kernels")
+  add_training_options(command, parsed->options, parsed->stage);
+  command->add_option("--kernels", parsed->runtime.instruction_set, "instruction set of the kernels")
       ->check(one_of({"best", "scalar", "avx2", "avx512"}));
-  command->callback([own, command, stage] {
-    finish_training_options(command, own->config, own->options, stage);
-    train(*own);
+  command->callback([parsed, command] {
+    finish_training_options(command, parsed->config, parsed->options, parsed->stage);
+    train(*parsed);
   });
 }
 
@@ -213,12 +241,7 @@ void add_stage(Command parent, const char* name, const char* help, TrainingStage
 void add_train_command(Command app) {
   Command parent = app.add_subcommand("train", "Train models and tokenizers");
   parent->require_subcommand(1);
-  add_stage(parent, "pretrain", "Train on raw text, a new model or a given one", TrainingStage::pretrain);
-  add_stage(parent, "sft", "Train on conversations: the answers are learnt", TrainingStage::sft);
-  add_stage(parent, "dpo", "Train on pairs: Direct Preference Optimization", TrainingStage::dpo);
-  add_stage(parent, "kto", "Train on answers labelled good or bad", TrainingStage::kto);
-  add_stage(parent, "orpo", "Train on pairs without a reference model", TrainingStage::orpo);
-  add_stage(parent, "reward", "Train a reward model on pairs", TrainingStage::reward);
+  for (const StageTraits& traits : all_stages()) add_stage(parent, traits);
   add_train_tokenizer_command(parent);
   add_train_watch_command(parent);
 }

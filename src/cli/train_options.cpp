@@ -75,6 +75,8 @@ class OptionFile {
     try {
       for (const std::string& value : values) option->add_result(value);
       option->run_callback();
+    } catch (const Error& error) {
+      throw_error(ErrorKind::bad_file, "{}: {}", where(node), error.what());
     } catch (const CLI::Error& error) {
       std::string_view problem = error.what();  // "--NAME: …"
       if (const std::string flag = flag_of(name) + ": "; problem.starts_with(flag))
@@ -118,17 +120,22 @@ class OptionFile {
 
 void add_training_options(Command command, TrainingOptions& options, TrainingStage stage) {
   CLI::App& app = command.app();
-  visit_training_options(options, [&](const char* name, auto& value, const char* help) {
+  visit_training_options(options, [&](const OptionRow& row, auto& value) {
     using Value = std::decay_t<decltype(value)>;
+    const std::string name(row.name), flag = flag_of(name), help(row.help);
     CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<Value, bool>) {
-      option = app.add_flag(flag_of(name) + ",!--no-" + flag_of(name).substr(2), value, help);
+      option = app.add_flag(flag + ",!--no-" + flag.substr(2), value, help);
+    } else if constexpr (std::is_enum_v<Value>) {
+      option = app.add_option_function<std::string>(
+          flag, [&value, name](const std::string& text) { value = choice_of<Value>(name, text); }, help);
     } else {
-      option = app.add_option(flag_of(name), value, help);
+      option = app.add_option(flag, value, help);
       if constexpr (std::is_same_v<Value, std::vector<std::string>>) option->delimiter(',');
       if constexpr (std::is_arithmetic_v<Value>) option->check(CLI::Validator(check_number<Value>, ""));
     }
-    if (!has_meaning_in(name, stage)) option->group("");  // known, and refused by name
+    if (!row.stages.empty() && std::ranges::find(row.stages, stage) == row.stages.end())
+      option->group("");  // known, and refused by name
   });
 }
 
@@ -150,8 +157,9 @@ void finish_training_options(Command command, std::string path, TrainingOptions&
                   std::string(error.description()));
     }
   }
-  check_training_options(options, stage,
-                         [&](const std::string& name) { return command.count(flag_of(name)) > 0; });
+  const auto given = [&](const std::string& name) { return command.count(flag_of(name)) > 0; };
+  if (!given("learning_rate")) options.learning_rate = usual_learning_rate(options, stage);
+  check_training_options(options, stage, given);
 }
 
 }  // namespace r1::cli

@@ -5,7 +5,7 @@
 
 #include "cli/command_line.h"
 #include "train/options.h"
-#include "train/sample.h"
+#include "train/stage.h"
 
 namespace r1::cli {
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "train/sample_answer.h"
+#include "eval/sample_answer.h"
 
 namespace r1::cli {
 

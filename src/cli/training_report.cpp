@@ -11,17 +11,17 @@ namespace r1::cli {
 namespace {
 
 TrainingLogOptions log_options(const TrainingOptions& options, int64_t steps) {
-  TrainingLogOptions own;
-  own.directory = options.output;
-  own.total_steps = steps;
-  own.epochs = options.epochs;
-  own.batch_size = options.accumulation;
-  own.logging_steps = options.log_steps;
-  own.evaluation_steps = options.eval_steps;
-  own.save_steps = options.save_steps;
-  own.title = options.name.empty() ? options.output : options.name;
-  own.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
-  return own;
+  TrainingLogOptions log;
+  log.directory = options.output;
+  log.total_steps = steps;
+  log.epochs = options.epochs;
+  log.batch_size = options.accumulation;
+  log.logging_steps = options.log_steps;
+  log.evaluation_steps = options.eval_steps;
+  log.save_steps = options.save_steps;
+  log.title = options.name.empty() ? options.output : options.name;
+  log.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
+  return log;
 }
 
 LogEntry log_entry(const StepReport& report) {
@@ -112,13 +112,23 @@ void TrainingReport::on_sample(int64_t step, const SampleAnswer& sample) {
   monitor_->add(step, sample);
 }
 
-void TrainingReport::end(TrainingEnd end, const RunState& state) {
+void TrainingReport::end(TrainingEnd end, const RunState& state, bool writes_best) {
   bar_.finish();
   log_->save();
   const auto [word, line] = end_texts(end);
   monitor_->finish(word);
   fmt::print("{}: {} after {} of {} steps, {} tokens, {:.0f} s\n", options_.output, line, state.step, steps_,
              state.tokens, state.seconds);
+  if (writes_best && state.best_step != state.step) {
+    fmt::print(
+        "written: the weights of step {}, whose evaluation was the best (loss {:.4f}); --no-save-best writes "
+        "the last ones, which are in its checkpoints\n",
+        state.best_step, state.best_loss);
+  } else {
+    fmt::print(
+        "written: the weights of step {}{}\n", state.step,
+        writes_best ? fmt::format(", whose evaluation was the best (loss {:.4f})", state.best_loss) : "");
+  }
 }
 
 }  // namespace r1::cli

@@ -17,13 +17,14 @@ class TrainingReport {
  public:
   explicit TrainingReport(const TrainingOptions& options);
 
-  /// Before the first step, when it is known whether the run goes on from `step`. `description`: run.json.
+  /// Before the first step, when it is known whether the run continues from `step`. `description`: run.json.
   void begin(const nlohmann::ordered_json& description, int64_t step, int64_t steps);
   void on_step(const StepReport& report);
   void on_log(const StepReport& report);
   void on_evaluation(const EvaluationReport& report);
   void on_sample(int64_t step, const SampleAnswer& sample);
-  void end(TrainingEnd end, const RunState& state);
+  /// `writes_best`: the written weights are those of the best evaluation.
+  void end(TrainingEnd end, const RunState& state, bool writes_best);
 
  private:
   const TrainingOptions& options_;

@@ -22,6 +22,14 @@ void require_apart(const std::filesystem::path& output, const std::filesystem::p
   if (std::filesystem::equivalent(output, input, absent))
     throw_error(ErrorKind::invalid_argument, "{}: would write over what is read: expected another name",
                 output.string());
+  if (!std::filesystem::is_directory(output, absent) || !std::filesystem::is_directory(input, absent)) return;
+  for (const auto& written : std::filesystem::directory_iterator(output)) {
+    for (const auto& read : std::filesystem::directory_iterator(input)) {
+      if (!std::filesystem::equivalent(written, read, absent)) continue;
+      throw_error(ErrorKind::invalid_argument, "{}: leads to {}: would write over what is read",
+                  written.path().string(), read.path().string());
+    }
+  }
 }
 
 OutputFile::OutputFile(std::filesystem::path path) : path_(std::move(path)) {

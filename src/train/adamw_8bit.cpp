@@ -58,11 +58,11 @@ void encode(const DynamicCode& code, const float* values, int64_t first, int64_t
 
 class AdamW8Bit final : public Optimiser {
  public:
-  AdamW8Bit(const TrainingOptions& options, ParameterStore& store)
+  AdamW8Bit(const OptimiserOptions& options, ParameterStore& store)
       : options_(options), store_(store), pieces_(pieces_of(store)) {
-    for (const Parameter& own : store.all()) {
-      add(means_, own, DynamicCode::of_signed());
-      add(squares_, own, DynamicCode::of_unsigned());
+    for (const Parameter& parameter : store.all()) {
+      add(means_, parameter, DynamicCode::of_signed());
+      add(squares_, parameter, DynamicCode::of_unsigned());
     }
   }
 
@@ -70,13 +70,13 @@ class AdamW8Bit final : public Optimiser {
     const kernels::TrainingKernels& training = *context.kernels().training;
     context.parallel_for(static_cast<int64_t>(pieces_.size()), true, [&](int64_t index, int) {
       const ParameterPiece& piece = pieces_[index];
-      const Parameter& own = store_.all()[piece.parameter];
-      const kernels::AdamStep adam = adam_step(options_, own, step, learning_rate, gradient_factor);
+      const Parameter& parameter = store_.all()[piece.parameter];
+      const kernels::AdamStep adam = adam_step(options_, parameter, step, learning_rate, gradient_factor);
       const Moment& mean = means_[piece.parameter];
       const Moment& square = squares_[piece.parameter];
-      if (is_small(own)) {
-        training.adam(adam, own.values + piece.first, own.gradient + piece.first, mean.exact(piece.first),
-                      square.exact(piece.first), piece.count);
+      if (is_small(parameter)) {
+        training.adam(adam, parameter.values + piece.first, parameter.gradient + piece.first,
+                      mean.exact(piece.first), square.exact(piece.first), piece.count);
         return;
       }
       for (int64_t at = piece.first; at < piece.first + piece.count; at += kBlock) {
@@ -84,7 +84,7 @@ class AdamW8Bit final : public Optimiser {
         float m[kBlock], v[kBlock];
         decode(DynamicCode::of_signed(), mean, at, count, m);
         decode(DynamicCode::of_unsigned(), square, at, count, v);
-        training.adam(adam, own.values + at, own.gradient + at, m, v, count);
+        training.adam(adam, parameter.values + at, parameter.gradient + at, m, v, count);
         encode(DynamicCode::of_signed(), m, at, count, mean);
         encode(DynamicCode::of_unsigned(), v, at, count, square);
       }
@@ -107,17 +107,17 @@ class AdamW8Bit final : public Optimiser {
 
  private:
   static void add(std::vector<Moment>& moments, const Parameter& parameter, const DynamicCode& code) {
-    Moment& own = moments.emplace_back();
-    own.code_bytes = code_bytes(parameter);
-    own.scale_bytes = scale_bytes(parameter);
-    own.codes = allocate_aligned(own.code_bytes);
-    std::memset(own.codes.get(), is_small(parameter) ? 0 : code.nearest(0), own.code_bytes);
-    if (own.scale_bytes == 0) return;
-    own.scales = allocate_aligned(own.scale_bytes);
-    std::memset(own.scales.get(), 0, own.scale_bytes);
+    Moment& moment = moments.emplace_back();
+    moment.code_bytes = code_bytes(parameter);
+    moment.scale_bytes = scale_bytes(parameter);
+    moment.codes = allocate_aligned(moment.code_bytes);
+    std::memset(moment.codes.get(), is_small(parameter) ? 0 : code.nearest(0), moment.code_bytes);
+    if (moment.scale_bytes == 0) return;
+    moment.scales = allocate_aligned(moment.scale_bytes);
+    std::memset(moment.scales.get(), 0, moment.scale_bytes);
   }
 
-  TrainingOptions options_;
+  OptimiserOptions options_;
   ParameterStore& store_;
   std::vector<ParameterPiece> pieces_;
   std::vector<Moment> means_, squares_;
@@ -125,13 +125,14 @@ class AdamW8Bit final : public Optimiser {
 
 }  // namespace
 
-std::unique_ptr<Optimiser> make_adamw_8bit(const TrainingOptions& options, ParameterStore& store) {
+std::unique_ptr<Optimiser> make_adamw_8bit(const OptimiserOptions& options, ParameterStore& store) {
   return std::make_unique<AdamW8Bit>(options, store);
 }
 
 size_t adamw_8bit_bytes(const ParameterStore& store) {
   size_t bytes = 0;
-  for (const Parameter& own : store.all()) bytes += 2 * (code_bytes(own) + scale_bytes(own));
+  for (const Parameter& parameter : store.all())
+    bytes += 2 * (code_bytes(parameter) + scale_bytes(parameter));
   return bytes;
 }
 

@@ -1,5 +1,7 @@
 #include "train/checkpoint.h"
 
+#include <fmt/format.h>
+
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -47,9 +49,10 @@ void remove_checkpoint(const fs::path& json) {
 // Calls body(name, bytes) for all that is kept.
 template <typename Body>
 void for_each_array(const ParameterStore& store, Optimiser& optimiser, const Body& body) {
-  for (const Parameter& own : store.all()) {
-    body("weights/" + own.name, std::span<std::byte>(reinterpret_cast<std::byte*>(own.values),
-                                                     static_cast<size_t>(own.count) * sizeof(float)));
+  for (const Parameter& parameter : store.all()) {
+    body("weights/" + parameter.name,
+         std::span<std::byte>(reinterpret_cast<std::byte*>(parameter.values),
+                              static_cast<size_t>(parameter.count) * sizeof(float)));
   }
   for (const StateArray& array : optimiser.state()) body(array.name, array.bytes);
 }
@@ -101,6 +104,8 @@ void write_checkpoint(const fs::path& output, const RunState& state, const Param
                          {"best_loss", state.best_loss},
                          {"best_step", state.best_step},
                          {"evaluations_since_best", state.evaluations_since_best},
+                         {"steps", state.steps},
+                         {"drops_rest", state.drops_rest},
                          {"seconds", state.seconds},
                          {"fingerprint", state.fingerprint},
                          {"settings", state.settings},
@@ -155,6 +160,8 @@ RunState read_run_state(const fs::path& json) {
     text.at("best_loss").get_to(state.best_loss);
     text.at("best_step").get_to(state.best_step);
     text.at("evaluations_since_best").get_to(state.evaluations_since_best);
+    state.steps = text.value("steps", int64_t{0});  // nor these two
+    state.drops_rest = text.value("drops_rest", true);
     text.at("seconds").get_to(state.seconds);
     text.at("fingerprint").get_to(state.fingerprint);
     text.at("settings").get_to(state.settings);

@@ -18,7 +18,7 @@
 
 namespace r1 {
 
-/// Where a run stands.
+/// Progress of a training run, as stored in a checkpoint.
 struct RunState {
   int64_t step = 0;              // steps done
   int64_t epoch = 0, batch = 0;  // of the next micro-batch
@@ -29,8 +29,10 @@ struct RunState {
   double best_loss = 0;  // of evaluations; best_step 0: none yet
   int64_t best_step = 0;
   int64_t evaluations_since_best = 0;
-  double seconds = 0;                           // time spent so far
-  uint64_t fingerprint = 0;                     // of the data and of the names and sizes of what is trained
+  int64_t steps = 0;         // that the learning rate was scheduled for; 0: not known
+  bool drops_rest = false;   // a run of before: passes that do not fill a step are not trained
+  double seconds = 0;        // time spent so far
+  uint64_t fingerprint = 0;  // of the data and of the names and sizes of what is trained
   std::map<std::string, std::string> settings;  // options that determine the run, by name
 };
 

@@ -17,15 +17,10 @@
 #include <utility>
 #include <vector>
 
+#include "train/options.h"
 #include "train/sample.h"
 
 namespace r1 {
-
-struct LossOptions {
-  double beta = 0.1;                                    // dpo, kto
-  double lambda = 0.1;                                  // orpo
-  double desirable_weight = 1, undesirable_weight = 1;  // kto
-};
 
 /// A mean over the sequences or pairs that a metric is of (with kto, those of one label), of passes or steps
 /// together.
@@ -52,14 +47,18 @@ struct LossSums {
   Metrics metrics;                  // "rewards/chosen", …: TRL's names
 };
 
-/// What a step's loss is a mean over: trained tokens, pairs, or sequences (kto).
-int64_t loss_units(TrainingStage stage, const TrainingBatch& batch);
+// Of all functions: log_probs and reference are [rows], of the targets; `units` is what the whole step's loss is a mean
+// over (trained tokens, pairs, or sequences).
 
-/// log_probs, reference: [rows], of the targets; reference is read for dpo and kto, `point` (z above) for
-/// kto. `units`: of the whole step. Not for reward.
-LossSums token_loss(TrainingStage stage, const LossOptions& options, const TrainingBatch& batch,
-                    std::span<const float> log_probs, std::span<const float> reference, int64_t units,
-                    double point = 0);
+LossSums cross_entropy_loss(const TrainingBatch& batch, std::span<const float> log_probs, int64_t units);
+LossSums dpo_loss(const ObjectiveOptions& options, const TrainingBatch& batch,
+                  std::span<const float> log_probs, std::span<const float> reference, int64_t units);
+LossSums orpo_loss(const ObjectiveOptions& options, const TrainingBatch& batch,
+                   std::span<const float> log_probs, int64_t units);
+/// `point`: z above.
+LossSums kto_loss(const ObjectiveOptions& options, const TrainingBatch& batch,
+                  std::span<const float> log_probs, std::span<const float> reference, double point,
+                  int64_t units);
 
 /// Each sequence's prompt (up to its first target) with the answer of the sequence before it, the first one's
 /// with the last one's. As many rows as `batch`. Empty for fewer than two sequences.

@@ -19,7 +19,7 @@ size_t floats(int64_t count) {
 size_t weight_bytes(const TrainingOptions& options, const Decoder& model) {
   const size_t all = model.info().weight_bytes;
   const DecoderWeights& own = model.weights();
-  if (options.tuning == "full" || own.output.weight.data == own.embedding.data) return all;
+  if (options.tuning == Tuning::full || own.output.weight.data == own.embedding.data) return all;
   const size_t table = static_cast<size_t>(model.info().vocabulary) * own.embedding.row_bytes;
   const size_t read =
       static_cast<size_t>(options.batch_tokens) * std::max(kPagesAround, own.embedding.row_bytes);
@@ -37,7 +37,7 @@ size_t scratch_bytes(const TrainingOptions& options, const Decoder& model, int t
   const int64_t vocabulary = model.info().vocabulary;
   size_t shared =
       attention_backward_bytes(options.batch_tokens, widths.heads, widths.key_value_heads, widths.columns);
-  if (options.tuning != "full") {
+  if (options.tuning != Tuning::full) {
     shared = std::max(shared, rounded_bytes(options.batch_tokens, widths.longest_row));
     if (model.weights().output.weight.dtype != DType::f32)
       shared = std::max(shared, rounded_bytes(logit_chunk_rows(vocabulary), vocabulary));
@@ -56,7 +56,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
   const ModelInfo& info = model.info();
   MemoryPlan plan;
   const size_t trained = floats(store.elements());
-  const bool lora = options.tuning == "lora";
+  const bool lora = options.tuning == Tuning::lora;
   plan.weights = weight_bytes(options, model) + (lora ? trained : 0);
   if (around.reference != nullptr) plan.weights += around.reference->info().weight_bytes;
   plan.gradients = trained;
@@ -78,25 +78,16 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
     plan.keep = keep;
     if (keep == Keep::everything) {
       // Nothing is given back before the end: logits come on top, twice where the loss reads them first.
-      const bool simple = around.stage == TrainingStage::sft || around.stage == TrainingStage::pretrain;
       plan.activations = ends + layer * static_cast<size_t>(info.layers);
-      plan.working = logits * (simple ? 1 : 2) + scratch;
+      plan.working = logits * (traits_of(around.stage).needs_log_probs ? 2 : 1) + scratch;
     } else {
       plan.activations = ends + floats(rows * info.layers * info.hidden);
       plan.working = std::max(layer, logits) + scratch;
     }
   };
-  if (options.keep == "everything") {
-    with(Keep::everything);
-  } else if (options.keep == "layer-inputs") {
-    with(Keep::layer_inputs);
-  } else if (options.keep == "auto") {
-    with(Keep::everything);
-    if (around.available > 0 && plan.total() > around.available / 2) with(Keep::layer_inputs);
-  } else {
-    throw_error(ErrorKind::invalid_argument, "keep: expected auto, everything or layer-inputs, found '{}'",
-                options.keep);
-  }
+  with(options.keep == KeepChoice::layer_inputs ? Keep::layer_inputs : Keep::everything);
+  const bool tight = around.available > 0 && plan.total() > around.available / 2;
+  if (options.keep == KeepChoice::automatic && tight) with(Keep::layer_inputs);
   if (around.available > 0 && plan.total() > around.available) {
     throw_error(
         ErrorKind::out_of_memory,
@@ -105,9 +96,9 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
         plan.total() >> 20, around.available >> 20, plan.weights >> 20, plan.gradients >> 20,
         plan.optimiser >> 20, plan.activations >> 20, plan.working >> 20, plan.program >> 20,
         options.batch_tokens, plan.keep == Keep::everything ? " or keep = layer-inputs" : "",
-        !lora                           ? " or tuning = lora"
-        : options.base_type == "stored" ? " or base_type = nf4"
-                                        : "");
+        !lora                                   ? " or tuning = lora"
+        : options.base_type == BaseType::stored ? " or base_type = nf4"
+                                                : "");
   }
   return plan;
 }

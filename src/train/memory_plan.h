@@ -6,7 +6,7 @@
 #include "model/decoder.h"
 #include "train/options.h"
 #include "train/parameters.h"
-#include "train/sample.h"
+#include "train/stage.h"
 #include "train/training_pass.h"
 
 namespace r1 {

@@ -1,7 +1,7 @@
 // Muon: the momentum of a matrix is brought near the closest orthogonal matrix before it is applied.
 //   m = μ m + (1 - μ) g;   u = μ m + (1 - μ) g (Nesterov);   X = u / |u|
-//   five times X = a X + (b A + c A²) X with A = X Xᵀ (Newton and Schulz);   W -= rate · 0.2 √max(rows,
-//   columns) · X
+//   five times X = a X + (b A + c A²) X with A = X Xᵀ (Newton and Schulz)
+//   W -= rate · 0.2 √max(rows, columns) · X
 // Source: Jordan et al., Muon (2024), with its constants; the factor 0.2 √max, which gives updates the size
 // of AdamW's, is Liu et al.'s (Muon is Scalable for LLM Training, 2025). Embedding, output and whatever is no
 // matrix get AdamW.
@@ -26,16 +26,16 @@ bool takes_muon(const Parameter& parameter) {
 
 class Muon final : public Optimiser {
  public:
-  Muon(const TrainingOptions& options, ParameterStore& store)
+  Muon(const OptimiserOptions& options, ParameterStore& store)
       : options_(options), store_(store), pieces_(pieces_of(store)) {
-    for (const Parameter& own : store.all()) {
+    for (const Parameter& parameter : store.all()) {
       for (std::vector<AlignedBytes>* memory : {&means_, &squares_}) {
-        if (memory == &squares_ && takes_muon(own)) {
+        if (memory == &squares_ && takes_muon(parameter)) {
           memory->emplace_back();
           continue;
         }
-        memory->push_back(allocate_aligned(bytes_of(own)));
-        std::memset(memory->back().get(), 0, bytes_of(own));
+        memory->push_back(allocate_aligned(bytes_of(parameter)));
+        std::memset(memory->back().get(), 0, bytes_of(parameter));
       }
     }
   }
@@ -43,26 +43,29 @@ class Muon final : public Optimiser {
   void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
     context.parallel_for(static_cast<int64_t>(pieces_.size()), true, [&](int64_t index, int) {
       const ParameterPiece& piece = pieces_[index];
-      const Parameter& own = store_.all()[piece.parameter];
-      if (takes_muon(own)) return;
-      context.kernels().training->adam(adam_step(options_, own, step, learning_rate, gradient_factor),
-                                       own.values + piece.first, own.gradient + piece.first,
+      const Parameter& parameter = store_.all()[piece.parameter];
+      if (takes_muon(parameter)) return;
+      context.kernels().training->adam(adam_step(options_, parameter, step, learning_rate, gradient_factor),
+                                       parameter.values + piece.first, parameter.gradient + piece.first,
                                        floats(means_[piece.parameter]) + piece.first,
                                        floats(squares_[piece.parameter]) + piece.first, piece.count);
     });
     for (size_t i = 0; i < store_.all().size(); ++i) {
-      const Parameter& own = store_.all()[i];
-      if (takes_muon(own)) step_matrix(context, own, floats(means_[i]), learning_rate, gradient_factor);
+      const Parameter& parameter = store_.all()[i];
+      if (takes_muon(parameter))
+        step_matrix(context, parameter, floats(means_[i]), learning_rate, gradient_factor);
     }
   }
 
   std::vector<StateArray> state() override {
     std::vector<StateArray> arrays;
     for (size_t i = 0; i < store_.all().size(); ++i) {
-      const Parameter& own = store_.all()[i];
-      const bool muon = takes_muon(own);
-      arrays.push_back({(muon ? "muon.mean/" : "adam.mean/") + own.name, {means_[i].get(), bytes_of(own)}});
-      if (!muon) arrays.push_back({"adam.square/" + own.name, {squares_[i].get(), bytes_of(own)}});
+      const Parameter& parameter = store_.all()[i];
+      const bool muon = takes_muon(parameter);
+      arrays.push_back(
+          {(muon ? "muon.mean/" : "adam.mean/") + parameter.name, {means_[i].get(), bytes_of(parameter)}});
+      if (!muon)
+        arrays.push_back({"adam.square/" + parameter.name, {squares_[i].get(), bytes_of(parameter)}});
     }
     return arrays;
   }
@@ -74,15 +77,15 @@ class Muon final : public Optimiser {
  private:
   static float* floats(const AlignedBytes& memory) { return reinterpret_cast<float*>(memory.get()); }
 
-  void step_matrix(Context& context, const Parameter& own, float* momentum, double learning_rate,
+  void step_matrix(Context& context, const Parameter& parameter, float* momentum, double learning_rate,
                    double gradient_factor) {
     Arena::Scope scope(context.arena());
-    const int64_t rows = own.shape[0], columns = own.shape[1];
-    float* x = context.arena().allocate<float>(own.count);
+    const int64_t rows = parameter.shape[0], columns = parameter.shape[1];
+    float* x = context.arena().allocate<float>(parameter.count);
     const auto kept = static_cast<float>(options_.momentum);
     const auto factor = static_cast<float>(gradient_factor);
-    for_pieces(context, own.count, [&](int64_t i) {
-      const float gradient = factor * own.gradient[i];
+    for_pieces(context, parameter.count, [&](int64_t i) {
+      const float gradient = factor * parameter.gradient[i];
       momentum[i] = kept * momentum[i] + (1 - kept) * gradient;
       x[i] = kept * momentum[i] + (1 - kept) * gradient;
     });
@@ -91,14 +94,14 @@ class Muon final : public Optimiser {
       squares += context.kernels().training->dot(x + row * columns, x + row * columns, columns);
     }
     const auto inverse = static_cast<float>(1 / (std::sqrt(squares) + 1e-7));
-    for_pieces(context, own.count, [&](int64_t i) { x[i] *= inverse; });
+    for_pieces(context, parameter.count, [&](int64_t i) { x[i] *= inverse; });
     const float* update = orthogonalise(context, x, rows, columns);
-    const double rate = learning_rate * own.rate_factor;
+    const double rate = learning_rate * parameter.rate_factor;
     const auto change =
         static_cast<float>(rate * 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns))));
-    const auto left = static_cast<float>(own.decays ? 1 - rate * options_.weight_decay : 1);
-    for_pieces(context, own.count,
-               [&](int64_t i) { own.values[i] = left * own.values[i] - change * update[i]; });
+    const auto left = static_cast<float>(parameter.decays ? 1 - rate * options_.weight_decay : 1);
+    for_pieces(context, parameter.count,
+               [&](int64_t i) { parameter.values[i] = left * parameter.values[i] - change * update[i]; });
   }
 
   // x [rows, columns] is overwritten; the result is in x or in memory of the arena.
@@ -135,7 +138,7 @@ class Muon final : public Optimiser {
     });
   }
 
-  TrainingOptions options_;
+  OptimiserOptions options_;
   ParameterStore& store_;
   std::vector<ParameterPiece> pieces_;
   std::vector<AlignedBytes> means_, squares_;
@@ -143,20 +146,17 @@ class Muon final : public Optimiser {
 
 }  // namespace
 
-std::unique_ptr<Optimiser> make_muon(const TrainingOptions& options, ParameterStore& store) {
-  if (!(options.momentum >= 0 && options.momentum < 1)) {
-    throw_error(ErrorKind::invalid_argument, "momentum: expected 0 to below 1, found {}", options.momentum);
-  }
+std::unique_ptr<Optimiser> make_muon(const OptimiserOptions& options, ParameterStore& store) {
   return std::make_unique<Muon>(options, store);
 }
 
 size_t muon_bytes(const ParameterStore& store) {
   size_t bytes = 0, scratch = 0;
-  for (const Parameter& own : store.all()) {
-    bytes += (takes_muon(own) ? 1 : 2) * Muon::bytes_of(own);
-    if (!takes_muon(own)) continue;
-    const auto side = static_cast<size_t>(std::min(own.shape[0], own.shape[1]));
-    scratch = std::max(scratch, 2 * Muon::bytes_of(own) + 2 * side * side * sizeof(float));
+  for (const Parameter& parameter : store.all()) {
+    bytes += (takes_muon(parameter) ? 1 : 2) * Muon::bytes_of(parameter);
+    if (!takes_muon(parameter)) continue;
+    const auto side = static_cast<size_t>(std::min(parameter.shape[0], parameter.shape[1]));
+    scratch = std::max(scratch, 2 * Muon::bytes_of(parameter) + 2 * side * side * sizeof(float));
   }
   return bytes + scratch;
 }

@@ -1,5 +1,7 @@
 #include "train/new_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "formats/json_file.h"
 #include "formats/output_file.h"
 #include "formats/safetensors.h"
 #include "tensor/codec.h"
@@ -40,7 +43,7 @@ void copy_one(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-nlohmann::json new_model_config(const TrainingOptions& options, const Tokenizer& tokenizer) {
+nlohmann::json new_model_config(const NewModelOptions& options, const Tokenizer& tokenizer) {
   if (options.heads < 1 || options.hidden % options.heads != 0 || options.hidden / options.heads % 2 != 0) {
     throw_error(ErrorKind::invalid_argument,
                 "heads: expected a divisor of hidden {} that leaves an even width, found {}", options.hidden,
@@ -78,17 +81,17 @@ nlohmann::json new_model_config(const TrainingOptions& options, const Tokenizer&
   return config;
 }
 
-void add_new_model(const nlohmann::json& config, const TrainingOptions& options, ParameterStore& store) {
+void add_new_model(const nlohmann::json& config, const NewModelOptions& options, uint64_t seed,
+                   ParameterStore& store) {
   const int64_t hidden = options.hidden;
   const int64_t key = hidden / options.heads * options.key_value_heads;
   const int64_t vocabulary = config["vocab_size"];
   const double inner = options.initial_deviation / std::sqrt(2.0 * static_cast<double>(options.layers));
   auto matrix = [&](const std::string& name, int64_t outputs, int64_t inputs, double deviation) {
-    fill_normal(store.add(name, {outputs, inputs}), options.seed, deviation);
+    fill_normal(store.add(name, {outputs, inputs}), seed, deviation);
   };
   auto constant = [&](const std::string& name, int64_t count, float value) {
-    Parameter& own = store.add(name, {count});
-    std::fill_n(own.values, own.count, value);
+    std::fill_n(store.add(name, {count}).values, count, value);
   };
   matrix("model.embed_tokens.weight", vocabulary, hidden, options.initial_deviation);
   for (int64_t layer = 0; layer < options.layers; ++layer) {
@@ -123,27 +126,70 @@ void describe_reward_model(nlohmann::json& config) {
   config["label2id"] = {{"reward", 0}};
 }
 
+// The file's own type where weights keep theirs.
+DType written_type(SaveType type, const TensorView* stored) {
+  switch (type) {
+    case SaveType::f32:
+      return DType::f32;
+    case SaveType::bf16:
+      return DType::bf16;
+    case SaveType::f16:
+      return DType::f16;
+    case SaveType::automatic:
+      break;
+  }
+  if (stored == nullptr) return DType::f32;
+  if (stored->dtype == DType::nf4) return DType::bf16;
+  return stored->dtype == DType::bf16 || stored->dtype == DType::f16 ? stored->dtype : DType::f32;
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  OutputFile file(path);
+  file.write(text);
+  file.finish();
+}
+
+// Whoever generates stops at the tokens that the training ended answers with, whatever the base ended with.
+nlohmann::json generation_config(const HubDescription& description) {
+  const fs::path path = description.tokenizer_folder / "generation_config.json";
+  nlohmann::json generation = fs::exists(path) ? read_json(path) : nlohmann::json::object();
+  std::vector<int32_t> ends;
+  const nlohmann::json stored =
+      generation.value("eos_token_id", description.config->value("eos_token_id", nlohmann::json()));
+  if (stored.is_number_integer()) ends.push_back(stored.get<int32_t>());
+  if (stored.is_array()) ends = stored.get<std::vector<int32_t>>();
+  for (const int32_t end : description.ends) {
+    if (std::ranges::find(ends, end) == ends.end()) ends.push_back(end);
+  }
+  if (ends.size() == 1) generation["eos_token_id"] = ends.front();
+  if (ends.size() > 1) generation["eos_token_id"] = ends;
+  return generation;
+}
+
+void copy_tokenizer(const fs::path& output, const HubDescription& description) {
+  const fs::path& folder = description.tokenizer_folder;
+  for (const char* name :
+       {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json"}) {
+    if (fs::exists(folder / name) && !fs::equivalent(folder, output)) copy_one(folder / name, output / name);
+  }
+  if (description.chat_template.empty()) return;
+  write_text(output / "chat_template.jinja", description.chat_template);
+  const fs::path config_path = output / "tokenizer_config.json";
+  if (!fs::exists(config_path)) return;
+  nlohmann::json config = read_json(config_path);
+  if (!config.contains("chat_template")) return;
+  config["chat_template"] = description.chat_template;
+  write_text(config_path, config.dump(1) + "\n");
+}
+
 }  // namespace
 
-void write_hub_directory(const fs::path& output, nlohmann::json config, const fs::path& tokenizer_folder,
-                         const std::vector<TensorView>& tensors, const std::string& type,
-                         const ModelFile* types) {
+void write_hub_directory(const fs::path& output, const HubDescription& description,
+                         const std::vector<TensorView>& tensors, SaveType type, const ModelFile* types) {
   fs::create_directories(output);
   std::vector<DType> dtypes;
-  for (const TensorView& tensor : tensors) {
-    DType dtype = DType::f32;
-    if (type == "auto") {
-      const TensorView* own = types != nullptr ? types->find(tensor.name) : nullptr;
-      if (own != nullptr && (own->dtype == DType::bf16 || own->dtype == DType::f16)) dtype = own->dtype;
-      if (own != nullptr && own->dtype == DType::nf4) dtype = DType::bf16;
-    } else if (type == "bf16" || type == "f16") {
-      dtype = *dtype_from_name(type);
-    } else if (type != "f32") {
-      throw_error(ErrorKind::invalid_argument, "save_type: expected auto, f32, bf16 or f16, found '{}'",
-                  type);
-    }
-    dtypes.push_back(dtype);
-  }
+  for (const TensorView& tensor : tensors)
+    dtypes.push_back(written_type(type, types != nullptr ? types->find(tensor.name) : nullptr));
   // Widest first, so that all lie aligned.
   std::vector<size_t> order;
   for (const bool wide : {true, false}) {
@@ -169,21 +215,19 @@ void write_hub_directory(const fs::path& output, nlohmann::json config, const fs
     }
   }
   writer.finish();
+  fs::remove(output / "model.safetensors.index.json");  // of an older, sharded model: it would be read first
   const DType written = dtypes.empty() ? DType::f32 : dtypes[order.back()];
+  nlohmann::json config = *description.config;
   config.erase("quantization_config");  // nothing is, as written
   if (std::any_of(tensors.begin(), tensors.end(),
                   [](const TensorView& tensor) { return tensor.name == kRewardHead; })) {
     describe_reward_model(config);
   }
   config["torch_dtype"] = written == DType::bf16 ? "bfloat16" : written == DType::f16 ? "float16" : "float32";
-  OutputFile file(output / "config.json");
-  file.write(config.dump(2) + "\n");
-  file.finish();
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
-                           "generation_config.json", "special_tokens_map.json"}) {
-    const fs::path from = tokenizer_folder / name;
-    if (fs::exists(from) && !fs::equivalent(tokenizer_folder, output)) copy_one(from, output / name);
-  }
+  write_text(output / "config.json", config.dump(2) + "\n");
+  const nlohmann::json generation = generation_config(description);
+  if (!generation.empty()) write_text(output / "generation_config.json", generation.dump(2) + "\n");
+  copy_tokenizer(output, description);
 }
 
 }  // namespace r1

@@ -21,7 +21,7 @@ std::vector<ParameterPiece> pieces_of(const ParameterStore& store) {
   return pieces;
 }
 
-kernels::AdamStep adam_step(const TrainingOptions& options, const Parameter& parameter, int64_t step,
+kernels::AdamStep adam_step(const OptimiserOptions& options, const Parameter& parameter, int64_t step,
                             double learning_rate, double gradient_factor) {
   kernels::AdamStep adam;
   adam.learning_rate = static_cast<float>(learning_rate * parameter.rate_factor);
@@ -39,11 +39,11 @@ namespace {
 
 class AdamW final : public Optimiser {
  public:
-  AdamW(const TrainingOptions& options, ParameterStore& store)
+  AdamW(const OptimiserOptions& options, ParameterStore& store)
       : options_(options), store_(store), pieces_(pieces_of(store)) {
-    for (const Parameter& own : store.all()) {
+    for (const Parameter& parameter : store.all()) {
       for (std::vector<AlignedBytes>* memory : {&means_, &squares_}) {
-        const size_t bytes = static_cast<size_t>(own.count) * sizeof(float);
+        const size_t bytes = static_cast<size_t>(parameter.count) * sizeof(float);
         memory->push_back(allocate_aligned(bytes));
         std::memset(memory->back().get(), 0, bytes);
       }
@@ -54,9 +54,9 @@ class AdamW final : public Optimiser {
     const auto count = static_cast<int64_t>(pieces_.size());
     context.parallel_for(count, true, [&](int64_t index, int) {
       const ParameterPiece& piece = pieces_[index];
-      const Parameter& own = store_.all()[piece.parameter];
-      const kernels::AdamStep adam = adam_step(options_, own, step, learning_rate, gradient_factor);
-      context.kernels().training->adam(adam, own.values + piece.first, own.gradient + piece.first,
+      const Parameter& parameter = store_.all()[piece.parameter];
+      const kernels::AdamStep adam = adam_step(options_, parameter, step, learning_rate, gradient_factor);
+      context.kernels().training->adam(adam, parameter.values + piece.first, parameter.gradient + piece.first,
                                        floats(means_[piece.parameter]) + piece.first,
                                        floats(squares_[piece.parameter]) + piece.first, piece.count);
     });
@@ -65,10 +65,10 @@ class AdamW final : public Optimiser {
   std::vector<StateArray> state() override {
     std::vector<StateArray> arrays;
     for (size_t i = 0; i < store_.all().size(); ++i) {
-      const Parameter& own = store_.all()[i];
-      const size_t bytes = static_cast<size_t>(own.count) * sizeof(float);
-      arrays.push_back({"adam.mean/" + own.name, {means_[i].get(), bytes}});
-      arrays.push_back({"adam.square/" + own.name, {squares_[i].get(), bytes}});
+      const Parameter& parameter = store_.all()[i];
+      const size_t bytes = static_cast<size_t>(parameter.count) * sizeof(float);
+      arrays.push_back({"adam.mean/" + parameter.name, {means_[i].get(), bytes}});
+      arrays.push_back({"adam.square/" + parameter.name, {squares_[i].get(), bytes}});
     }
     return arrays;
   }
@@ -76,7 +76,7 @@ class AdamW final : public Optimiser {
  private:
   static float* floats(const AlignedBytes& memory) { return reinterpret_cast<float*>(memory.get()); }
 
-  TrainingOptions options_;
+  OptimiserOptions options_;
   ParameterStore& store_;
   std::vector<ParameterPiece> pieces_;
   std::vector<AlignedBytes> means_, squares_;
@@ -84,21 +84,31 @@ class AdamW final : public Optimiser {
 
 }  // namespace
 
-std::unique_ptr<Optimiser> make_optimiser(const TrainingOptions& options, ParameterStore& store) {
-  if (options.optimiser == "adamw") return std::make_unique<AdamW>(options, store);
-  if (options.optimiser == "adamw-8bit") return make_adamw_8bit(options, store);
-  if (options.optimiser == "muon") return make_muon(options, store);
-  throw_error(ErrorKind::invalid_argument, "optimiser: expected adamw, adamw-8bit or muon, found '{}'",
-              options.optimiser);
+std::unique_ptr<Optimiser> make_optimiser(const OptimiserOptions& options, ParameterStore& store) {
+  switch (options.optimiser) {
+    case OptimiserKind::adamw_8bit:
+      return make_adamw_8bit(options, store);
+    case OptimiserKind::muon:
+      return make_muon(options, store);
+    case OptimiserKind::adamw:
+      break;
+  }
+  return std::make_unique<AdamW>(options, store);
 }
 
-size_t optimiser_bytes(const TrainingOptions& options, const ParameterStore& store) {
-  if (options.optimiser == "adamw-8bit") return adamw_8bit_bytes(store);
-  if (options.optimiser == "muon") return muon_bytes(store);
+size_t optimiser_bytes(const OptimiserOptions& options, const ParameterStore& store) {
+  switch (options.optimiser) {
+    case OptimiserKind::adamw_8bit:
+      return adamw_8bit_bytes(store);
+    case OptimiserKind::muon:
+      return muon_bytes(store);
+    case OptimiserKind::adamw:
+      break;
+  }
   return 2 * static_cast<size_t>(store.elements()) * sizeof(float);
 }
 
-double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t steps) {
+double scheduled_rate(const ScheduleOptions& options, int64_t step, int64_t steps) {
   int64_t warmup = options.warmup_steps;
   if (warmup == 0)
     warmup = static_cast<int64_t>(std::ceil(options.warmup_share * static_cast<double>(steps)));
@@ -108,14 +118,8 @@ double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t step
                           ? 0.0
                           : static_cast<double>(step - warmup - 1) / static_cast<double>(steps - warmup - 1);
   double left = 1;  // of the way down
-  if (options.schedule == "cosine") {
-    left = 0.5 * (1 + std::cos(std::numbers::pi * done));
-  } else if (options.schedule == "linear") {
-    left = 1 - done;
-  } else if (options.schedule != "constant") {
-    throw_error(ErrorKind::invalid_argument, "schedule: expected cosine, linear or constant, found '{}'",
-                options.schedule);
-  }
+  if (options.schedule == Schedule::cosine) left = 0.5 * (1 + std::cos(std::numbers::pi * done));
+  if (options.schedule == Schedule::linear) left = 1 - done;
   return largest * (options.final_rate + (1 - options.final_rate) * left);
 }
 

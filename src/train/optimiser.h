@@ -29,15 +29,15 @@ class Optimiser {
   virtual std::vector<StateArray> state() = 0;
 };
 
-/// For the parameters of `store`, which must outlive it. Error(invalid_argument) for an unknown name.
-std::unique_ptr<Optimiser> make_optimiser(const TrainingOptions& options, ParameterStore& store);
+/// For the parameters of `store`, which must outlive it.
+std::unique_ptr<Optimiser> make_optimiser(const OptimiserOptions& options, ParameterStore& store);
 
 /// What it will take besides weights and gradients, the largest scratch included.
-size_t optimiser_bytes(const TrainingOptions& options, const ParameterStore& store);
+size_t optimiser_bytes(const OptimiserOptions& options, const ParameterStore& store);
 
 /// Learning rate of step `step` (1 … steps): linear warm-up, then the schedule down to final_rate of the
-/// largest at the last step. Error(invalid_argument) for an unknown schedule.
-double scheduled_rate(const TrainingOptions& options, int64_t step, int64_t steps);
+/// largest at the last step.
+double scheduled_rate(const ScheduleOptions& options, int64_t step, int64_t steps);
 
 /// The Euclidean norm of all gradients, summed in a fixed order.
 double gradient_norm(Context& context, const ParameterStore& store);

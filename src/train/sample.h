@@ -1,8 +1,8 @@
 // What the trainer is fed: token sequences laid end to end, with the tokens that count marked.
 //
 // The data side (src/train/data) turns files into TrainingSamples and packs them into TrainingBatches; the
-// trainer sees a BatchSource alone. Everything is a function of (seed, epoch, index), so that a run resumed
-// at any step sees the same batches: a source has no state that moves.
+// trainer sees a BatchSource alone. Batches of data are a function of (seed, epoch, index), so that a run resumed
+// at any step sees the same batches.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,6 @@
 #include <vector>
 
 namespace r1 {
-
-enum class TrainingStage {
-  pretrain,  // raw text: every token is predicted
-  sft,       // conversations: the marked tokens are predicted
-  dpo,       // pairs: chosen and rejected answers to one prompt
-  kto,       // single answers marked desirable or not
-  orpo,      // pairs, without a reference model
-  reward,    // pairs, a scalar for each sequence
-};
 
 /// A whole sequence, the ends of turns included.
 struct TokenSequence {
@@ -31,19 +22,21 @@ struct TokenSequence {
 
 /// One line of a data set, rendered and tokenised.
 struct TrainingSample {
-  TokenSequence sequence;  // pretrain, sft, kto: the sequence; pairs: prompt and chosen answer
-  TokenSequence rejected;  // pairs: prompt and rejected answer; else empty
-  bool desirable = true;   // kto
-  std::string source;      // "file:line", for messages
+  TokenSequence sequence;         // pretrain, sft, kto: the sequence; pairs: prompt and chosen answer
+  TokenSequence rejected;         // pairs: prompt and rejected answer; else empty
+  bool desirable = true;          // kto
+  std::string source;             // "file:line", for messages
+  bool without_thinking = false;  // a trained answer begins behind a closed, empty thinking block
 };
 
 /// A run of rows of a TrainingBatch: one sequence, which sees nothing of its neighbours.
 struct PackedSequence {
   int64_t first_row = 0;
-  int64_t rows = 0;       // ≥ 1
-  int64_t sample = 0;     // index in the data set (of a pretraining window: of its first document)
-  bool rejected = false;  // the rejected half of a pair; follows its chosen half directly
-  bool desirable = true;  // kto
+  int64_t rows = 0;    // ≥ 1
+  int64_t sample = 0;  // index in the data set (of a pretraining window: of its first document)
+  /// What the objective is told of the sequence. Of pairs, which follow each other: 1 chosen, 0 rejected; of labelled
+  /// answers: 1 desirable, 0 not; else 1.
+  double label = 1;
 };
 
 /// One forward and backward pass: sequences end to end, no padding.
@@ -60,7 +53,7 @@ struct TrainingBatch {
   }
 };
 
-/// Batches in the order of training. Const after construction, may be asked from any thread.
+/// Batches of a data set, by epoch and place. Const after construction, may be asked from any thread.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
@@ -72,6 +65,15 @@ class BatchSource {
   /// A hash of what determines the batches (data, seed, options). A checkpoint keeps it and resuming refuses
   /// another.
   virtual uint64_t fingerprint() const = 0;
+};
+
+/// The micro-batches of one step after another: of data (train/data_steps.h), or made by the weights as they are now
+/// (rollouts).
+class StepSource {
+ public:
+  virtual ~StepSource() = default;
+  /// Empty: there is nothing left.
+  virtual std::vector<TrainingBatch> next_step() = 0;
 };
 
 }  // namespace r1

@@ -11,6 +11,7 @@
 #include "base/memory_use.h"
 #include "base/random.h"
 #include "formats/json_file.h"
+#include "formats/output_file.h"
 #include "formats/vocabulary.h"
 #include "model/model.h"
 #include "train/new_model.h"
@@ -62,8 +63,8 @@ TrainedModel::TrainedModel(const TrainingOptions& options, const fs::path& base,
   }
   model_ = load_as_needed(bound_);
   decoder_ = &as_decoder(*model_);
-  if (stage == TrainingStage::reward) add_score();
-  if (stage == TrainingStage::dpo || stage == TrainingStage::kto) load_reference();
+  if (traits_of(stage).needs_reward_head) add_score();
+  if (traits_of(stage).needs_reference) load_reference(options);
 }
 
 void TrainedModel::make(const TrainingOptions& options) {
@@ -72,9 +73,9 @@ void TrainedModel::make(const TrainingOptions& options) {
                 "--model or --tokenizer: expected a model to start from, or the tokenizer of a new one "
                 "(r1 train tokenizer makes one)");
   }
-  if (options.tuning != "full") {
+  if (options.tuning != Tuning::full) {
     throw_error(ErrorKind::invalid_argument, "tuning: expected full for a new model, found '{}'",
-                options.tuning);
+                text_of(options.tuning));
   }
   tokenizer_folder_ = options.tokenizer;
   const std::string json = read_text_file(tokenizer_folder_ / "tokenizer.json");
@@ -82,7 +83,7 @@ void TrainedModel::make(const TrainingOptions& options) {
   Tokenizer tokenizer = Tokenizer::from_hub(json, settings);
   config_ = new_model_config(options, tokenizer);
   program_memory_ = memory_of_program();
-  add_new_model(*config_, options, store_);
+  add_new_model(*config_, options, options.seed, store_);
   bound_ = ModelFile::in_memory(*config_, store_.views());
   std::vector<int32_t> ends;
   if (tokenizer.eos()) ends.push_back(*tokenizer.eos());
@@ -96,7 +97,7 @@ void TrainedModel::open(const TrainingOptions& options, ThreadPool& pool) {
   renderer_ = std::make_unique<SampleRenderer>(std::move(vocabulary.tokenizer), vocabulary.chat_template,
                                                vocabulary.end_of_generation);
   program_memory_ = memory_of_program();
-  if (options.tuning == "lora") {
+  if (options.tuning == Tuning::lora) {
     open_adapter(options, pool);
   } else {
     open_weights(options);
@@ -105,12 +106,9 @@ void TrainedModel::open(const TrainingOptions& options, ThreadPool& pool) {
 
 void TrainedModel::open_adapter(const TrainingOptions& options, ThreadPool& pool) {
   bound_ = base_;
-  if (options.base_type == "nf4") {
+  if (options.base_type == BaseType::nf4) {
     nf4_ = std::make_unique<Nf4Base>(base_, pool);
     bound_ = nf4_->file();
-  } else if (options.base_type != "stored") {
-    throw_error(ErrorKind::invalid_argument, "base_type: expected stored or nf4, found '{}'",
-                options.base_type);
   }
   LowRankOptions lora = options.lora;
   lora.seed = options.seed;
@@ -124,14 +122,6 @@ void TrainedModel::open_adapter(const TrainingOptions& options, ThreadPool& pool
 }
 
 void TrainedModel::open_weights(const TrainingOptions& options) {
-  if (options.tuning != "full" && options.tuning != "freeze") {
-    throw_error(ErrorKind::invalid_argument, "tuning: expected full, lora or freeze, found '{}'",
-                options.tuning);
-  }
-  if (options.base_type != "stored") {
-    throw_error(ErrorKind::invalid_argument, "base_type: '{}' goes with tuning = lora, found {}",
-                options.base_type, options.tuning);
-  }
   if (base_->hub() == nullptr) {
     throw_error(
         ErrorKind::unsupported,
@@ -141,11 +131,12 @@ void TrainedModel::open_weights(const TrainingOptions& options) {
   config_ = base_->hub()->config;
   int64_t layers = 0;
   for (const TensorView& tensor : base_->tensors()) layers = std::max(layers, layer_of(tensor.name) + 1);
-  if (options.tuning == "freeze" && options.trained_layers > layers) {
+  if (options.tuning == Tuning::freeze && options.trained_layers > layers) {
     throw_error(ErrorKind::invalid_argument, "trained_layers: expected 1 to {}, the model's layers, found {}",
                 layers, options.trained_layers);
   }
-  const int64_t first = options.tuning == "full" ? -1 : std::max<int64_t>(0, layers - options.trained_layers);
+  const int64_t first =
+      options.tuning == Tuning::full ? -1 : std::max<int64_t>(0, layers - options.trained_layers);
   for (const TensorView& tensor : base_->tensors()) {
     if (layer_of(tensor.name) < first) continue;
     store_.add_copy(tensor);
@@ -177,9 +168,13 @@ Parameter* TrainedModel::score() {
   return nullptr;
 }
 
-void TrainedModel::load_reference() {
-  reference_ = decoder_;  // with an adapter: the model without it
-  if (adapter_) return;
+void TrainedModel::load_reference(const TrainingOptions& options) {
+  reference_ = decoder_;
+  if (adapter_) {
+    // What training begins from: the base, with the adapter as it is before the first step.
+    if (!options.adapter.empty()) reference_adapter_ = LowRankAdapter::open(options.adapter, *bound_);
+    return;
+  }
   if (!base_) throw_error(ErrorKind::invalid_argument, "--model: this stage needs a model to start from");
   reference_model_ = load_as_needed(base_);
   reference_ = &as_decoder(*reference_model_);
@@ -201,15 +196,24 @@ void TrainedModel::refresh(Context& context) {
   if (adapter_) adapter_->refresh(context);
 }
 
-void TrainedModel::write(const fs::path& output, const std::string& base_name,
-                         const std::string& save_type) const {
+void TrainedModel::write(const fs::path& output, const std::string& base_name, SaveType save_type,
+                         bool answers_without_thinking) const {
+  const std::string chat_template = answers_without_thinking ? renderer_->template_without_thinking() : "";
   if (adapter_) {
     adapter_->write(output, base_name);
+    const fs::path template_path = output / "chat_template.jinja";
+    if (chat_template.empty()) return;
+    OutputFile file(template_path);
+    file.write(chat_template);
+    file.finish();
     return;
   }
   std::vector<TensorView> tensors(bound_->tensors().begin(), bound_->tensors().end());
   put_reward_head(store_, tensors);
-  write_hub_directory(output, *config_, tokenizer_folder_, tensors, save_type, base_.get());
+  std::vector<int32_t> ends;
+  if (const auto end = renderer_->end_token()) ends.push_back(*end);
+  write_hub_directory(output, {*config_, tokenizer_folder_, ends, chat_template}, tensors, save_type,
+                      base_.get());
 }
 
 bool TrainedModel::is_written(const fs::path& output) const {

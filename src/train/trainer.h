@@ -1,8 +1,9 @@
-// The training loop: batches in, steps, evaluations, checkpoints, a model out.
+// The training loop over data: steps of an objective (train/training_step.h, train/objective.h), logs, evaluations,
+// checkpoints.
 //
-// Goals: a run resumed from any checkpoint goes on bit for bit as if it had not stopped; a run that cannot
-// fit the memory does not begin; one that goes wrong says at which step and in which tensor. Non-goals: text
-// (batches come from a BatchSource), several machines.
+// Goals: a run resumed from any checkpoint gives the bits of a run that was never stopped; a run that cannot fit the
+// memory does not begin; one that goes wrong names step and tensor. Non-goals: text (batches come from a BatchSource),
+// several machines.
 #pragma once
 
 #include <functional>
@@ -16,6 +17,7 @@
 #include "train/options.h"
 #include "train/parameters.h"
 #include "train/sample.h"
+#include "train/stage.h"
 #include "train/training_pass.h"
 
 namespace r1 {
@@ -50,18 +52,19 @@ struct TrainerHooks {
   std::function<void(const std::string&)> remark;
   std::function<bool()> stop_requested;  // asked after each step
   std::function<void()> save_best;       // the best evaluation so far: keep these weights
+  std::function<double()> seconds;       // a clock that never goes back; empty: the system's
 };
 
 /// What a run trains with besides the model. Not owned.
 struct TrainerParts {
   TrainingStage stage = TrainingStage::sft;
-  Adapter* adapter = nullptr;          // what is trained where the model's weights are frozen
-  const Decoder* reference = nullptr;  // dpo, kto: log π_ref, always without adapter; may be the model itself
-  Parameter* score = nullptr;          // reward: {1, hidden}, one of the store's
-  std::string base = {};               // tells weights apart that a run began from; empty: there are none
-  // Called before the first step and after each: weights have changed (TrainedAdapter::refresh). May be
-  // empty.
-  std::function<void(Context&)> weights_changed = {};
+  Adapter* adapter = nullptr;  // what is trained where the model's weights are frozen
+  const Decoder* reference =
+      nullptr;                 // dpo, kto: the policy that training began from; may be the model itself
+  Parameter* score = nullptr;  // reward: {1, hidden}, one of the store's
+  std::string base = {};       // tells weights apart that a run began from; empty: there are none
+  std::function<void(Context&)> weights_changed = {};  // TrainedWeights::changed
+  const Adapter* reference_adapter = nullptr;          // of the reference; null: it has none
 };
 
 enum class TrainingEnd { finished, stopped, stopped_early };

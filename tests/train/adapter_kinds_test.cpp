@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "formats/safetensors.h"
+#include "tests/model/tiny_model.h"
 #include "tests/shared_folder.h"
 #include "tests/temporary_folder.h"
 #include "train/trained_adapter.h"
@@ -36,7 +37,7 @@ void PrintTo(const Kind& own, std::ostream* out) {
 TrainingBatch one_batch(bool pairs = false) {
   TrainingBatch out;
   for (const int64_t rows : {19, 41}) {
-    out.sequences.push_back({out.rows(), rows, 0, pairs && rows == 41, true});
+    out.sequences.push_back({out.rows(), rows, 0, pairs && rows == 41 ? 0.0 : 1.0});
     for (int64_t i = 0; i < rows; ++i) {
       out.tokens.push_back(static_cast<int32_t>(random_bits(1, out.tokens.size()) % 512));
       out.targets.push_back(static_cast<int32_t>(random_bits(2, out.targets.size()) % 512));
@@ -92,13 +93,14 @@ class AdapterFixture {
     TrainingOptions options;
     options.max_steps = steps;
     options.learning_rate = 1e-3;
-    options.schedule = "constant";
+    options.schedule = Schedule::constant;
     options.warmup_share = 0;
     options.save_steps = 0;
     options.output = folder_.string();
     return options;
   }
 
+  const test::TinyModel tiny_{"tiny-qwen2"};
   ThreadPool pool_{2};
   Context context_{pool_, kernels::select_kernels(), Arithmetic::exact};
   WeightGradients none_;
@@ -114,16 +116,14 @@ void expect_near(const std::vector<float>& a, const std::vector<float>& b, doubl
 class AdapterKindsTest : public AdapterFixture, public testing::TestWithParam<Kind> {};
 
 TEST_P(AdapterKindsTest, ANewOneChangesNothing) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto file = ModelFile::open(tiny_.path());
   const auto model = load_model(file);
   const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   expect_near(log_probs(*model, &adapter->adapter()), log_probs(*model, nullptr), 5e-5);
 }
 
 TEST_P(AdapterKindsTest, AppliedAtRunTimeIsTheMergedModelAlsoFromItsFiles) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto file = ModelFile::open(tiny_.path());
   const auto model = load_model(file);
   const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   move(*adapter);
@@ -147,8 +147,7 @@ TEST_P(AdapterKindsTest, AppliedAtRunTimeIsTheMergedModelAlsoFromItsFiles) {
 }
 
 TEST_P(AdapterKindsTest, GradientsAreTheSameBitsWhenLayersRunAgain) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto file = ModelFile::open(tiny_.path());
   const auto model = load_model(file);
   const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   move(*adapter);
@@ -161,8 +160,7 @@ TEST_P(AdapterKindsTest, GradientsAreTheSameBitsWhenLayersRunAgain) {
 }
 
 TEST_P(AdapterKindsTest, LearnsAndResumesBitIdentically) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto file = ModelFile::open(tiny_.path());
   const auto model = load_model(file);
   const OneBatch source;
   auto train = [&](int64_t stop_after, bool resume, std::vector<double>* losses) {
@@ -287,8 +285,7 @@ TEST_F(AdapterTest, PissaBeginsWithThePrincipalPart) {
 }
 
 TEST_F(AdapterTest, WhatDoesNotGoTogetherIsRefused) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto file = ModelFile::open(tiny_.path());
   EXPECT_THROW(TrainedAdapter::create(*file, kind(true, true, 0)), Error);
   EXPECT_THROW(TrainedAdapter::create(*file, kind(true, false, 0.1)), Error);
   EXPECT_THROW(TrainedAdapter::create(*file, kind(false, false, 1)), Error);
@@ -298,8 +295,7 @@ TEST_F(AdapterTest, WhatDoesNotGoTogetherIsRefused) {
 }
 
 TEST_F(AdapterTest, ARewardModelsHeadIsTrainedAndKeptWithIt) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto file = ModelFile::open(tiny_.path());
   const auto model = load_model(file);
   const auto adapter = TrainedAdapter::create(*file, kind(false, false, 0));
   const int64_t hidden = model->info().hidden;
@@ -348,7 +344,7 @@ TEST_F(AdapterTest, AdaptersFromElsewhereLoadAndComputeWhatPyTorchDoes) {
     const auto tokens = expected["tokens"].get<std::vector<int32_t>>();
     batch.tokens.assign(tokens.begin(), tokens.end() - 1);
     batch.targets.assign(tokens.begin() + 1, tokens.end());
-    batch.sequences.push_back({0, batch.rows(), 0, false, true});
+    batch.sequences.push_back({0, batch.rows(), 0});
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
     TrainingCache cache(decoder);
     const std::vector<float> found =

@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
-#include <chrono>
-#include <thread>
+#include <csignal>
 
 #include "base/random.h"
 #include "tests/temporary_folder.h"
@@ -28,7 +30,7 @@ class SomeTokens final : public BatchSource {
   uint64_t fingerprint() const override { return 3; }
   TrainingBatch batch(int64_t epoch, int64_t index) const override {
     TrainingBatch out;
-    out.sequences.push_back({0, 8, 0, false, true});
+    out.sequences.push_back({0, 8, 0});
     for (uint64_t i = 0; i < 8; ++i) {
       const auto place = static_cast<uint64_t>(epoch * 100 + index * 10) + i;
       out.tokens.push_back(static_cast<int32_t>(random_bits(1, place) % kVocabulary));
@@ -52,7 +54,7 @@ TrainingOptions options_in(const fs::path& folder) {
   return options;
 }
 
-void train(const fs::path& folder, bool resume) {
+void train(const fs::path& folder, bool resume, const TrainerHooks& hooks = {}) {
   const TrainingOptions options = options_in(folder);
   const nlohmann::json config = {{"model_type", "qwen2"},
                                  {"hidden_act", "silu"},
@@ -69,50 +71,38 @@ void train(const fs::path& folder, bool resume) {
   ThreadPool pool(1);
   Context context(pool, kernels::select_kernels(), Arithmetic::exact);
   ParameterStore store;
-  add_new_model(config, options, store);
+  add_new_model(config, options, options.seed, store);
   const auto model = load_model(ModelFile::in_memory(config, store.views()));
   const SomeTokens source;
   Trainer trainer(context, dynamic_cast<const Decoder&>(*model), store, options, source, nullptr,
-                  Keep::everything, {});
+                  Keep::everything, hooks);
   if (resume) trainer.resume();
   trainer.run();
 }
 
-bool is_being_written(const fs::path& folder) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "checkpoints", error)) {
-    if (entry.path().extension() == ".partial") return true;
-  }
-  return false;
-}
-
-// Trains in a process of its own that is killed in the middle of the file number `save` that it begins to
-// write. False: it ended before.
-bool train_until_killed(const fs::path& folder, int save, std::chrono::microseconds within) {
+// Trains in a process of its own that the system kills while it writes the checkpoint of step `last`, as soon as the
+// file is larger than `bytes`.
+void train_until_killed(const fs::path& folder, int64_t last, uint64_t bytes) {
   const pid_t child = ::fork();
   if (child == 0) {
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    TrainerHooks hooks;
+    hooks.on_step = [&](const StepReport& report) {
+      const rlimit limit{bytes, bytes};
+      if (report.step == last) ::setrlimit(RLIMIT_FSIZE, &limit);
+    };
     try {
-      train(folder, true);
+      train(folder, true, hooks);
     } catch (...) {
       ::_exit(1);
     }
     ::_exit(0);
   }
   int status = 0;
-  bool before = is_being_written(folder);  // left by the last kill
-  while (true) {
-    if (::waitpid(child, &status, WNOHANG) == child) break;
-    const bool now = is_being_written(folder);
-    if (now && !before && --save == 0) {
-      std::this_thread::sleep_for(within);
-      ::kill(child, SIGKILL);
-      ::waitpid(child, &status, 0);
-      break;
-    }
-    before = now;
-  }
-  EXPECT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-  return WIFSIGNALED(status);
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
+  EXPECT_EQ(WTERMSIG(status), SIGXFSZ);
 }
 
 TEST(Checkpoint, KilledInTheMiddleOfASaveARunGoesOnBitIdentically) {
@@ -120,16 +110,15 @@ TEST(Checkpoint, KilledInTheMiddleOfASaveARunGoesOnBitIdentically) {
   train(folder / "straight", false);
   const fs::path last = fs::path("checkpoints") / fmt::format("step-{:08}.safetensors", kSteps);
   const std::string expected = file_sha256(folder / "straight" / last);
-
-  int killed = 0;
-  for (const int microseconds : {0, 300, 2000, 8000, 20000}) {
-    if (train_until_killed(folder / "killed", killed == 0 ? 4 : 2, std::chrono::microseconds(microseconds)))
-      ++killed;
+  const uint64_t bytes = fs::file_size(folder / "straight" / last);
+  for (const auto& [step, part] :
+       {std::pair<int64_t, uint64_t>{3, 0}, {5, 1}, {6, bytes / 2}, {9, bytes - 1}}) {
+    train_until_killed(folder / "killed", step, part);
     std::string remarks;
     const auto found = find_checkpoint(folder / "killed", [&](const std::string& text) { remarks += text; });
-    EXPECT_TRUE(found.has_value()) << killed << remarks;  // the first save was whole
+    ASSERT_TRUE(found.has_value()) << step << remarks;
+    EXPECT_EQ(read_run_state(*found).step, step - 1) << remarks;  // the one before is whole
   }
-  EXPECT_GE(killed, 3);
   train(folder / "killed", true);
   EXPECT_EQ(file_sha256(folder / "killed" / last), expected);
 }

@@ -228,7 +228,8 @@ TEST_F(DataSampleTest, FieldsThatStandTwiceAreRefused) {
 TEST_F(DataSampleTest, AnswersThatSayNothingAreRefused) {
   EXPECT_THAT(refusal("a.jsonl", R"({"question": "q", "answer": ""})"),
               HasSubstr("a.jsonl:1: turn 2: expected text of the assistant, found none"));
-  EXPECT_THAT(refusal("a.csv", "question,answer,think\nq,,t\n"), HasSubstr("a.csv:2: turn 2: expected text"));
+  EXPECT_THAT(refusal("a.csv", "question,answer,think\nq,,t\n"),
+              HasSubstr("a.csv:2: field 'answer': expected a text, found nothing"));
   EXPECT_THAT(refusal("a.jsonl", R"({"prompt": "p", "chosen": "c", "rejected": ""})"),
               HasSubstr("a.jsonl:1: rejected: expected text of the assistant, found none"));
 }
@@ -344,6 +345,106 @@ TEST_F(DataSampleTest, RefusesAnUnknownEndingAndDeepNesting) {
   EXPECT_THROW(read("a.xls", "x"), Error);
   EXPECT_THAT(refusal("a.jsonl", "{\"a\":" + std::string(100, '[') + std::string(100, ']') + "}"),
               HasSubstr("nested deeper"));
+}
+
+// Each file stands for a form that people have (their records are in the reports that named them).
+TEST_F(DataSampleTest, ThinkingIsFoundInEveryFormAndField) {
+  const auto samples = read(
+      "a.jsonl",
+      R"({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "t\n</think>\n\na"}]}
+{"instruction": "q", "input": "", "output": "t\n</think>\n\na"}
+{"question": "q", "answer": "t\n</think>\n\na"}
+{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "t\n</think>\n\na"}]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "\n<think>\nt\n</think>\n\na"}]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": " <think>t</think> a"}]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "<think>\r\nt\r\n</think>\r\n\r\na"}]}
+{"question": "q", "think": "<think>\nt\n</think>", "answer": "a"}
+{"question": "q", "think": "<think>t</think>\n", "answer": "a"}
+{"question": "q", "think": "t", "answer": "<think>t</think>a"}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "reasoning_content": "<think>\nt\n</think>", "content": "a"}]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "reasoning_content": "t", "content": "<think>t</think>a"}]}
+{"prompt": "q", "completion": "t\n</think>\n\na"}
+)");
+  ASSERT_EQ(samples.size(), 13U);
+  for (const DataSample& sample : samples) EXPECT_EQ(turns(sample), "user:q|assistant:(t)a|") << sample.place;
+  const auto pair =
+      read("b.jsonl", R"({"prompt": "q", "chosen": "t\n</think>\n\na", "rejected": "\n<think>u</think>b"})");
+  EXPECT_EQ(pair[0].chosen->reasoning_content, "t");
+  EXPECT_EQ(pair[0].chosen->content, "a");
+  EXPECT_EQ(pair[0].rejected->reasoning_content, "u");
+}
+
+TEST_F(DataSampleTest, ThinkingThatFitsNoFormIsRefusedByLineAndField) {
+  EXPECT_THAT(refusal("a.jsonl", R"({"question": "q", "answer": "<think>\n1+1=2 and so on"})"),
+              HasSubstr("a.jsonl:1: field 'answer': expected </think> behind <think>, found none"));
+  EXPECT_THAT(refusal("b.jsonl", R"({"question": "q", "think": "t", "answer": "<think>u</think>a"})"),
+              HasSubstr("b.jsonl:1: field 'answer': expected thinking in one place"));
+  EXPECT_THAT(refusal("c.jsonl", R"({"question": "q", "think": "<think>t", "answer": "a"})"),
+              HasSubstr("c.jsonl:1: field 'think': expected </think> behind <think>"));
+  EXPECT_THAT(refusal("d.jsonl", R"({"prompt": "q", "chosen": "a</think>b</think>c", "rejected": "r"})"),
+              HasSubstr("d.jsonl:1: field 'chosen': expected one <think>…</think>"));
+  EXPECT_THAT(refusal("e.jsonl", R"({"question": "q", "answer": "a", "history": [["x", "y <think> z"]]})"),
+              HasSubstr("e.jsonl:1: field 'history[0]': expected one <think>"));
+}
+
+TEST_F(DataSampleTest, AnEmptyCellOfATableIsAnAbsentField) {
+  const auto samples = read("a.csv", "question,think,answer\nq,,a\nq,t,a\n");
+  ASSERT_EQ(samples.size(), 2U);
+  EXPECT_EQ(turns(samples[0]), "user:q|assistant:a|");
+  EXPECT_EQ(turns(samples[1]), "user:q|assistant:(t)a|");
+  EXPECT_THAT(refusal("b.csv", "question,answer\nq,\n"),
+              HasSubstr("field 'answer': expected a text, found nothing"));
+  EXPECT_EQ(turns(read("c.jsonl", R"({"question": "q", "think": "", "answer": "a"})")[0]),
+            "user:q|assistant:()a|");
+}
+
+TEST_F(DataSampleTest, ACategoryColumnCalledLabelIsNoVerdict) {
+  EXPECT_EQ(turns(read("a.jsonl", R"({"instruction": "q", "output": "a", "label": "math"})")[0]),
+            "user:q|assistant:a|");
+  ReadOptions without;
+  without.labels = false;  // as sft reads
+  for (const char* label : {"1", "0", "3", "true", "\"math\""}) {
+    const std::string line = std::string(R"({"question": "q", "answer": "a", "label": )") + label + "}";
+    EXPECT_EQ(read("b.jsonl", line, without)[0].format, DataFormat::triple) << label;
+  }
+  EXPECT_EQ(read("c.jsonl", R"({"question": "q", "answer": "a", "label": 1})")[0].format, DataFormat::kto);
+}
+
+TEST_F(DataSampleTest, AConversationBesideAPairDoesNotHideItsPrompt) {
+  const auto samples = read(
+      "a.jsonl",
+      R"({"prompt": "q", "chosen": [{"content": "q", "role": "user"}, {"content": "a", "role": "assistant"}], "rejected": [{"content": "q", "role": "user"}, {"content": "b", "role": "assistant"}], "messages": [{"content": "q", "role": "user"}, {"content": "a", "role": "assistant"}], "score_chosen": 8.0})");
+  EXPECT_EQ(turns(samples[0]), "user:q|");
+  EXPECT_EQ(samples[0].chosen->content, "a");
+  EXPECT_EQ(samples[0].rejected->content, "b");
+}
+
+TEST_F(DataSampleTest, ACallInTheTextOfAnAnswerMayHaveAToolBehindIt) {
+  const auto samples = read(
+      "a.jsonl",
+      R"({"conversations": [{"from": "human", "value": "w"}, {"from": "gpt", "value": "<tool_call>\n{}\n</tool_call>"}, {"from": "tool", "value": "21"}, {"from": "gpt", "value": "21"}]})");
+  EXPECT_EQ(samples[0].messages.size(), 4U);
+  EXPECT_THAT(
+      refusal(
+          "b.jsonl",
+          R"({"conversations": [{"from": "human", "value": "w"}, {"from": "gpt", "value": "x"}, {"from": "tool", "value": "21"}, {"from": "gpt", "value": "21"}]})"),
+      HasSubstr("turn 3: expected user, found tool behind assistant"));
+}
+
+TEST_F(DataSampleTest, CommonSlipsOfFilesAreNamed) {
+  EXPECT_THAT(refusal("a.jsonl", R"({"instruction":"2+2=?","input":NaN,"output":"4"})"),
+              HasSubstr("a.jsonl:1: found NaN at byte 32, which JSON does not have"));
+  EXPECT_THAT(refusal("b.jsonl", "{\n  \"question\": \"q\",\n  \"answer\": \"a\"\n}\n"),
+              HasSubstr("b.jsonl:1: expected one JSON object a line, found an object over several lines"));
+  const std::string utf16("{\0\"\0q\0\"\0", 8);
+  EXPECT_THAT(refusal("c.jsonl", utf16), HasSubstr("found UTF-16 without a byte order mark"));
+  EXPECT_EQ(turns(read("d.csv", "question,answer\r1+1,2\r2+2,4\r")[1]), "user:2+2|assistant:4|");
+  const auto tabs =
+      read("e.tsv", "question\tanswer\nHe said \"hi\"\tyes\n\"yes\" he said\tno\n\"a\tb\"\tc\n");
+  ASSERT_EQ(tabs.size(), 3U);
+  EXPECT_EQ(turns(tabs[0]), "user:He said \"hi\"|assistant:yes|");
+  EXPECT_EQ(turns(tabs[1]), "user:\"yes\" he said|assistant:no|");
+  EXPECT_EQ(turns(tabs[2]), "user:a\tb|assistant:c|");
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ class DataSetTest : public DataFiles {
  protected:
   DataSet load(const std::string& name, const std::string& text, TrainingStage stage = TrainingStage::sft,
                int64_t length = 64, LongSamples long_samples = LongSamples::refuse) {
-    DataOptions options;
+    DataSetOptions options;
     options.files = {write(name, text)};
     options.stage = stage;
     options.sequence_length = length;
@@ -51,6 +51,29 @@ TEST_F(DataSetTest, LongSamplesAreRefusedByNameOrDroppedOrCutOnRequest) {
   const DataSet cut = load("a.jsonl", text, TrainingStage::sft, 20, LongSamples::cut);
   EXPECT_EQ(cut.samples.size(), 17U);
   EXPECT_EQ(cut.cut, dropped.dropped);
+}
+
+TEST_F(DataSetTest, APairThatIsEqualBehindTheCutIsDropped) {
+  const std::string yes(60, 'y');
+  const std::string text = R"({"prompt": "p", "chosen": ")" + yes + R"(good", "rejected": ")" + yes +
+                           R"(bad"})" + "\n" + R"({"prompt": "p", "chosen": "a", "rejected": "b"})";
+  const DataSet data = load("a.jsonl", text, TrainingStage::dpo, 30, LongSamples::cut);
+  EXPECT_EQ(data.samples.size(), 1U);
+  EXPECT_EQ(data.dropped, 1);
+  EXPECT_EQ(data.cut, 0);
+}
+
+TEST_F(DataSetTest, ALabelColumnIsPassedOverWhereNoLabelsAreTrained) {
+  const std::string text = R"({"question": "q", "answer": "a", "label": 1})";
+  EXPECT_EQ(load("a.jsonl", text).samples.size(), 1U);
+  EXPECT_EQ(load("a.jsonl", text, TrainingStage::kto).samples.size(), 1U);
+}
+
+TEST_F(DataSetTest, SamplesWithoutThinkingAreCounted) {
+  const DataSet data = load("a.jsonl", R"({"question": "q", "answer": "a"}
+{"question": "q", "think": "t", "answer": "a"}
+{"question": "r", "answer": "a"})");
+  EXPECT_EQ(data.without_thinking, 2);
 }
 
 TEST_F(DataSetTest, APairOfWhichOneAnswerIsCutOffIsDropped) {
@@ -91,7 +114,7 @@ TEST_F(DataSetTest, AnswersOfOneConversationAreEvaluatedOrTrainedTogether) {
             R"(", "think": "t", "answer": "a", "history": [["x", "y"]]})"
             "\n";
   }
-  DataOptions options;
+  DataSetOptions options;
   options.files = {write("a.jsonl", text)};
   options.sequence_length = 100;
   options.turns = TrainedTurns::all;
@@ -203,8 +226,8 @@ TEST_F(DataSetTest, PairsStayTogether) {
   const TrainingBatch batch = make_batches(data, TrainingStage::dpo, options)->batch(0, 0);
   ASSERT_EQ(batch.sequences.size(), 4U);
   for (size_t i = 0; i < 4; i += 2) {
-    EXPECT_FALSE(batch.sequences[i].rejected);
-    EXPECT_TRUE(batch.sequences[i + 1].rejected);
+    EXPECT_EQ(batch.sequences[i].label, 1);
+    EXPECT_EQ(batch.sequences[i + 1].label, 0);
     EXPECT_EQ(batch.sequences[i].sample, batch.sequences[i + 1].sample);
   }
 }

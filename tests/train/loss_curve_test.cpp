@@ -19,7 +19,7 @@ class OneBatch final : public BatchSource {
       const auto tokens = sequence.get<std::vector<int32_t>>();
       const auto rows = static_cast<int64_t>(tokens.size()) - 1;
       const bool first = batch_.sequences.empty();
-      batch_.sequences.push_back({batch_.rows(), rows, 0, false, true});
+      batch_.sequences.push_back({batch_.rows(), rows, 0});
       for (int64_t i = 0; i < rows; ++i) {
         batch_.tokens.push_back(tokens[i]);
         batch_.targets.push_back(first && i < without_loss ? -1 : tokens[i + 1]);
@@ -48,7 +48,7 @@ TEST_P(LossCurve, FiftyStepsAgreeWithPyTorch) {
   TrainingOptions options;
   options.max_steps = 51;
   options.learning_rate = 1e-3;
-  options.schedule = "constant";
+  options.schedule = Schedule::constant;
   options.warmup_share = 0;
   options.clip = 0;
   options.weight_decay = 0.1;

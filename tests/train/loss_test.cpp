@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "train/stage.h"
 
 namespace r1 {
 namespace {
@@ -14,7 +15,7 @@ TrainingBatch pairs() {
   TrainingBatch batch;
   for (int i = 0; i < 4; ++i) {
     const int64_t rows = 5 + i;
-    batch.sequences.push_back({batch.rows(), rows, i / 2, i % 2 == 1, i % 2 == 0});
+    batch.sequences.push_back({batch.rows(), rows, i / 2, i % 2 == 0 ? 1.0 : 0.0});
     for (int64_t r = 0; r < rows; ++r) {
       batch.tokens.push_back(1);
       batch.targets.push_back(r < 2 ? -1 : 1);
@@ -30,13 +31,21 @@ std::vector<float> log_probs(const TrainingBatch& batch, uint64_t seed) {
   return values;
 }
 
+/// Of the stages whose loss is a function of log-probabilities alone.
+LossSums token_loss(TrainingStage stage, const ObjectiveOptions& options, const TrainingBatch& batch,
+                    const std::vector<float>& policy, const std::vector<float>& reference, int64_t units) {
+  if (stage == TrainingStage::dpo) return dpo_loss(options, batch, policy, reference, units);
+  if (stage == TrainingStage::orpo) return orpo_loss(options, batch, policy, units);
+  return cross_entropy_loss(batch, policy, units);
+}
+
 class LossTest : public testing::TestWithParam<TrainingStage> {};
 
 TEST_P(LossTest, DerivativesAgreeWithDifferences) {
   const TrainingBatch batch = pairs();
   const std::vector<float> policy = log_probs(batch, 1), reference = log_probs(batch, 2);
-  const LossOptions options{0.7, 0.9, 1.3, 0.6};
-  const int64_t units = loss_units(GetParam(), batch);
+  const ObjectiveOptions options{0.7, 0.9, 1.3, 0.6};
+  const int64_t units = GetParam() == TrainingStage::sft ? batch.target_count() : 2;
   const LossSums sums = token_loss(GetParam(), options, batch, policy, reference, units);
   for (size_t row = 0; row < policy.size(); ++row) {
     if (batch.targets[row] < 0) {
@@ -59,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Stages, LossTest,
 TEST(Loss, DpoIsLogTwoAtTheReference) {
   const TrainingBatch batch = pairs();
   const std::vector<float> policy = log_probs(batch, 1);
-  const LossSums sums = token_loss(TrainingStage::dpo, {}, batch, policy, policy, 2);
+  const LossSums sums = dpo_loss({}, batch, policy, policy, 2);
   EXPECT_NEAR(sums.loss, std::log(2.0), 1e-12);
   EXPECT_EQ(sums.metrics.at("rewards/margins").sum, 0);
   EXPECT_EQ(sums.metrics.at("rewards/accuracies").sum, 0);
@@ -68,11 +77,11 @@ TEST(Loss, DpoIsLogTwoAtTheReference) {
 TEST(Loss, KtoPushesDesirableUpAndOthersDown) {
   const TrainingBatch batch = pairs();
   const std::vector<float> policy = log_probs(batch, 1);
-  const LossSums sums = token_loss(TrainingStage::kto, {}, batch, policy, policy, 4);
+  const LossSums sums = kto_loss({}, batch, policy, policy, 0, 4);
   EXPECT_NEAR(sums.loss, 0.5, 1e-12);  // σ(0)
   for (const PackedSequence& sequence : batch.sequences) {
     // w · (1 - σ(±β x)): derivative ∓β/4 at x = 0, over 4 sequences
-    EXPECT_NEAR(sums.coefficients[sequence.first_row + 3], (sequence.desirable ? -1 : 1) * 0.1 / 4 / 4, 1e-9);
+    EXPECT_NEAR(sums.coefficients[sequence.first_row + 3], (sequence.label > 0 ? -1 : 1) * 0.1 / 4 / 4, 1e-9);
   }
 }
 
@@ -80,17 +89,17 @@ TEST(Loss, KtoPushesDesirableUpAndOthersDown) {
 TEST(Loss, KtosDerivativesAgreeWithDifferencesAtAFixedPoint) {
   const TrainingBatch batch = pairs();
   const std::vector<float> policy = log_probs(batch, 1), reference = log_probs(batch, 2);
-  const LossOptions options{0.7, 0.9, 1.3, 0.6};
-  const LossSums sums = token_loss(TrainingStage::kto, options, batch, policy, reference, 4, 0.8);
+  const ObjectiveOptions options{0.7, 0.9, 1.3, 0.6};
+  const LossSums sums = kto_loss(options, batch, policy, reference, 0.8, 4);
   double expected = 0;
   for (const PackedSequence& own : batch.sequences) {
     double ratio = 0;
     for (int64_t row = own.first_row; row < own.first_row + own.rows; ++row) {
       if (batch.targets[row] >= 0) ratio += static_cast<double>(policy[row]) - reference[row];
     }
-    const double sign = own.desirable ? 1 : -1;
+    const double sign = own.label > 0 ? 1 : -1;
     const double value = 1 / (1 + std::exp(-sign * 0.7 * (ratio - 0.8)));
-    const double weight = own.desirable ? 1.3 : 0.6;
+    const double weight = own.label > 0 ? 1.3 : 0.6;
     expected += weight * (1 - value) / 4;
     EXPECT_NEAR(sums.coefficients[own.first_row + 2], -weight * sign * 0.7 * value * (1 - value) / 4, 1e-7);
   }
@@ -103,7 +112,7 @@ TEST(Loss, KtosDerivativesAgreeWithDifferencesAtAFixedPoint) {
 // A mean over the answers of one label, however many others there are; of several passes together.
 TEST(Loss, MetricsAreMeansOverWhatTheyAreOf) {
   TrainingBatch batch = pairs();
-  for (size_t i = 0; i < batch.sequences.size(); ++i) batch.sequences[i].desirable = i == 0;
+  for (size_t i = 0; i < batch.sequences.size(); ++i) batch.sequences[i].label = i == 0 ? 1 : 0;
   const std::vector<float> policy = log_probs(batch, 1), reference = log_probs(batch, 2);
   double first = 0, others = 0;
   for (size_t i = 0; i < batch.sequences.size(); ++i) {
@@ -114,7 +123,7 @@ TEST(Loss, MetricsAreMeansOverWhatTheyAreOf) {
     }
   }
   others /= static_cast<double>(batch.sequences.size() - 1);
-  Metrics metrics = token_loss(TrainingStage::kto, {}, batch, policy, reference, 4).metrics;
+  Metrics metrics = kto_loss({}, batch, policy, reference, 0, 4).metrics;
   for (auto& [name, mean] : metrics) mean += MetricMean(mean);  // a second pass of the same
   const auto values = metric_values(metrics, "eval_");
   ASSERT_EQ(values.size(), 4U);
@@ -130,7 +139,7 @@ TEST(Loss, KtosPointIsTakenOverEachOthersAnswers) {
   TrainingBatch batch;
   auto add = [&](const std::vector<int32_t>& tokens, size_t prompt, size_t trained) {
     batch.sequences.push_back(
-        {batch.rows(), static_cast<int64_t>(tokens.size()), batch.rows(), false, tokens[0] != 20});
+        {batch.rows(), static_cast<int64_t>(tokens.size()), batch.rows(), tokens[0] != 20 ? 1.0 : 0.0});
     for (size_t i = 0; i < tokens.size(); ++i) {
       batch.tokens.push_back(tokens[i]);
       batch.targets.push_back(i + 1 >= prompt && i + 1 < prompt + trained ? tokens[i + 1] : -1);
@@ -145,7 +154,7 @@ TEST(Loss, KtosPointIsTakenOverEachOthersAnswers) {
   ASSERT_EQ(other.sequences.size(), 3U);
   EXPECT_EQ(other.sequences[1].first_row, 4);
   EXPECT_EQ(other.sequences[1].rows, 5);
-  EXPECT_FALSE(other.sequences[1].desirable);
+  EXPECT_EQ(other.sequences[1].label, 0);
 
   std::vector<float> policy(12, 0), reference(12, 0);
   policy[1] = 1;

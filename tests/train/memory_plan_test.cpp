@@ -13,7 +13,7 @@ namespace {
 TrainingBatch batch_of(int64_t rows, int64_t length) {
   TrainingBatch batch;
   while (batch.rows() < rows) {
-    batch.sequences.push_back({batch.rows(), length, 0, false, true});
+    batch.sequences.push_back({batch.rows(), length, 0});
     for (int32_t i = 0; i < length; ++i) {
       batch.tokens.push_back(i % 200);
       batch.targets.push_back(i % 200 + 1);
@@ -41,10 +41,10 @@ TEST_P(MemoryPlanTest, IsTrueToATenth) {
   const auto& decoder = dynamic_cast<const Decoder&>(*model);
   const auto adapter = TrainedAdapter::create(*file, {.rank = 1, .targets = {}});
   TrainingOptions options;
-  options.tuning = "lora";
+  options.tuning = Tuning::lora;
   options.batch_tokens = 2000;
   options.sequence_length = 500;
-  options.keep = GetParam().keep;
+  options.keep = choice_of<KeepChoice>("keep", GetParam().keep);
   const MemoryPlan plan = plan_memory(options, decoder, adapter->parameters(), {.threads = 1});
   ThreadPool pool(1);
   Context context(pool, kernels::select_kernels(), Arithmetic::mixed);
@@ -78,7 +78,7 @@ TEST(MemoryPlan, CountsAdaptersReferencesAndRoundedRows) {
   ParameterStore store;
   store.add("a", {100, 10});
   TrainingOptions options;
-  options.keep = "layer-inputs";
+  options.keep = KeepChoice::layer_inputs;
   options.batch_tokens = 64;  // so that attention's parts are no more than rounded rows
   const MemoryPlan full = plan_memory(options, decoder, store);
   EXPECT_EQ(full.weights, model->info().weight_bytes);
@@ -87,7 +87,7 @@ TEST(MemoryPlan, CountsAdaptersReferencesAndRoundedRows) {
   EXPECT_EQ(plan_memory(options, decoder, store, {.reference = &decoder}).weights,
             2 * model->info().weight_bytes);
   EXPECT_EQ(plan_memory(options, decoder, store, {.program = 1000}).total(), full.total() + 1000);
-  options.tuning = "lora";
+  options.tuning = Tuning::lora;
   const MemoryPlan lora = plan_memory(options, decoder, store);
   EXPECT_EQ(lora.weights, full.weights + 4000);
   // Rows of the widest product, two bytes a value and a scale for each 64.

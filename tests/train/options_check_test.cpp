@@ -21,11 +21,13 @@ class OptionsCheckTest : public testing::Test {
   template <typename Value>
   void set(const std::string& name, const Value& value) {
     bool found = false;
-    visit_training_options(options_, [&](const char* own, auto& place, const char*) {
-      if (own != name) return;
+    visit_training_options(options_, [&](const OptionRow& row, auto& place) {
+      if (row.name != name) return;
       using Place = std::decay_t<decltype(place)>;
-      if constexpr (std::is_arithmetic_v<Place> == std::is_arithmetic_v<Value> &&
-                    std::is_convertible_v<Value, Place>) {
+      if constexpr (std::is_enum_v<Place>) {
+        if constexpr (std::is_same_v<Value, std::string>) place = choice_of<Place>(name, value), found = true;
+      } else if constexpr (std::is_arithmetic_v<Place> == std::is_arithmetic_v<Value> &&
+                           std::is_convertible_v<Value, Place>) {
         place = static_cast<Place>(value);
         found = true;
       }
@@ -58,9 +60,9 @@ TEST_F(OptionsCheckTest, DefaultsPassInEveryStage) {
   }
 }
 
-// Also that every number has limits: one without is refused by its own message.
 TEST_F(OptionsCheckTest, EveryNumberIsRefusedBelowAndAboveItsLimitsAndWhenItIsNone) {
-  visit_training_options(options_, [](const char* name, auto& value, const char*) {
+  visit_training_options(options_, [](const OptionRow& row, auto& value) {
+    const std::string_view name = row.name;
     using Value = std::decay_t<decltype(value)>;
     if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool> &&
                   !std::is_same_v<Value, uint64_t>) {
@@ -72,9 +74,9 @@ TEST_F(OptionsCheckTest, EveryNumberIsRefusedBelowAndAboveItsLimitsAndWhenItIsNo
       }
       for (const Value one : wrong) {
         TrainingOptions options;
-        visit_training_options(options, [&](const char* own, auto& place, const char*) {
+        visit_training_options(options, [&](const OptionRow& other, auto& place) {
           if constexpr (std::is_same_v<std::decay_t<decltype(place)>, Value>) {
-            if (std::string_view(own) == name) place = one;
+            if (other.name == name) place = one;
           }
         });
         try {
@@ -90,13 +92,65 @@ TEST_F(OptionsCheckTest, EveryNumberIsRefusedBelowAndAboveItsLimitsAndWhenItIsNo
 }
 
 TEST_F(OptionsCheckTest, UnknownWordsAreRefusedWithTheKnownOnes) {
+  int found = 0;
   for (const char* name : {"format", "train_on", "long_samples", "packing", "tuning", "base_type", "schedule",
                            "optimiser", "save_type", "keep"}) {
-    clear();
-    set(name, std::string("nonsense"));
-    EXPECT_THAT(refusal(), StartsWith(std::string(name) + ": expected one of ")) << name;
-    EXPECT_THAT(refusal(), HasSubstr("found 'nonsense'")) << name;
+    visit_training_options(options_, [&](const OptionRow& row, auto& place) {
+      using Place = std::decay_t<decltype(place)>;
+      if constexpr (std::is_enum_v<Place>) {
+        if (row.name != name) return;
+        ++found;
+        for (const auto& [word, value] : words_of(Place{})) EXPECT_EQ(choice_of<Place>(name, word), value);
+        try {
+          choice_of<Place>(name, "nonsense");
+          ADD_FAILURE() << name;
+        } catch (const Error& error) {
+          EXPECT_THAT(error.what(), StartsWith(std::string(name) + ": expected one of ")) << name;
+          EXPECT_THAT(error.what(), HasSubstr("found 'nonsense'")) << name;
+        }
+      }
+    });
   }
+  EXPECT_EQ(found, 10);
+}
+
+TEST_F(OptionsCheckTest, OptionsThatDetermineTheWeightsAreTheSettingsOfARun) {
+  options_.beta = 0.3;
+  options_.packing = Packing::none;
+  options_.seed = 7;
+  options_.lora.dora = true;
+  const auto settings = weight_settings(options_, TrainingStage::dpo);
+  EXPECT_EQ(settings.at("stage"), "dpo");
+  EXPECT_EQ(settings.at("beta"), "0.3");
+  EXPECT_EQ(settings.at("packing"), "none");
+  EXPECT_EQ(settings.at("seed"), "7");
+  EXPECT_EQ(settings.at("dora"), "true");
+  EXPECT_EQ(settings.at("learning_rate"), "0.001");
+  // As checkpoints have them: a name less would let a run be resumed as another one.
+  std::string names;
+  for (const auto& [name, value] : settings) names += name + " ";
+  EXPECT_EQ(
+      names,
+      "accumulation base_type batch_tokens beta beta1 beta2 clip desirable_weight dora epsilon final_rate "
+      "learning_rate lora_alpha lora_dropout lora_plus lora_rank momentum optimiser orpo_lambda packing "
+      "pissa "
+      "rslora schedule seed sequence_length stage train_on tuning undesirable_weight warmup_share "
+      "warmup_steps "
+      "weight_decay ");
+}
+
+TEST_F(OptionsCheckTest, TheUsualLearningRateFitsWhatIsTrained) {
+  auto rate = [&](TrainingStage stage) { return usual_learning_rate(options_, stage); };
+  EXPECT_EQ(rate(TrainingStage::pretrain), 1e-3);  // a new model
+  options_.model = "m";
+  EXPECT_EQ(rate(TrainingStage::sft), 2e-5);
+  EXPECT_EQ(rate(TrainingStage::dpo), 1e-6);
+  EXPECT_EQ(rate(TrainingStage::orpo), 5e-6);
+  options_.tuning = Tuning::lora;
+  EXPECT_EQ(rate(TrainingStage::sft), 2e-4);
+  EXPECT_EQ(rate(TrainingStage::kto), 1e-5);
+  EXPECT_EQ(rate(TrainingStage::orpo), 5e-5);
+  EXPECT_EQ(rate(TrainingStage::reward), 2e-4);
 }
 
 TEST_F(OptionsCheckTest, OptionsWithoutMeaningInAStageAreRefused) {

@@ -111,6 +111,64 @@ TEST_F(RenderTest, TextIsTrainedWholeBetweenBeginAndEnd) {
             "[[<｜begin▁of▁sentence｜>a <｜User｜> b<｜end▁of▁sentence｜>]]");
 }
 
+TEST_F(RenderTest, ControlTokensOfATextAreTokensAndNotWrittenTwice) {
+  const SampleRenderer r = renderer();
+  const std::string whole =
+      "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜><think>\nt\n</think>\n\na<｜end▁of▁sentence｜>";
+  const auto samples =
+      r.render(make_data_sample({ordered_json{{"text", whole}}, "file:1"}, {}), TrainedTurns::last);
+  EXPECT_EQ(samples[0].sequence.tokens, r.tokenizer().encode(whole, true));
+  EXPECT_EQ(samples[0].sequence.tokens.front(), r.tokenizer().bos());
+  EXPECT_LT(samples[0].sequence.tokens.size(), 20U);  // spelt in bytes they are 80
+  const auto bare =
+      r.render(make_data_sample({ordered_json{{"text", "q"}}, "file:1"}, {}), TrainedTurns::last);
+  EXPECT_EQ(bare[0].sequence.tokens.size(), 3U);
+}
+
+TEST_F(RenderTest, APromptThatHasTheTemplateAppliedStaysAsItIs) {
+  const std::string expected =
+      "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜><think>\n[[t\n</think>\n\na<｜end▁of▁sentence｜>]]";
+  EXPECT_EQ(one(renderer(), R"({"prompt": "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜><think>\n",
+                               "completion": "t\n</think>\n\na<｜end▁of▁sentence｜>"})"),
+            expected);
+  EXPECT_EQ(
+      one(renderer(), R"({"prompt": "<｜User｜>q<｜Assistant｜>", "completion": "<think>t</think>a"})"),
+      "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜>[[<think>\nt\n</think>\n\na<｜end▁of▁sentence｜>]]");
+  EXPECT_EQ(one(renderer(), R"({"prompt": "<｜User｜>q<｜Assistant｜>", "completion": "a"})"),
+            "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜>[[a<｜end▁of▁sentence｜>]]");
+}
+
+TEST_F(RenderTest, TheTokenThatEndsATurnIsNotDoubledAndNamedInsideAnAnswer) {
+  const SampleRenderer r = renderer();
+  EXPECT_EQ(one(r, R"({"question": "q", "think": "t", "answer": "a<｜end▁of▁sentence｜>"})"),
+            one(r, R"({"question": "q", "think": "t", "answer": "a"})"));
+  auto found = [&](const char* json) {
+    std::string text;
+    for (const auto& token : r.control_tokens_in(sample(json)))
+      text += token.place + (token.ends_turn_of_answer ? "!" : "") + "\n";
+    return text;
+  };
+  EXPECT_EQ(found(R"({"question": "q", "answer": "a<｜end▁of▁sentence｜>"})"), "");
+  EXPECT_EQ(found(R"({"question": "q", "answer": "a <b> and <think"})"), "");
+  EXPECT_EQ(found(R"({"question": "what is <｜User｜>?", "answer": "a<｜end▁of▁sentence｜><｜User｜>b"})"),
+            "file:1: turn 1: <｜User｜>\n"
+            "file:1: turn 2: <｜end▁of▁sentence｜> inside an answer!\n"
+            "file:1: turn 2: <｜User｜>\n");
+  EXPECT_EQ(found(R"({"prompt": "p", "chosen": "a", "rejected": "b<｜begin▁of▁sentence｜>"})"),
+            "file:1: rejected: <｜begin▁of▁sentence｜>\n");
+}
+
+TEST_F(RenderTest, SamplesWithoutThinkingAreKnown) {
+  const SampleRenderer r = renderer();
+  auto closed = [&](const char* json) {
+    return r.render(sample(json), TrainedTurns::last).front().without_thinking;
+  };
+  EXPECT_TRUE(closed(R"({"question": "q", "answer": "a"})"));
+  EXPECT_FALSE(closed(R"({"question": "q", "think": "t", "answer": "a"})"));
+  EXPECT_TRUE(closed(R"({"prompt": "p", "chosen": "a", "rejected": "<think>t</think>b"})"));
+  EXPECT_FALSE(closed(R"({"text": "a"})"));
+}
+
 TEST_F(RenderTest, ThePublishedTemplateOfR1RendersTheSame) {
   R1_REQUIRE_SHARED("fixtures/chat-templates/deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja");
   const SampleRenderer r(tokenizer(), read_template("deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja"), {1});

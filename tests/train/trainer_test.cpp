@@ -4,14 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/tiny_training.h"
 #include "train/memory_plan.h"
 #include "train/new_model.h"
 #include "train/options_check.h"
@@ -22,35 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-constexpr int32_t kVocabulary = 40;
-
-/// Sequences that count up from a drawn number in drawn strides: learnt in some tens of steps.
-class CountingSource final : public BatchSource {
- public:
-  CountingSource(int64_t sequences, int64_t batches_per_epoch)
-      : sequences_(sequences), batches_(batches_per_epoch) {}
-  int64_t batches(int64_t) const override { return batches_; }
-  uint64_t fingerprint() const override { return 77; }
-  TrainingBatch batch(int64_t epoch, int64_t index) const override {
-    TrainingBatch out;
-    for (int64_t s = 0; s < sequences_; ++s) {
-      const uint64_t number = static_cast<uint64_t>((epoch * batches_ + index) * sequences_ + s);
-      const auto first = static_cast<int32_t>(random_bits(5, number) % kVocabulary);
-      const auto stride = static_cast<int32_t>(1 + random_bits(6, number) % 2);
-      const int64_t rows = 5 + static_cast<int64_t>(random_bits(7, number) % 20);
-      out.sequences.push_back({out.rows(), rows, s, false, true});
-      for (int64_t i = 0; i < rows; ++i) {
-        out.tokens.push_back(static_cast<int32_t>((first + stride * i) % kVocabulary));
-        out.targets.push_back(i == 0 ? -1 : static_cast<int32_t>((first + stride * (i + 1)) % kVocabulary));
-      }
-    }
-    return out;
-  }
-
- private:
-  int64_t sequences_, batches_;
-};
-
 /// Always the same token, which is learnt to almost no loss; from step `from` on (each `every`-th one) some
 /// of a batch's 40 targets are others.
 class OddSource final : public BatchSource {
@@ -60,7 +33,7 @@ class OddSource final : public BatchSource {
   uint64_t fingerprint() const override { return 78; }
   TrainingBatch batch(int64_t, int64_t index) const override {
     TrainingBatch out;
-    out.sequences.push_back({0, 40, 0, false, true});
+    out.sequences.push_back({0, 40, 0});
     const int64_t odd = index + 1 >= from_ && (index + 1) % every_ == 0 ? odd_ : 0;
     for (int64_t i = 0; i < 40; ++i) {
       out.tokens.push_back(3);
@@ -75,48 +48,13 @@ class OddSource final : public BatchSource {
 
 class TrainerTest : public testing::Test {
  protected:
-  TrainerTest() {
-    options_.layers = 2;
-    options_.hidden = 32;
-    options_.heads = 4;
-    options_.key_value_heads = 2;
-    options_.intermediate = 48;
-    options_.context_length = 64;
+  TrainerTest() : options_(tiny_options(folder_.string())) {
     options_.max_steps = 12;
     options_.learning_rate = 1e-2;
-    options_.output = folder_.string();
     options_.save_steps = 0;
   }
 
-  struct Run {
-    explicit Run(const TrainingOptions& options, int threads = 2) : pool(threads) {
-      const nlohmann::json config = {{"model_type", "qwen2"},
-                                     {"hidden_act", "silu"},
-                                     {"hidden_size", options.hidden},
-                                     {"intermediate_size", options.intermediate},
-                                     {"num_hidden_layers", options.layers},
-                                     {"num_attention_heads", options.heads},
-                                     {"num_key_value_heads", options.key_value_heads},
-                                     {"max_position_embeddings", options.context_length},
-                                     {"rms_norm_eps", 1e-6},
-                                     {"rope_theta", 10000.0},
-                                     {"tie_word_embeddings", options.tie_embeddings},
-                                     {"vocab_size", kVocabulary}};
-      add_new_model(config, options, store);
-      model = load_model(ModelFile::in_memory(config, store.views()));
-    }
-    const Decoder& decoder() const { return dynamic_cast<const Decoder&>(*model); }
-    std::vector<float> weights() const {
-      std::vector<float> all;
-      for (const Parameter& own : store.all()) all.insert(all.end(), own.values, own.values + own.count);
-      return all;
-    }
-
-    ThreadPool pool;
-    Context context{pool, kernels::select_kernels(), Arithmetic::exact};
-    ParameterStore store;
-    std::unique_ptr<Model> model;
-  };
+  using Run = TinyRun;
 
   /// Trains; the loss of every step goes to losses_.
   std::vector<float> train(const TrainingOptions& options, const BatchSource& source, int threads = 2,
@@ -167,7 +105,7 @@ TEST_F(TrainerTest, ResumingIsBitIdentical) {
 TEST_F(TrainerTest, AccumulationIsALargerBatch) {
   options_.max_steps = 5;
   options_.weight_decay = 0;
-  options_.optimiser = "adamw";
+  options_.optimiser = OptimiserKind::adamw;
   const std::vector<float> large = train(options_, CountingSource(8, 1000));
   fs::remove_all(folder_);
   options_.accumulation = 2;
@@ -294,45 +232,6 @@ TEST_F(TrainerTest, EvaluatesAndStopsEarly) {
   EXPECT_EQ(saved, 1);
 }
 
-TEST_F(TrainerTest, AnEvaluationDoesNotCountAsSlowTraining) {
-  options_.max_steps = 2;
-  options_.eval_steps = 1;
-  options_.log_steps = 1;
-  Run run(options_);
-  TrainerHooks hooks;
-  int64_t tokens = 0;
-  hooks.on_evaluation = [](const EvaluationReport&) { std::this_thread::sleep_for(std::chrono::seconds(1)); };
-  hooks.on_log = [&](const StepReport& report) {
-    EXPECT_GT(report.tokens_per_second, static_cast<double>(report.tokens - tokens)) << report.step;
-    tokens = report.tokens;
-  };
-  const CountingSource source(4, 5), held_back(3, 2);
-  Trainer(run.context, run.decoder(), run.store, options_, source, &held_back, Keep::everything, hooks).run();
-  EXPECT_GT(tokens, 0);
-}
-
-/// Pairs: counting up is chosen, counting down rejected.
-class PairSource final : public BatchSource {
- public:
-  int64_t batches(int64_t) const override { return 50; }
-  uint64_t fingerprint() const override { return 78; }
-  TrainingBatch batch(int64_t epoch, int64_t index) const override {
-    TrainingBatch out;
-    for (int64_t s = 0; s < 12; ++s) {
-      const auto first = static_cast<int32_t>(
-          random_bits(5, static_cast<uint64_t>(epoch * 600 + index * 12 + s / 2)) % kVocabulary);
-      const bool rejected = s % 2 == 1;
-      out.sequences.push_back({out.rows(), 6, s / 2, rejected, !rejected});
-      for (int32_t i = 0; i < 6; ++i) {
-        const int32_t stride = rejected ? kVocabulary - 1 : 1;
-        out.tokens.push_back((first + stride * i) % kVocabulary);
-        out.targets.push_back(i == 0 ? -1 : (first + stride * (i + 1)) % kVocabulary);
-      }
-    }
-    return out;
-  }
-};
-
 TEST_F(TrainerTest, EveryPreferenceStageLearns) {
   options_.max_steps = 30;
   options_.learning_rate = 5e-3;
@@ -370,15 +269,18 @@ TEST_F(TrainerTest, EveryPreferenceStageLearns) {
 TEST_F(TrainerTest, EveryStageAndOptimiserResumesBitIdentically) {
   struct Case {
     TrainingStage stage;
-    const char* optimiser;
+    OptimiserKind optimiser;
     int64_t accumulation;
   };
   options_.max_steps = 6;
   const PairSource pairs;
   const CountingSource sequences(4, 5);
-  for (const Case& own : {Case{TrainingStage::sft, "muon", 3}, Case{TrainingStage::sft, "adamw-8bit", 2},
-                          Case{TrainingStage::dpo, "adamw-8bit", 2}, Case{TrainingStage::kto, "muon", 1},
-                          Case{TrainingStage::orpo, "adamw", 2}, Case{TrainingStage::reward, "muon", 2}}) {
+  for (const Case& own :
+       {Case{TrainingStage::sft, OptimiserKind::muon, 3},
+        Case{TrainingStage::sft, OptimiserKind::adamw_8bit, 2},
+        Case{TrainingStage::dpo, OptimiserKind::adamw_8bit, 2},
+        Case{TrainingStage::kto, OptimiserKind::muon, 1}, Case{TrainingStage::orpo, OptimiserKind::adamw, 2},
+        Case{TrainingStage::reward, OptimiserKind::muon, 2}}) {
     options_.optimiser = own.optimiser;
     options_.accumulation = own.accumulation;
     const Run reference(options_);
@@ -406,7 +308,7 @@ TEST_F(TrainerTest, EveryStageAndOptimiserResumesBitIdentically) {
     EXPECT_NE(half, straight);
     const std::vector<float> resumed = weights(-1, true);
     EXPECT_EQ(std::memcmp(straight.data(), resumed.data(), straight.size() * sizeof(float)), 0)
-        << name_of(own.stage) << ", " << own.optimiser;
+        << name_of(own.stage) << ", " << text_of(own.optimiser);
   }
 }
 
@@ -418,10 +320,10 @@ TEST_F(TrainerTest, ScheduleRisesAndFalls) {
   EXPECT_DOUBLE_EQ(scheduled_rate(options_, 4, 20), 2);
   EXPECT_DOUBLE_EQ(scheduled_rate(options_, 5, 20), 2);
   EXPECT_NEAR(scheduled_rate(options_, 20, 20), 0.2, 1e-12);
-  options_.schedule = "linear";
+  options_.schedule = Schedule::linear;
   EXPECT_NEAR(scheduled_rate(options_, 12, 19), 1.1, 1e-12);
-  options_.schedule = "sudden";
-  EXPECT_THROW(scheduled_rate(options_, 5, 20), Error);
+  options_.schedule = Schedule::constant;
+  EXPECT_EQ(scheduled_rate(options_, 20, 20), 2);
 }
 
 TEST_F(TrainerTest, ALossThatJumpsByNatsStopsTheRun) {
@@ -470,19 +372,9 @@ TEST_F(TrainerTest, AWrittenModelComputesTheSame) {
   options_.max_steps = 2;
   Run run(options_);
   fs::create_directories(folder_ / "tokenizer");
-  nlohmann::json config = {{"model_type", "qwen2"},
-                           {"hidden_act", "silu"},
-                           {"hidden_size", options_.hidden},
-                           {"intermediate_size", options_.intermediate},
-                           {"num_hidden_layers", options_.layers},
-                           {"num_attention_heads", options_.heads},
-                           {"num_key_value_heads", options_.key_value_heads},
-                           {"max_position_embeddings", options_.context_length},
-                           {"rms_norm_eps", 1e-6},
-                           {"rope_theta", 10000.0},
-                           {"tie_word_embeddings", true},
-                           {"vocab_size", kVocabulary}};
-  write_hub_directory(folder_ / "model", config, folder_ / "tokenizer", run.store.views(), "f32", nullptr);
+  const nlohmann::json config = tiny_config(options_);
+  write_hub_directory(folder_ / "model", {config, folder_ / "tokenizer", {}, ""}, run.store.views(),
+                      SaveType::f32, nullptr);
   const auto file = ModelFile::open(folder_ / "model");
   for (const Parameter& own : run.store.all()) {
     const TensorView* tensor = file->find(own.name);

@@ -9,23 +9,12 @@
 #include "base/error.h"
 #include "base/json_depth.h"
 #include "formats/json_file.h"
+#include "train/data/thinking.h"
 
 namespace r1 {
 namespace {
 
 using nlohmann::ordered_json;
-
-constexpr std::array<std::pair<DataFormat, std::string_view>, 9> kNames = {{
-    {DataFormat::automatic, "auto"},
-    {DataFormat::text, "text"},
-    {DataFormat::triple, "triple"},
-    {DataFormat::alpaca, "alpaca"},
-    {DataFormat::sharegpt, "sharegpt"},
-    {DataFormat::messages, "messages"},
-    {DataFormat::preference, "preference"},
-    {DataFormat::kto, "kto"},
-    {DataFormat::completion, "completion"},
-}};
 
 // All fields that a form may have.
 constexpr std::array<std::string_view, 18> kFields = {
@@ -49,7 +38,11 @@ class Fields {
   const ordered_json* find(const std::string& name) const {
     const auto own = options_.columns.find(name);
     const auto found = record_.fields->find(own == options_.columns.end() ? name : own->second);
-    return found == record_.fields->end() || found->is_null() ? nullptr : &*found;
+    if (found == record_.fields->end() || found->is_null()) return nullptr;
+    // A table has a cell for every column: an empty one is an absent field.
+    if (record_.is_table_row && found->is_string() && found->get_ref<const std::string&>().empty())
+      return nullptr;
+    return &*found;
   }
   bool has(const std::string& name) const { return find(name) != nullptr; }
 
@@ -69,6 +62,12 @@ class Fields {
 
   /// true and false, or 1 and 0; also as texts of a table's cell (spreadsheets write TRUE).
   bool truth(const std::string& name) const {
+    const std::optional<bool> value = find_truth(name);
+    if (!value) refuse(name, "true or false", find(name));
+    return *value;
+  }
+  bool is_truth(const std::string& name) const { return find_truth(name).has_value(); }
+  std::optional<bool> find_truth(const std::string& name) const {
     const ordered_json* value = find(name);
     if (value != nullptr && value->is_boolean()) return value->get<bool>();
     std::string text;
@@ -78,13 +77,18 @@ class Fields {
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (text == "true" || text == "1") return true;
     if (text == "false" || text == "0") return false;
-    refuse(name, "true or false", value);
+    return std::nullopt;
   }
 
   [[noreturn]] void refuse(const std::string& name, std::string_view expected,
                            const ordered_json* found) const {
     throw_error(ErrorKind::bad_file, "{}: field '{}': expected {}, found {} (fields: {})", place(), name,
                 expected, describe(found), names());
+  }
+
+  /// For a text of the right type with a wrong content.
+  [[noreturn]] void refuse_text(const std::string& name, std::string_view problem) const {
+    throw_error(ErrorKind::bad_file, "{}: field '{}': {}", place(), name, problem);
   }
 
   std::string names() const {
@@ -104,21 +108,23 @@ ordered_json parse_inner(const std::string& text) {
   return ordered_json::parse(text, nullptr, false);
 }
 
-/// An answer as models write it: "<think>…</think>" in front is its reasoning.
-ChatMessage assistant(std::string content) {
+/// The thinking of a field of its own, without tags around it.
+std::string thinking_field(const Fields& fields, const std::string& where, const std::string& text) {
+  SplitAnswer split = strip_thinking_tags(text);
+  if (!split.problem.empty()) fields.refuse_text(where, split.problem);
+  return std::move(split.answer);
+}
+
+/// An answer of a text: "<think>…</think>" in front is its reasoning. `thinking`: what a field of its own says.
+ChatMessage assistant(const std::string& text, const std::string& where, const Fields& fields,
+                      const std::optional<std::string>& thinking = {}) {
+  SplitAnswer split = split_thinking(text);
+  if (!split.problem.empty()) fields.refuse_text(where, split.problem);
+  if (thinking && split.reasoning && *split.reasoning != *thinking)
+    fields.refuse_text(where, "expected thinking in one place, found another in front of the answer");
   ChatMessage message{.role = "assistant"};
-  constexpr std::string_view open = "<think>", close = "</think>";
-  const size_t end = content.find(close);
-  if (content.starts_with(open) && end != std::string::npos) {
-    std::string_view reasoning = std::string_view(content).substr(open.size(), end - open.size());
-    std::string_view answer = std::string_view(content).substr(end + close.size());
-    if (reasoning.starts_with('\n')) reasoning.remove_prefix(1);
-    if (reasoning.ends_with('\n')) reasoning.remove_suffix(1);
-    for (int i = 0; i < 2 && answer.starts_with('\n'); ++i) answer.remove_prefix(1);
-    message.reasoning_content = std::string(reasoning);
-    content = std::string(answer);
-  }
-  message.content = std::move(content);
+  message.content = std::move(split.answer);
+  message.reasoning_content = thinking ? thinking : std::move(split.reasoning);
   return message;
 }
 
@@ -145,7 +151,7 @@ void add_history(const Fields& fields, DataSample& sample) {
                     &turn);
     }
     sample.messages.push_back({.role = "user", .content = question->get<std::string>()});
-    sample.messages.push_back(assistant(answer->get<std::string>()));
+    sample.messages.push_back(assistant(answer->get<std::string>(), fmt::format("history[{}]", i), fields));
   }
 }
 
@@ -171,6 +177,12 @@ void add_triple_prompt(const Fields& fields, DataSample& sample) {
   add_user(fields.text("question"), "question", fields, sample);
 }
 
+void add_triple_answer(const Fields& fields, DataSample& sample) {
+  std::optional<std::string> thinking;
+  if (fields.has("think")) thinking = thinking_field(fields, "think", fields.text("think"));
+  sample.messages.push_back(assistant(fields.text("answer"), "answer", fields, thinking));
+}
+
 ChatMessage sharegpt_message(const ordered_json& entry, const std::string& where, const Fields& fields) {
   if (!entry.is_object() || !entry.contains("from") || !entry["from"].is_string()) {
     fields.refuse(where, "an object with \"from\" and \"value\"", &entry);
@@ -180,7 +192,8 @@ ChatMessage sharegpt_message(const ordered_json& entry, const std::string& where
   }
   const std::string from = entry["from"].get<std::string>(), value = entry["value"].get<std::string>();
   if (from == "human" || from == "user") return {.role = "user", .content = value};
-  if (from == "gpt" || from == "assistant" || from == "model") return assistant(value);
+  if (from == "gpt" || from == "assistant" || from == "model")
+    return assistant(value, where + ".value", fields);
   if (from == "system") return {.role = "system", .content = value};
   if (from == "observation" || from == "tool") return {.role = "tool", .content = value};
   if (from == "function_call") {
@@ -234,8 +247,11 @@ ChatMessage openai_message(const ordered_json& entry, const std::string& where, 
       fields.refuse(field, "one of reasoning_content, reasoning and thinking", &entry[name]);
     message.reasoning_content = entry[name].get<std::string>();
   }
-  if (message.reasoning_content || !message.content) return message;
-  ChatMessage split = assistant(*message.content);
+  if (message.reasoning_content)
+    message.reasoning_content =
+        thinking_field(fields, where + ".reasoning_content", *message.reasoning_content);
+  if (!message.content) return message;
+  ChatMessage split = assistant(*message.content, where + ".content", fields, message.reasoning_content);
   message.content = std::move(split.content);
   message.reasoning_content = std::move(split.reasoning_content);
   return message;
@@ -268,15 +284,7 @@ void add_list(const Fields& fields, const std::string& name, bool openai, DataSa
   add_tools(fields, sample);
 }
 
-/// The turns before an answer, in whichever form they are.
-void add_prompt(const Fields& fields, DataSample& sample) {
-  if (fields.has("conversations")) {
-    add_system(fields, sample);
-    return add_list(fields, "conversations", false, sample);
-  }
-  if (fields.has("messages")) return add_list(fields, "messages", true, sample);
-  if (fields.has("instruction")) return add_alpaca_prompt(fields, sample);
-  if (fields.has("question")) return add_triple_prompt(fields, sample);
+void add_prompt_field(const Fields& fields, DataSample& sample) {
   const ordered_json* prompt = fields.find("prompt");
   if (prompt == nullptr) {
     fields.refuse("prompt",
@@ -289,13 +297,27 @@ void add_prompt(const Fields& fields, DataSample& sample) {
   add_user(fields.text("prompt"), "prompt", fields, sample);
 }
 
+/// The turns before an answer, in whichever form they are.
+void add_prompt(const Fields& fields, DataSample& sample) {
+  // Beside a pair of answers: published pairs have a whole conversation in another column.
+  if (fields.has("prompt") && fields.has("chosen")) return add_prompt_field(fields, sample);
+  if (fields.has("conversations")) {
+    add_system(fields, sample);
+    return add_list(fields, "conversations", false, sample);
+  }
+  if (fields.has("messages")) return add_list(fields, "messages", true, sample);
+  if (fields.has("instruction")) return add_alpaca_prompt(fields, sample);
+  if (fields.has("question")) return add_triple_prompt(fields, sample);
+  add_prompt_field(fields, sample);
+}
+
 /// chosen, rejected, completion: a text, a message of either form, or messages of which the last is the
 /// answer and those before it, if any, are the prompt once more.
 ChatMessage read_answer(const Fields& fields, const std::string& name, const DataSample& sample) {
   const ordered_json* value = fields.find(name);
   ChatMessage message;
   if (value != nullptr && value->is_string()) {
-    message = assistant(value->get<std::string>());
+    message = assistant(value->get<std::string>(), name, fields);
   } else if (value != nullptr && value->is_object()) {
     message = read_message(*value, name, true, fields);
   } else if (value != nullptr && value->is_array() && !value->empty()) {
@@ -337,9 +359,10 @@ void add_shared_prompt(const Fields& fields, DataSample& sample) {
   add_tools(fields, sample);
 }
 
-DataFormat detect(const Fields& fields) {
+DataFormat detect(const Fields& fields, bool labels) {
   if (fields.has("chosen") || fields.has("rejected")) return DataFormat::preference;
-  if (fields.has("kto_tag") || fields.has("label")) return DataFormat::kto;
+  const bool is_label = fields.is_truth("label") || (fields.has("label") && fields.has("completion"));
+  if (labels && (fields.has("kto_tag") || is_label)) return DataFormat::kto;
   if (fields.has("messages")) return DataFormat::messages;
   if (fields.has("conversations")) return DataFormat::sharegpt;
   if (fields.has("instruction")) return DataFormat::alpaca;
@@ -366,6 +389,11 @@ void add_completion(const Fields& fields, DataSample& sample) {
   sample.messages.push_back(std::move(answer));
 }
 
+/// By the field, or in its text (the Hermes form).
+bool calls_tools(const ChatMessage& message) {
+  return !message.tool_calls.empty() || message.content.value_or("").find("<tool_call>") != std::string::npos;
+}
+
 void check_turns(const DataSample& sample, bool ends_with_assistant) {
   const std::vector<ChatMessage>& messages = sample.messages;
   for (size_t i = 0; i < messages.size(); ++i) {
@@ -375,7 +403,7 @@ void check_turns(const DataSample& sample, bool ends_with_assistant) {
                       : role == "user" ? before != "user" && before != "tool"
                       : role == "assistant"
                           ? before == "user" || before == "tool"
-                          : before == "tool" || (i > 0 && !messages[i - 1].tool_calls.empty());
+                          : before == "tool" || (before == "assistant" && calls_tools(messages[i - 1]));
     if (!fits) {
       throw_error(ErrorKind::bad_file, "{}: turn {}: expected {}, found {} behind {}", sample.place, i + 1,
                   before == "user" || before == "tool" ? "assistant" : "user", role, before);
@@ -394,20 +422,6 @@ void check_turns(const DataSample& sample, bool ends_with_assistant) {
 }
 
 }  // namespace
-
-DataFormat data_format_from_name(std::string_view name) {
-  std::string known;
-  for (const auto& [format, text] : kNames) {
-    if (text == name) return format;
-    known += (known.empty() ? "" : ", ") + std::string(text);
-  }
-  throw_error(ErrorKind::invalid_argument, "format: expected one of {}, found '{}'", known, name);
-}
-
-std::string_view name_of(DataFormat format) {
-  return std::find_if(kNames.begin(), kNames.end(), [&](const auto& entry) { return entry.first == format; })
-      ->second;
-}
 
 std::map<std::string, std::string> column_names(const std::vector<std::string>& texts) {
   std::map<std::string, std::string> names;
@@ -432,7 +446,7 @@ DataSample make_data_sample(const Record& record, const ReadOptions& options) {
   const Fields fields(record, options);
   DataSample sample;
   sample.place = record.place;
-  sample.format = options.format == DataFormat::automatic ? detect(fields) : options.format;
+  sample.format = options.format == DataFormat::automatic ? detect(fields, options.labels) : options.format;
   switch (sample.format) {
     case DataFormat::text:
       sample.text = fields.text("text");
@@ -460,20 +474,18 @@ DataSample make_data_sample(const Record& record, const ReadOptions& options) {
       if (fields.has("completion")) {
         add_completion(fields, sample);
       } else if (fields.has("instruction")) {
-        sample.messages.push_back(assistant(fields.text("output")));
+        sample.messages.push_back(assistant(fields.text("output"), "output", fields));
       } else if (fields.has("question")) {
-        sample.messages.push_back(assistant(fields.text("answer")));
-        if (fields.has("think")) sample.messages.back().reasoning_content = fields.text("think");
+        add_triple_answer(fields, sample);
       }
       break;
     case DataFormat::alpaca:
       add_alpaca_prompt(fields, sample);
-      sample.messages.push_back(assistant(fields.text("output")));
+      sample.messages.push_back(assistant(fields.text("output"), "output", fields));
       break;
     case DataFormat::triple:
       add_triple_prompt(fields, sample);
-      sample.messages.push_back(assistant(fields.text("answer")));
-      if (fields.has("think")) sample.messages.back().reasoning_content = fields.text("think");
+      add_triple_answer(fields, sample);
       break;
     case DataFormat::sharegpt:
       add_system(fields, sample);

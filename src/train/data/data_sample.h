@@ -11,25 +11,14 @@
 #include <vector>
 
 #include "text/chat_template.h"
+#include "train/choices.h"
 #include "train/data/records.h"
 
 namespace r1 {
 
-enum class DataFormat {
-  automatic,   // by the fields of the record
-  text,        // text
-  triple,      // question, answer [, think, system, history]
-  alpaca,      // instruction, output [, input, system, history]
-  sharegpt,    // conversations: [{from, value}] [, system, tools]
-  messages,    // messages: [{role, content, …}] [, tools]: OpenAI's form
-  preference,  // chosen and rejected beside prompt, instruction, question, conversations or messages
-  kto,  // label or kto_tag (true, false) beside one of the conversations above, or prompt and completion
-  completion,  // prompt (a text or messages), completion
-};
-
-/// Throws Error(invalid_argument) with the known names for any other.
-DataFormat data_format_from_name(std::string_view name);
-std::string_view name_of(DataFormat format);
+inline std::string_view name_of(DataFormat format) {
+  return text_of(format);
+}
 
 /// An answer of the assistant. No reasoning: the thinking stays closed; an empty one: it is opened and closed
 /// again by the model.
@@ -47,6 +36,8 @@ struct ReadOptions {
   DataFormat format = DataFormat::automatic;
   /// Own names of columns: from the name that the format has to the one in the file.
   std::map<std::string, std::string> columns;
+  /// Whether a field `label` with true or false makes a record DataFormat::kto; else it is passed over.
+  bool labels = true;
 };
 
 /// From "question=Frage", …. Throws Error(invalid_argument) for anything else, and for a field that no form

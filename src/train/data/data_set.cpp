@@ -1,5 +1,7 @@
 #include "train/data/data_set.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -11,30 +13,32 @@ namespace {
 
 constexpr size_t kAtOnce = 4096;  // samples read before they are rendered, on all threads
 
-bool is_pair_stage(TrainingStage stage) {
-  return stage == TrainingStage::dpo || stage == TrainingStage::orpo || stage == TrainingStage::reward;
-}
-
 void check_format(const DataSample& sample, TrainingStage stage) {
-  std::string_view expected;
-  if (is_pair_stage(stage)) {
-    if (sample.format != DataFormat::preference) expected = "a preference pair (chosen, rejected)";
-  } else if (stage == TrainingStage::kto) {
-    if (sample.format != DataFormat::kto) expected = "a labelled answer (kto: label or kto_tag)";
-  } else if (stage == TrainingStage::pretrain) {
-    if (sample.format != DataFormat::text) expected = "text";
-  } else if (sample.format == DataFormat::preference || sample.format == DataFormat::kto) {
-    expected = "a conversation or text";
+  const auto fits = [&](DataFormat format) { return sample.format == format; };
+  std::string expected;
+  switch (traits_of(stage).samples) {
+    case SampleKind::pairs:
+      if (!fits(DataFormat::preference)) expected = "a preference pair (chosen, rejected)";
+      break;
+    case SampleKind::labelled:
+      if (!fits(DataFormat::kto)) expected = "a labelled answer (kto: label or kto_tag)";
+      break;
+    case SampleKind::text:
+      if (!fits(DataFormat::text)) expected = "text";
+      break;
+    case SampleKind::conversations:
+      if (fits(DataFormat::preference) || fits(DataFormat::kto)) expected = "a conversation or text";
+      break;
   }
   if (!expected.empty()) {
-    throw_error(ErrorKind::bad_file, "{}: expected {}, found the form '{}'", sample.place, expected,
-                name_of(sample.format));
+    throw_error(ErrorKind::bad_file, "{}: expected {}, found the form '{}' (format = … names another)",
+                sample.place, expected, name_of(sample.format));
   }
 }
 
 /// Whether the sample stays. A cut sample keeps its beginning.
-bool fit(TrainingSample& sample, bool is_text, const DataOptions& options, DataSet& data) {
-  if (is_text && options.stage == TrainingStage::pretrain) return true;
+bool fit(TrainingSample& sample, bool is_text, const DataSetOptions& options, DataSet& data) {
+  if (is_text && traits_of(options.stage).samples == SampleKind::text) return true;
   bool too_long = false;
   for (TokenSequence* sequence : {&sample.sequence, &sample.rejected}) {
     const auto length = static_cast<int64_t>(sequence->tokens.size());
@@ -53,7 +57,9 @@ bool fit(TrainingSample& sample, bool is_text, const DataOptions& options, DataS
   auto has_answer = [](const TokenSequence& own) {
     return own.tokens.empty() || std::find(own.trained.begin(), own.trained.end(), 1) != own.trained.end();
   };
-  const bool nothing_left = !has_answer(sample.sequence) || !has_answer(sample.rejected);
+  const bool nothing_left =
+      !has_answer(sample.sequence) || !has_answer(sample.rejected) ||
+      sample.sequence.tokens == sample.rejected.tokens;  // a pair that differed behind the cut
   if (options.long_samples == LongSamples::drop || nothing_left) {
     ++data.dropped;
     return false;
@@ -65,8 +71,9 @@ bool fit(TrainingSample& sample, bool is_text, const DataOptions& options, DataS
 }  // namespace
 
 void DataSet::recount() {
-  tokens = trained_tokens = 0;
+  tokens = trained_tokens = without_thinking = 0;
   for (const TrainingSample& sample : samples) {
+    without_thinking += sample.without_thinking ? 1 : 0;
     for (const TokenSequence* sequence : {&sample.sequence, &sample.rejected}) {
       tokens += static_cast<int64_t>(sequence->tokens.size());
       trained_tokens += std::count(sequence->trained.begin(), sequence->trained.end(), 1);
@@ -110,7 +117,7 @@ DataSet DataSet::split_off(double share, uint64_t seed) {
   return taken;
 }
 
-DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
+DataSet load_data_set(const DataSetOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
                       const std::function<void(int64_t)>& progress) {
   if (options.sequence_length < 2) {
     throw_error(ErrorKind::invalid_argument, "sequence_length: expected at least 2, found {}",
@@ -142,8 +149,10 @@ DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer
     read.clear();
     if (progress) progress(count);
   };
+  ReadOptions reading = options.read;
+  reading.labels = traits_of(options.stage).samples == SampleKind::labelled;
   for (const std::string& file : options.files) {
-    read_data_samples(file, options.read, [&](DataSample sample) {
+    read_data_samples(file, reading, [&](DataSample sample) {
       check_format(sample, options.stage);
       read.push_back(std::move(sample));
       if (read.size() == kAtOnce) render();

@@ -10,17 +10,11 @@
 #include "train/data/data_sample.h"
 #include "train/data/render.h"
 #include "train/sample.h"
+#include "train/stage.h"
 
 namespace r1 {
 
-/// What happens to a sample of more tokens than `sequence_length`.
-enum class LongSamples {
-  refuse,  // an error that names it
-  drop,    // left out, counted in DataSet::dropped
-  cut,     // its end is cut off, counted in DataSet::cut
-};
-
-struct DataOptions {
+struct DataSetOptions {
   std::vector<std::string> files;
   ReadOptions read;
   TrainingStage stage = TrainingStage::sft;
@@ -34,6 +28,7 @@ struct DataSet {
   int64_t sequence_length = 0;
   int64_t dropped = 0, cut = 0;  // samples that were too long
   int64_t tokens = 0, trained_tokens = 0;
+  int64_t without_thinking = 0;  // samples that are trained behind a closed thinking block
 
   /// Takes samples out, about `share` of them, spread by `seed`; where share > 0 one at least. Throws
   /// Error(invalid_argument) when one alone would have to be parted.
@@ -45,14 +40,8 @@ struct DataSet {
 /// (pairs for dpo, orpo and reward; labels for kto; text for pretrain; conversations or text for sft), and
 /// for no samples at all; Error(context_overflow) for a sample that is too long. Text longer than
 /// sequence_length is never too long: it is trained in windows. `progress`: samples so far.
-DataSet load_data_set(const DataOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
+DataSet load_data_set(const DataSetOptions& options, const SampleRenderer& renderer, ThreadPool& pool,
                       const std::function<void(int64_t)>& progress = {});
-
-enum class Packing {
-  none,        // every batch holds `samples` samples
-  sequential,  // samples in their order, as many as fit `rows`
-  first_fit,   // each sample into the first batch that has room, among the last ones begun
-};
 
 struct BatchOptions {
   Packing packing = Packing::first_fit;

@@ -92,8 +92,8 @@ class PackedSource : public BatchSource {
     TrainingBatch batch;
     for (const int64_t sample : (*all)[static_cast<size_t>(index)]) {
       const TrainingSample& source = data_->samples[static_cast<size_t>(sample)];
-      append(batch, source.sequence, sample, false, source.desirable);
-      if (!source.rejected.tokens.empty()) append(batch, source.rejected, sample, true, source.desirable);
+      append(batch, source.sequence, sample, source.desirable ? 1 : 0);
+      if (!source.rejected.tokens.empty()) append(batch, source.rejected, sample, 0);
     }
     return batch;
   }
@@ -107,10 +107,9 @@ class PackedSource : public BatchSource {
     return static_cast<int64_t>(sample.sequence.tokens.size() + sample.rejected.tokens.size());
   }
 
-  static void append(TrainingBatch& batch, const TokenSequence& sequence, int64_t sample, bool rejected,
-                     bool desirable) {
+  static void append(TrainingBatch& batch, const TokenSequence& sequence, int64_t sample, double label) {
     const auto rows = static_cast<int64_t>(sequence.tokens.size());
-    batch.sequences.push_back({batch.rows(), rows, sample, rejected, desirable});
+    batch.sequences.push_back({batch.rows(), rows, sample, label});
     for (size_t i = 0; i < sequence.tokens.size(); ++i) {
       batch.tokens.push_back(sequence.tokens[i]);
       const bool counts = i + 1 < sequence.tokens.size() && sequence.trained[i + 1] != 0;
@@ -214,7 +213,7 @@ class WindowSource : public BatchSource {
   void append(TrainingBatch& batch, const Layout& layout, int64_t begin, int64_t end) const {
     auto at = static_cast<size_t>(std::upper_bound(layout.starts.begin(), layout.starts.end(), begin) -
                                   layout.starts.begin() - 1);
-    batch.sequences.push_back({batch.rows(), end - begin, layout.order[at], false, true});
+    batch.sequences.push_back({batch.rows(), end - begin, layout.order[at]});
     const size_t first_row = batch.tokens.size();
     int64_t offset = begin - layout.starts[at];
     while (static_cast<int64_t>(batch.tokens.size() - first_row) < end - begin) {
@@ -249,7 +248,8 @@ std::unique_ptr<BatchSource> make_batches(std::shared_ptr<const DataSet> data, T
   }
   if (data->samples.empty())
     throw_error(ErrorKind::invalid_argument, "batches: expected samples, found none");
-  if (stage == TrainingStage::pretrain) return std::make_unique<WindowSource>(std::move(data), options);
+  if (traits_of(stage).samples == SampleKind::text)
+    return std::make_unique<WindowSource>(std::move(data), options);
   return std::make_unique<PackedSource>(std::move(data), stage, options);
 }
 

@@ -53,6 +53,15 @@ ordered_json parse_object(std::string_view text, const std::string& place) {
   try {
     value = ordered_json::parse(text, look);
   } catch (const ordered_json::parse_error& error) {
+    for (const std::string_view word : {"NaN", "Infinity"}) {
+      const size_t at =
+          error.byte > 0 ? text.find(word, error.byte - std::min<size_t>(error.byte, 2)) : text.size();
+      if (at >= error.byte + 1) continue;
+      throw Bad{
+          fmt::format("{}: found {} at byte {}, which JSON does not have: write null, or leave the field out "
+                      "(pandas writes it for an empty cell)",
+                      place, word, at + 1)};
+    }
     throw Bad{
         fmt::format("{}: no sound JSON at byte {}: {}", place, error.byte,
                     std::string_view(error.what()).substr(std::string_view(error.what()).rfind(": ") + 2))};
@@ -89,6 +98,14 @@ class Reader {
         rest_ = {};
       }
     }
+    // Without a byte order mark: ASCII letters have a zero beside them.
+    if (rest_.size() >= 4 && ((rest_[0] == 0 && rest_[2] == 0) || (rest_[1] == 0 && rest_[3] == 0))) {
+      refuse(fmt::format(
+          "{}: expected UTF-8, found UTF-16 without a byte order mark (iconv -f UTF-16{} -t UTF-8 "
+          "converts it)",
+          at(1), rest_[0] == 0 ? "BE" : "LE"));
+      rest_ = {};
+    }
     if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
   }
 
@@ -110,6 +127,14 @@ class Reader {
       rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
       if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
       const std::string place = at(number);
+      const size_t last = line.find_last_not_of(" \t\r");
+      if (line.find_first_not_of(" \t\r") == last && line[last] == '{') {
+        refuse(fmt::format(
+            "{}: expected one JSON object a line, found an object over several lines (jq -c . FILE "
+            "writes one a line)",
+            place));
+        return;
+      }
       attempt([&] { emit({parse_object(line, place), place}); });
     }
   }
@@ -153,7 +178,13 @@ class Reader {
   void table() {
     std::vector<std::string> header, row;
     bool good = true;
+    if (rest_.find('\n') == std::string_view::npos && rest_.find('\r') != std::string_view::npos) {
+      converted_ = std::string(rest_);  // lines that end with a carriage return alone
+      std::replace(converted_.begin(), converted_.end(), '\r', '\n');
+      rest_ = converted_;
+    }
     separator_ = separator_of(rest_);
+    plain_quotes_ = separator_ == '\t';
     if (rest_.empty()) return;
     attempt([&] {
       good = next_row(header);
@@ -178,7 +209,7 @@ class Reader {
           throw Bad{fmt::format("{}: expected {} fields ({}), found {}", place, header.size(),
                                 short_text(fmt::format("{}", fmt::join(header, ", "))), row.size())};
         }
-        Record record{ordered_json::object(), place};
+        Record record{ordered_json::object(), place, true};
         for (size_t i = 0; i < row.size(); ++i) {
           require_utf8(row[i], place, fmt::format("column '{}'", short_text(header[i])));
           (*record.fields)[header[i]] = row[i];
@@ -252,6 +283,20 @@ class Reader {
     return rest_.size();
   }
 
+  /// Whether the field that begins with a quote at `start` ends with one before the separator or the line's end.
+  bool is_quoted_field(size_t start) const {
+    for (size_t i = start + 1; i < rest_.size(); ++i) {
+      if (rest_[i] != '"') continue;
+      if (i + 1 < rest_.size() && rest_[i + 1] == '"') {
+        ++i;
+        continue;
+      }
+      return i + 1 == rest_.size() || rest_[i + 1] == separator_ || rest_[i + 1] == '\n' ||
+             rest_[i + 1] == '\r';
+    }
+    return false;
+  }
+
   /// The fields of the next row; false for a blank line.
   bool next_row(std::vector<std::string>& row) {
     row.assign(1, "");
@@ -268,14 +313,14 @@ class Reader {
         } else {
           quoted = false;
         }
-      } else if (c == '"' && row.back().empty() && !was_quoted) {
+      } else if (c == '"' && row.back().empty() && !was_quoted && (!plain_quotes_ || is_quoted_field(i))) {
         quoted = was_quoted = true;
       } else if (c == separator_) {
         row.emplace_back();
         was_quoted = false;
       } else if (c == '\n' || (c == '\r' && i + 1 < rest_.size() && rest_[i + 1] == '\n')) {
         break;
-      } else if (was_quoted || c == '"') {
+      } else if (was_quoted || (c == '"' && !plain_quotes_)) {
         const size_t end = std::min(rest_.find('\n', i), rest_.size());
         const size_t column = row.size();
         advance(std::min(end + 1, rest_.size()));
@@ -302,9 +347,11 @@ class Reader {
   std::string name_;
   const std::function<void(Record)>& emit_;
   const BadLine& bad_;
+  std::string converted_;
   std::string_view rest_;
   int64_t line_ = 1;
   char separator_ = ',';
+  bool plain_quotes_ = false;  // tab-separated: a quote inside a field is a character like others
   bool found_any_ = false;
 };
 

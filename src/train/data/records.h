@@ -21,6 +21,7 @@ namespace r1 {
 struct Record {
   BoxedJson<nlohmann::ordered_json> fields;  // an object
   std::string place;                         // "file:line" of its first character
+  bool is_table_row = false;  // of .csv and .tsv: every field is a text, empty where a cell is empty
 };
 
 /// Called with a bad line's error instead of throwing it; reading goes on behind the line.

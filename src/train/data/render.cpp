@@ -1,5 +1,7 @@
 #include "train/data/render.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +31,71 @@ SampleRenderer::SampleRenderer(Tokenizer tokenizer, const std::string& chat_temp
   templates_.emplace_back(chat_template, text_of(tokenizer_.bos()), text_of(tokenizer_.eos()));
   if (templates_.front().is_r1_family()) templates_.push_back(templates_.front().for_tools());
   find_end();
+  find_turn_starts();
+}
+
+void SampleRenderer::find_turn_starts() {
+  ChatRequest request;
+  request.messages = {{.role = "user", .content = kProbe}};
+  request.add_generation_prompt = false;
+  const std::string text = templates_.front().render(request);
+  for (const int32_t token : tokenizer_.encode(text.substr(0, text.find(kProbe)), true)) {
+    if (tokenizer_.is_added(token) && std::ranges::find(turn_starts_, token) == turn_starts_.end())
+      turn_starts_.push_back(token);
+  }
+}
+
+bool SampleRenderer::is_rendered_prompt(std::string_view text) const {
+  return std::ranges::any_of(turn_starts_,
+                             [&](int32_t token) { return text.starts_with(tokenizer_.token_text(token)); });
+}
+
+// People write the token that ends a turn behind their answers, as other tools want it.
+std::string_view SampleRenderer::without_end(std::string_view answer) const {
+  for (const int32_t token : ends_) {
+    const std::string_view end = tokenizer_.token_text(token);
+    if (!end.empty() && answer.ends_with(end)) return answer.substr(0, answer.size() - end.size());
+  }
+  return answer;
+}
+
+std::vector<SampleRenderer::ControlToken> SampleRenderer::control_tokens_in(const DataSample& sample) const {
+  std::vector<ControlToken> found;
+  auto look = [&](const ChatMessage& message, const std::string& place) {
+    const bool is_answer = message.role == "assistant";
+    if (!is_answer && is_rendered_prompt(message.content.value_or(""))) return;
+    for (const std::string& text : {message.content.value_or(""), message.reasoning_content.value_or("")}) {
+      for (const int32_t token :
+           tokenizer_.encode(is_answer ? without_end(text) : std::string_view(text), true)) {
+        if (!tokenizer_.is_special(token) && std::ranges::find(turn_starts_, token) == turn_starts_.end())
+          continue;
+        const bool ends = is_answer && std::ranges::find(ends_, token) != ends_.end();
+        found.push_back({fmt::format("{}: {}: {}{}", sample.place, place, tokenizer_.token_text(token),
+                                     ends ? " inside an answer" : ""),
+                         ends});
+      }
+    }
+  };
+  for (size_t i = 0; i < sample.messages.size(); ++i) look(sample.messages[i], fmt::format("turn {}", i + 1));
+  if (sample.chosen) look(*sample.chosen, "chosen");
+  if (sample.rejected) look(*sample.rejected, "rejected");
+  return found;
+}
+
+std::optional<int32_t> SampleRenderer::end_token() const {
+  return end_token_;
+}
+
+std::string SampleRenderer::template_without_thinking() const {
+  if (!thinks_ || templates_.empty()) return "";
+  ChatRequest request;
+  request.messages = {{.role = "user", .content = kProbe}};
+  const std::string prompt = templates_.front().render(request);
+  if (prompt.ends_with(std::string(kOpen) + std::string(kClosed))) return templates_.front().source();
+  const bool opened = prompt.ends_with(kOpen);
+  const std::string_view missing = opened ? "\\n</think>\\n\\n" : "<think>\\n\\n</think>\\n\\n";
+  return fmt::format("{}{{% if add_generation_prompt %}}{{{{ '{}' }}}}{{% endif %}}",
+                     templates_.front().source(), missing);
 }
 
 /// What the template writes behind an answer, up to the token that ends the turn.
@@ -42,7 +109,9 @@ void SampleRenderer::find_end() {
       at == std::string::npos ? std::string() : text.substr(at + std::string_view(kProbe).size());
   for (const int32_t token : tokenizer_.encode(behind, true)) {
     end_ += tokenizer_.token_bytes(token);
-    if (std::find(ends_.begin(), ends_.end(), token) != ends_.end()) return;
+    if (std::find(ends_.begin(), ends_.end(), token) == ends_.end()) continue;
+    end_token_ = token;
+    return;
   }
   std::string names;
   for (const int32_t token : ends_)
@@ -84,8 +153,20 @@ std::string SampleRenderer::render_turns(const DataSample& sample, size_t count,
 SampleRenderer::Answer SampleRenderer::render_answer(const DataSample& sample, size_t turns_before,
                                                      const ChatMessage& answer) const {
   Answer result;
+  const std::string content(without_end(answer.content.value_or("")));
+  if (turns_before == 1 && is_rendered_prompt(sample.messages.front().content.value_or(""))) {
+    result.prompt = *sample.messages.front().content;
+    if (answer.reasoning_content)
+      result.generated = (result.prompt.ends_with(kOpen) ? "" : std::string(kOpen)) +
+                         *answer.reasoning_content + std::string(kClosed);
+    result.generated += content + end_;
+    return result;
+  }
   result.prompt = render_turns(sample, turns_before, nullptr, true);
-  std::string behind_prompt = answer.content.value_or("") + end_;
+  // A template that closes the block itself (template_without_thinking) is rendered as one that opens it.
+  if (thinks_ && result.prompt.ends_with(std::string(kOpen) + std::string(kClosed)))
+    result.prompt.resize(result.prompt.size() - kClosed.size());
+  std::string behind_prompt = content + end_;
   if (!answer.tool_calls.empty()) {
     // Only the template knows how calls are written: take them from the turn as a part of the history.
     const std::string before = render_turns(sample, turns_before, nullptr, false);
@@ -134,12 +215,19 @@ TokenSequence SampleRenderer::make_sequence(const Answer& answer) const {
 TrainingSample SampleRenderer::render_text(const DataSample& sample) const {
   TrainingSample result;
   result.source = sample.place;
-  TokenSequence& sequence = result.sequence;
-  if (tokenizer_.add_bos() && tokenizer_.bos()) sequence.tokens.push_back(*tokenizer_.bos());
-  tokenizer_.encode(sample.text, false, sequence.tokens);
-  if (tokenizer_.eos()) sequence.tokens.push_back(*tokenizer_.eos());
-  sequence.trained.assign(sequence.tokens.size(), 1);
+  std::vector<int32_t>& tokens = result.sequence.tokens;
+  tokenizer_.encode(sample.text, true, tokens);
+  const std::optional<int32_t> bos = tokenizer_.bos(), eos = tokenizer_.eos();
+  if (tokenizer_.add_bos() && bos && (tokens.empty() || tokens.front() != *bos))
+    tokens.insert(tokens.begin(), *bos);
+  if (eos && !ends_with_end(tokens)) tokens.push_back(*eos);
+  result.sequence.trained.assign(tokens.size(), 1);
   return result;
+}
+
+bool SampleRenderer::ends_with_end(const std::vector<int32_t>& tokens) const {
+  if (tokens.empty()) return false;
+  return tokens.back() == tokenizer_.eos() || std::ranges::find(ends_, tokens.back()) != ends_.end();
 }
 
 std::vector<TrainingSample> SampleRenderer::render(const DataSample& sample, TrainedTurns turns) const {
@@ -147,14 +235,18 @@ std::vector<TrainingSample> SampleRenderer::render(const DataSample& sample, Tra
   TrainingSample result;
   result.source = sample.place;
   result.desirable = sample.desirable;
+  // Answers without reasoning are rendered behind a closed block.
+  const auto closed = [&](const ChatMessage& answer) { return thinks_ && !answer.reasoning_content; };
   if (sample.format == DataFormat::preference) {
     result.sequence = make_sequence(render_answer(sample, sample.messages.size(), *sample.chosen));
     result.rejected = make_sequence(render_answer(sample, sample.messages.size(), *sample.rejected));
+    result.without_thinking = closed(*sample.chosen);
     return {result};
   }
   if (turns == TrainedTurns::last || sample.format == DataFormat::kto) {
     const size_t last = sample.messages.size() - 1;
     result.sequence = make_sequence(render_answer(sample, last, sample.messages[last]));
+    result.without_thinking = closed(sample.messages[last]);
     return {result};
   }
   std::vector<Answer> answers;
@@ -162,6 +254,7 @@ std::vector<TrainingSample> SampleRenderer::render(const DataSample& sample, Tra
     if (sample.messages[i].role == "assistant")
       answers.push_back(render_answer(sample, i, sample.messages[i]));
   }
+  result.without_thinking = closed(sample.messages.back());
   const bool nested =
       std::adjacent_find(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
         return !b.prompt.starts_with(a.prompt + a.generated);

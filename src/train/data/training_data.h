@@ -5,6 +5,7 @@
 
 #include "train/data/data_set.h"
 #include "train/options.h"
+#include "train/stage.h"
 
 namespace r1 {
 
@@ -17,7 +18,7 @@ struct TrainingData {
 
 /// Reads options.data, and options.eval_data or a share of the former. Throws Error(invalid_argument) for an
 /// option with an unknown value, and as load_data_set() and make_batches() do.
-TrainingData load_training_data(const TrainingOptions& options, TrainingStage stage,
+TrainingData load_training_data(const TrainingDataOptions& options, TrainingStage stage, uint64_t seed,
                                 const SampleRenderer& renderer, ThreadPool& pool);
 
 }  // namespace r1
