@@ -152,10 +152,8 @@ bool Scheduler::try_admit(Sequence& sequence) {
   if (!grow(sequence, std::ssize(sequence.tokens)))
     throw std::logic_error("scheduler: counted blocks are gone");
   if (!sequence.has_started) sequence.summary.reused_tokens = sequence.computed;
-  if (sequence.furthest > 0) {
-    const int64_t lost = std::max<int64_t>(0, sequence.furthest - sequence.computed);
-    sequence.displaceable = sequence.furthest + std::max(kShortestTime, lost);
-  }
+  const int64_t lost = std::max<int64_t>(0, sequence.furthest - sequence.computed);
+  sequence.displaceable = sequence.computed + lost + std::max(kShortestTime, lost);
   return true;
 }
 

@@ -39,7 +39,8 @@ void Scheduler::deal_rows(std::vector<Share>& shares) {
     return;
   }
   // More owners than rows: another one begins each time.
-  std::ranges::rotate(shares, shares.begin() + static_cast<std::ptrdiff_t>(owner_turn_ % shares.size()));
+  const auto first_owner = static_cast<std::ptrdiff_t>(owner_turn_ % shares.size());
+  std::rotate(shares.begin(), shares.begin() + first_owner, shares.end());
   const int64_t served = std::min<int64_t>(std::ssize(shares), left);
   if (served < std::ssize(shares)) owner_turn_ += static_cast<uint64_t>(served);
   shares.resize(served);
@@ -91,7 +92,8 @@ void Scheduler::pack_decode_rows(Share& share, int64_t& draft_rows) {
   if (share.rows == 1 && kept_for_prompts == 1) kept_for_prompts = static_cast<int64_t>(turn++ % 2);
   const int64_t rows = share.rows - kept_for_prompts;
   if (std::ssize(decoding) > rows) {  // too many: another one begins each time
-    std::ranges::rotate(decoding, decoding.begin() + static_cast<std::ptrdiff_t>(turn % decoding.size()));
+    const auto first = static_cast<std::ptrdiff_t>(turn % decoding.size());
+    std::rotate(decoding.begin(), decoding.begin() + first, decoding.end());
     decoding.resize(rows);
     turn += decoding.size();
   }

@@ -57,6 +57,20 @@ TEST(EngineTest, RefusesWhatCannotFitWithTheNumbers) {
   EXPECT_THROW(Engine(fixture.model, fixture.context, small), Error);
 }
 
+TEST(EngineTest, ForTrainingItHasTheTrainersCacheAndArithmetic) {
+  EngineFixture fixture;
+  EngineOptions options = fixture.options(4);
+  options.key_dtype = options.value_dtype = DType::f16;
+  options.for_training = true;
+  const Engine engine(fixture.model, fixture.context, options);
+  EXPECT_EQ(engine.options().key_dtype, DType::f32);
+  EXPECT_EQ(engine.options().value_dtype, DType::f32);
+  Context fast(fixture.pool, fixture.table, Arithmetic::fast);
+  EXPECT_THROW(Engine(fixture.model, fast, options), Error);
+  options.for_training = false;
+  EXPECT_NO_THROW(Engine(fixture.model, fast, options));
+}
+
 TEST(EngineTest, WithoutALimitFillsTheContextAndNotMore) {
   EngineFixture fixture;
   Engine engine(fixture.model, fixture.context, fixture.options(4));

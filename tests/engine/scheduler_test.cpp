@@ -349,6 +349,59 @@ TEST(FairnessTest, RequestsThatDoNotFitTogetherTakeTurns) {
   EXPECT_LT(count, 600) << "they do not spend their time on computing again what was lost";
 }
 
+TEST(FairnessTest, AnOwnersLaterRequestDoesNotOvertakeItsOwnThatDoesNotFit) {
+  World world(8);
+  world.add(100, 60, 2);  // 4 blocks, then 5
+  world.steps(1);
+  world.add(150, 30, 1);  // 5 blocks: not yet
+  world.add(10, 5, 1);    // would fit
+  world.add(10, 5, 3);    // may: it is another owner's
+  world.steps(20);
+  EXPECT_EQ(world.tokens(1) + world.tokens(2), 0);
+  EXPECT_TRUE(world.ended(3));
+  while (!world.ended(0)) {
+    EXPECT_EQ(world.tokens(2), 0);
+    world.steps(1);
+  }
+  world.engine->run();
+  EXPECT_TRUE(world.ended(1) && world.ended(2));
+}
+
+TEST(FairnessTest, ALargeRequestIsNotOvertakenForEver) {
+  World world(20);
+  Request granted = World::request(200, 400);  // cannot be displaced
+  granted.owner = 2;
+  granted.priority = 1;
+  world.add(std::move(granted));
+  world.steps(2);
+  world.add(500, 20, 1);  // does not fit beside it
+  world.steps(100);
+  world.add(10, 5, 3);
+  world.steps(20);
+  EXPECT_TRUE(world.ended(2)) << "for a while, others overtake it";
+  world.steps(200);
+  world.add(10, 5, 3);
+  world.steps(20);
+  EXPECT_EQ(world.tokens(3), 0) << "then nobody does";
+  EXPECT_FALSE(world.ended(0));
+  world.engine->run();
+  EXPECT_TRUE(world.ended(1) && world.ended(3));
+}
+
+TEST(FairnessTest, ALargeRequestThatWaitedLongGetsItsTime) {
+  World world(20);
+  world.add(200, 400, 2);
+  world.steps(2);
+  world.add(500, 20, 1);
+  world.steps(200);
+  EXPECT_EQ(world.tokens(1), 0);
+  world.steps(120);
+  EXPECT_GT(world.tokens(1), 0) << "the other one is displaced";
+  EXPECT_FALSE(world.ended(0));
+  world.engine->run();
+  EXPECT_TRUE(world.ended(0) && world.ended(1));
+}
+
 TEST(FairnessTest, OneOwnersPromptDoesNotStretchAnothersPasses) {
   World world(200);
   world.options.batch_tokens = 256;
