@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['tests/**/*.test.ts'], environment: 'jsdom', pool: 'threads', isolate: false },
+  test: { include: ['tests/**/*.test.ts'], environment: 'jsdom', pool: 'threads' },
 });
