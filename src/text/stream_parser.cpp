@@ -17,6 +17,15 @@ constexpr std::string_view kTurns[] = {"<｜User｜>",        "<｜Assistant｜>
                                        "<|im_start|>",      "<|im_end|>",      "<|start_header_id|>",
                                        "<|end_header_id|>", "<|eot_id|>"};
 
+void add_run(std::size_t begin, std::size_t length, std::vector<StreamRun>& runs) {
+  if (begin == std::string::npos || length == 0) return;
+  if (!runs.empty() && runs.back().begin + runs.back().length == begin) {
+    runs.back().length += length;
+  } else {
+    runs.push_back({begin, length});
+  }
+}
+
 }  // namespace
 
 std::span<const std::string_view> turn_markers() {
@@ -104,28 +113,56 @@ bool StreamParser::is_expected(Mark mark) const {
   }
 }
 
-void StreamParser::emit(StreamEvent::Type type, std::string_view text, std::vector<StreamEvent>& events) {
-  if (text.empty()) return;
-  const bool joins = type == StreamEvent::Type::reasoning || type == StreamEvent::Type::answer;
-  if (joins && !events.empty() && events.back().type == type) {
-    events.back().text += text;
-    return;
+StreamParser::Slice StreamParser::Slice::from(std::size_t offset) const {
+  return {text.substr(offset), begin == std::string::npos ? begin : begin + offset};
+}
+
+void StreamParser::HeldText::add(Slice slice) {
+  text += slice.text;
+  add_run(slice.begin, slice.text.size(), runs);
+}
+
+void StreamParser::HeldText::clear() {
+  text.clear();
+  runs.clear();
+}
+
+void StreamParser::emit(StreamEvent::Type type, Slice slice, std::vector<StreamEvent>& events) {
+  if (slice.text.empty()) return;
+  if (events.empty() || events.back().type != type) {
+    events.emplace_back();
+    events.back().type = type;
   }
-  StreamEvent event;
-  event.type = type;
-  event.text = text;
-  events.push_back(std::move(event));
+  events.back().text += slice.text;
+  add_run(slice.begin, slice.text.size(), events.back().runs);
+}
+
+void StreamParser::emit_held(HeldText& held, std::vector<StreamEvent>& events) {
+  if (!held.empty()) {
+    // Held text is in order: its runs and the text beside them (of skipped markers) make one event's.
+    emit(StreamEvent::Type::answer, {held.text}, events);
+    for (const StreamRun& run : held.runs) add_run(run.begin, run.length, events.back().runs);
+  }
+  held.clear();
+}
+
+void StreamParser::emit_error(std::string_view error, std::vector<StreamEvent>& events) {
+  events.emplace_back();
+  events.back().type = StreamEvent::Type::error;
+  events.back().text = error;
 }
 
 void StreamParser::feed(std::optional<int32_t> id, std::string_view piece, std::vector<StreamEvent>& events) {
+  const std::size_t begin = raw_.size();
   raw_ += piece;
   if (id) {
     if (const std::optional<Mark> mark = find_by_id(*id)) {
       match_text(events, true);  // a text marker does not reach across a token marker
-      on_mark(*mark, piece.empty() ? std::string_view(marker(*mark).text) : piece, true, events);
+      on_mark(*mark, piece.empty() ? Slice{marker(*mark).text} : Slice{piece, begin}, true, events);
       return;
     }
   }
+  if (pending_.empty()) pending_begin_ = begin;
   pending_ += piece;
   match_text(events, false);
 }
@@ -133,6 +170,7 @@ void StreamParser::feed(std::optional<int32_t> id, std::string_view piece, std::
 // Takes pending_ apart into text and text markers; keeps what may still become a marker unless the end has
 // come.
 void StreamParser::match_text(std::vector<StreamEvent>& events, bool at_end) {
+  const std::size_t begin = pending_begin_;
   std::size_t at = 0;
   while (at < pending_.size()) {
     // Text is handed over one character at a time while a marker could follow: what counts as a marker
@@ -153,8 +191,8 @@ void StreamParser::match_text(std::vector<StreamEvent>& events, bool at_end) {
     if (partial && !at_end) break;
     if (found) {
       const std::string text = marker(*found).text;
+      on_mark(*found, {text, begin + at}, false, events);
       at += text.size();
-      on_mark(*found, text, false, events);
       continue;
     }
     // A run of characters that begin no marker goes in one piece.
@@ -167,15 +205,16 @@ void StreamParser::match_text(std::vector<StreamEvent>& events, bool at_end) {
       return false;
     };
     while (end < rest.size() && !begins_marker(rest[end])) ++end;
-    on_text(rest.substr(0, end), events);
+    on_text({rest.substr(0, end), begin + at}, events);
     at += end;
   }
   pending_.erase(0, at);
+  pending_begin_ += at;
 }
 
-void StreamParser::on_text(std::string_view text, std::vector<StreamEvent>& events) {
+void StreamParser::on_text(Slice text, std::vector<StreamEvent>& events) {
   if (call_ != Call::none) {
-    body_ += text;
+    body_.add(text);
   } else if (state_ == StreamState::reasoning) {
     on_reasoning(text, events);
   } else {
@@ -183,41 +222,43 @@ void StreamParser::on_text(std::string_view text, std::vector<StreamEvent>& even
   }
 }
 
-void StreamParser::on_reasoning(std::string_view text, std::vector<StreamEvent>& events) {
-  if (text.empty()) return;
-  if (std::exchange(newline_allowed_, false) && text[0] == '\n') text.remove_prefix(1);
-  if (text.empty()) return;
+void StreamParser::on_reasoning(Slice slice, std::vector<StreamEvent>& events) {
+  if (slice.text.empty()) return;
+  if (std::exchange(newline_allowed_, false) && slice.text[0] == '\n') slice = slice.from(1);
+  if (slice.text.empty()) return;
   reasoning_started_ = true;
-  if (std::exchange(newline_held_, false)) emit(StreamEvent::Type::reasoning, "\n", events);
-  if (text.back() == '\n') {
+  if (std::exchange(newline_held_, false)) emit(StreamEvent::Type::reasoning, {"\n", held_newline_}, events);
+  if (slice.text.back() == '\n') {
     newline_held_ = true;
-    text.remove_suffix(1);
+    const std::size_t length = slice.text.size() - 1;
+    held_newline_ = slice.from(length).begin;
+    slice = slice.first(length);
   }
-  emit(StreamEvent::Type::reasoning, text, events);
+  emit(StreamEvent::Type::reasoning, slice, events);
 }
 
-void StreamParser::on_answer(std::string_view text, std::vector<StreamEvent>& events) {
-  while (newlines_to_drop_ > 0 && !text.empty()) {
-    if (text[0] != '\n') {
+void StreamParser::on_answer(Slice slice, std::vector<StreamEvent>& events) {
+  while (newlines_to_drop_ > 0 && !slice.text.empty()) {
+    if (slice.text[0] != '\n') {
       newlines_to_drop_ = 0;
       break;
     }
-    text.remove_prefix(1);
+    slice = slice.from(1);
     --newlines_to_drop_;
   }
   if (after_call_) {
     std::size_t end = 0;
-    while (end < text.size() && is_space(text[end])) ++end;
-    spaces_ += text.substr(0, end);
-    if (end == text.size()) return;
+    while (end < slice.text.size() && is_space(slice.text[end])) ++end;
+    spaces_.add(slice.first(end));
+    if (end == slice.text.size()) return;
     after_call_ = false;
     // A section that turns out to hold text instead of a call is text itself.
-    emit(StreamEvent::Type::answer, std::exchange(section_text_, {}), events);
-    emit(StreamEvent::Type::answer, std::exchange(spaces_, {}), events);
-    text.remove_prefix(end);
+    emit_held(section_text_, events);
+    emit_held(spaces_, events);
+    slice = slice.from(end);
   }
-  answer_started_ |= std::any_of(text.begin(), text.end(), [](char c) { return !is_space(c); });
-  emit(StreamEvent::Type::answer, text, events);
+  answer_started_ |= std::any_of(slice.text.begin(), slice.text.end(), [](char c) { return !is_space(c); });
+  emit(StreamEvent::Type::answer, slice, events);
 }
 
 void StreamParser::end_reasoning() {
@@ -227,7 +268,7 @@ void StreamParser::end_reasoning() {
   answer_started_ = false;
 }
 
-void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::vector<StreamEvent>& events) {
+void StreamParser::on_mark(Mark mark, Slice text, bool by_id, std::vector<StreamEvent>& events) {
   if (call_ != Call::none) {
     const bool ends = call_ == Call::json ? mark == Mark::json_end : mark == Mark::call_end;
     if (ends) {
@@ -235,12 +276,12 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
       return;
     }
     if (mark == Mark::separator) {
-      body_ += options_.call_separator.text;
+      body_.add({options_.call_separator.text, text.begin});
       return;
     }
     if (mark == Mark::think_begin || mark == Mark::think_end ||
         (call_ == Call::json && mark != Mark::json_begin)) {
-      body_ += text;
+      body_.add(text);
       return;
     }
     give_up_call("a tool call that does not end before the next marker", events);
@@ -269,8 +310,8 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
   switch (mark) {
     case Mark::think_begin:
       if (!by_id && answer_started_) break;
-      emit(StreamEvent::Type::answer, std::exchange(section_text_, {}), events);
-      emit(StreamEvent::Type::answer, std::exchange(spaces_, {}), events);
+      emit_held(section_text_, events);
+      emit_held(spaces_, events);
       in_section_ = after_call_ = false;
       state_ = StreamState::reasoning;
       newline_allowed_ = true;
@@ -281,7 +322,8 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
       if (in_section_) break;
       in_section_ = after_call_ = true;
       spaces_.clear();
-      section_text_ = text;
+      section_text_.clear();
+      section_text_.add(text);
       return;
     case Mark::call_begin:
       begin_call(Call::deepseek, text);
@@ -293,10 +335,10 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
       if (!in_section_) break;
       in_section_ = false;
       if (!section_text_.empty()) {  // a section without a call
-        emit(StreamEvent::Type::answer, std::exchange(section_text_, {}), events);
-        emit(StreamEvent::Type::answer, std::exchange(spaces_, {}), events);
+        emit_held(section_text_, events);
+        emit_held(spaces_, events);
         emit(StreamEvent::Type::answer, text, events);
-        emit(StreamEvent::Type::error, "a section of tool calls without a call", events);
+        emit_error("a section of tool calls without a call", events);
         after_call_ = false;
         answer_started_ = true;
         return;
@@ -309,20 +351,21 @@ void StreamParser::on_mark(Mark mark, std::string_view text, bool by_id, std::ve
   on_answer(text, events);  // a marker out of place is text
 }
 
-void StreamParser::begin_call(Call kind, std::string_view text) {
+void StreamParser::begin_call(Call kind, Slice text) {
   call_ = kind;
-  call_text_ = text;
+  call_text_.clear();
+  call_text_.add(text);
   body_.clear();
   newlines_to_drop_ = 0;
 }
 
-void StreamParser::end_call(std::string_view text, std::vector<StreamEvent>& events) {
+void StreamParser::end_call(Slice text, std::vector<StreamEvent>& events) {
   std::string error;
   std::optional<ToolCall> call = call_ == Call::json
-                                     ? parse_json_call(body_, error)
-                                     : parse_deepseek_call(body_, options_.call_separator.text, error);
+                                     ? parse_json_call(body_.text, error)
+                                     : parse_deepseek_call(body_.text, options_.call_separator.text, error);
   if (!call) {
-    body_ += text;
+    body_.add(text);
     give_up_call(error, events);
     return;
   }
@@ -344,21 +387,18 @@ void StreamParser::give_up_call(std::string_view error, std::vector<StreamEvent>
   after_call_ = false;
   in_section_ = false;  // the section's end is text as well then
   answer_started_ = true;
-  for (std::string* part : {&section_text_, &spaces_, &call_text_, &body_}) {
-    emit(StreamEvent::Type::answer, *part, events);
-    part->clear();
-  }
-  emit(StreamEvent::Type::error, error, events);
+  for (HeldText* part : {&section_text_, &spaces_, &call_text_, &body_}) emit_held(*part, events);
+  emit_error(error, events);
 }
 
 void StreamParser::finish(std::vector<StreamEvent>& events) {
   match_text(events, true);
   if (call_ != Call::none) give_up_call("a tool call that is cut off", events);
-  if (std::exchange(newline_held_, false)) emit(StreamEvent::Type::reasoning, "\n", events);
+  if (std::exchange(newline_held_, false)) emit(StreamEvent::Type::reasoning, {"\n", held_newline_}, events);
   if (!section_text_.empty()) {
-    emit(StreamEvent::Type::answer, std::exchange(section_text_, {}), events);
-    emit(StreamEvent::Type::answer, std::exchange(spaces_, {}), events);
-    emit(StreamEvent::Type::error, "a section of tool calls that is cut off", events);
+    emit_held(section_text_, events);
+    emit_held(spaces_, events);
+    emit_error("a section of tool calls that is cut off", events);
   }
 }
 

@@ -58,11 +58,19 @@ struct StreamParserOptions {
   StreamMarker json_call_end{"</tool_call>", {}};
 };
 
+/// Bytes [begin, begin + length) of StreamParser::raw().
+struct StreamRun {
+  std::size_t begin = 0, length = 0;
+};
+
 struct StreamEvent {
   enum class Type { reasoning, answer, tool_call, error };
   Type type = Type::answer;
   std::string text;  // reasoning and answer: the next characters; error: what is wrong, in one line
-  ToolCall call;     // tool_call
+  // Reasoning and answer: where in raw() the text was read, in order. The text of a marker whose token gave
+  // no text is in no run.
+  std::vector<StreamRun> runs{};
+  ToolCall call{};  // tool_call
 };
 
 /// The markers of turns in the templates of the DeepSeek, Qwen and Llama-3 families.
@@ -106,38 +114,60 @@ class StreamParser {
   };
   enum class Call { none, deepseek, json };
 
+  /// Text and where it begins in raw_; npos: it is not there.
+  struct Slice {
+    std::string_view text;
+    std::size_t begin = std::string::npos;
+
+    Slice from(std::size_t offset) const;
+    Slice first(std::size_t length) const { return {text.substr(0, length), begin}; }
+  };
+  /// Text that is held back, with its places in raw_.
+  struct HeldText {
+    std::string text;
+    std::vector<StreamRun> runs;
+
+    void add(Slice slice);
+    void clear();
+    bool empty() const { return text.empty(); }
+  };
+
   const StreamMarker& marker(Mark mark) const;
   std::optional<Mark> find_by_id(int32_t id) const;
   bool is_expected(Mark mark) const;
   void match_text(std::vector<StreamEvent>& events, bool at_end);
-  void on_mark(Mark mark, std::string_view text, bool by_id, std::vector<StreamEvent>& events);
-  void on_text(std::string_view text, std::vector<StreamEvent>& events);
-  void on_reasoning(std::string_view text, std::vector<StreamEvent>& events);
-  void on_answer(std::string_view text, std::vector<StreamEvent>& events);
-  void begin_call(Call kind, std::string_view text);
-  void end_call(std::string_view text, std::vector<StreamEvent>& events);
+  void on_mark(Mark mark, Slice text, bool by_id, std::vector<StreamEvent>& events);
+  void on_text(Slice text, std::vector<StreamEvent>& events);
+  void on_reasoning(Slice text, std::vector<StreamEvent>& events);
+  void on_answer(Slice text, std::vector<StreamEvent>& events);
+  void begin_call(Call kind, Slice text);
+  void end_call(Slice text, std::vector<StreamEvent>& events);
   void give_up_call(std::string_view error, std::vector<StreamEvent>& events);
   void end_reasoning();
-  static void emit(StreamEvent::Type type, std::string_view text, std::vector<StreamEvent>& events);
+  static void emit(StreamEvent::Type type, Slice text, std::vector<StreamEvent>& events);
+  static void emit_held(HeldText& held, std::vector<StreamEvent>& events);
+  static void emit_error(std::string_view error, std::vector<StreamEvent>& events);
 
   StreamParserOptions options_;
   StreamState state_;
   std::string raw_;
-  std::string pending_;  // text that may be the beginning of a marker
+  std::string pending_;            // text that may be the beginning of a marker
+  std::size_t pending_begin_ = 0;  // its place in raw_
 
   bool reasoning_started_ = false;  // something but the first newline has come
   bool newline_allowed_ = false;    // the first newline of reasoning may still be dropped
   bool newline_held_ = false;       // a "\n" that is dropped if </think> follows
+  std::size_t held_newline_ = 0;    // its place in raw_
   bool answer_started_ = false;     // something but white space has come
   int newlines_to_drop_ = 0;        // after </think>
 
   Call call_ = Call::none;
-  bool in_section_ = false;   // between calls_begin and calls_end
-  bool after_call_ = false;   // white space is held back
-  std::string spaces_;        // that white space
-  std::string section_text_;  // the section's marker while no call has come
-  std::string call_text_;     // the call's begin marker
-  std::string body_;          // what came since
+  bool in_section_ = false;  // between calls_begin and calls_end
+  bool after_call_ = false;  // white space is held back
+  HeldText spaces_;          // that white space
+  HeldText section_text_;    // the section's marker while no call has come
+  HeldText call_text_;       // the call's begin marker
+  HeldText body_;            // what came since
 };
 
 }  // namespace r1

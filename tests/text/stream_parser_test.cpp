@@ -33,16 +33,35 @@ std::string show(const std::vector<StreamEvent>& events) {
   return out;
 }
 
+// The text of every event is found in its runs, which lie one behind the other over all events. Not where markers
+// gave no text.
+void check_runs(const std::vector<StreamEvent>& events, const std::string& raw) {
+  std::size_t end = 0;
+  for (const StreamEvent& event : events) {
+    if (event.type != StreamEvent::Type::reasoning && event.type != StreamEvent::Type::answer) continue;
+    std::string text;
+    for (const StreamRun& run : event.runs) {
+      EXPECT_GE(run.begin, end);
+      end = run.begin + run.length;
+      text += raw.substr(run.begin, run.length);
+    }
+    EXPECT_EQ(text, event.text);
+  }
+}
+
 std::string parse(const std::vector<Piece>& pieces, const StreamParserOptions& options = {}) {
   StreamParser parser(options);
   std::vector<StreamEvent> events;
   std::string raw;
+  bool all_have_text = true;
   for (const auto& [id, text] : pieces) {
     parser.feed(id, text, events);
     raw += text;
+    all_have_text &= !text.empty();
   }
   parser.finish(events);
   EXPECT_EQ(parser.raw(), raw);
+  if (all_have_text) check_runs(events, raw);
   return show(events);
 }
 
@@ -97,6 +116,26 @@ TEST(StreamParser, TrimsExactlyTheDocumentedNewlines) {
   StreamParserOptions options = inside();
   options.start.newline_given = false;
   EXPECT_EQ(parse_text("\nhm</think>b", options), "R[hm]A[b]");
+}
+
+TEST(StreamParser, TellsWhereTheTextOfAnEventIsInTheStream) {
+  StreamParserOptions options;
+  options.start.state = StreamState::reasoning;
+  options.think_end.id = 7;
+  StreamParser parser(options);
+  std::vector<StreamEvent> events;
+  parser.feed(1, "\nab\n", events);  // 0: the first line break and, as it turns out, the last are markup
+  parser.feed(7, "", events);
+  parser.feed(2, "\n\nc", events);  // 5
+  parser.feed(3, "d", events);
+  parser.finish(events);
+  ASSERT_EQ(events.size(), 2U);
+  ASSERT_EQ(events[0].runs.size(), 1U);
+  EXPECT_EQ(events[0].runs[0].begin, 1U);
+  EXPECT_EQ(events[0].runs[0].length, 2U);
+  ASSERT_EQ(events[1].runs.size(), 1U);
+  EXPECT_EQ(events[1].runs[0].begin, 6U);
+  EXPECT_EQ(events[1].runs[0].length, 2U);
 }
 
 TEST(StreamParser, MisplacedTagsAreText) {
