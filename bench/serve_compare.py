@@ -55,11 +55,16 @@ def load(arguments, command, port):
             wait_until_healthy(process, port)
             figures = {}
             for requests in [1] + arguments.concurrency:  # the first warms the file's pages
-                text = subprocess.run([arguments.r1, "bench", "serve", f"http://127.0.0.1:{port}", "-c", str(requests),
-                                       "-N", str(requests if requests == 1 else 2 * requests), "-p",
-                                       str(arguments.prompt_words), "-n", str(arguments.output_tokens), "--json"],
-                                      capture_output=True, text=True, check=True).stdout
-                figures[requests] = json.loads(text)
+                run = subprocess.run([arguments.r1, "bench", "serve", f"http://127.0.0.1:{port}", "-c", str(requests),
+                                      "-N", str(requests if requests == 1 else 2 * requests), "-p",
+                                      str(arguments.prompt_words), "-n", str(arguments.output_tokens), "--json"],
+                                     capture_output=True, text=True)
+                try:
+                    figures[requests] = json.loads(run.stdout)
+                except json.JSONDecodeError:
+                    print(f"{command[0]}, {requests} at once: no figures ({run.stderr.strip()})", flush=True)
+                    figures[requests] = {}
+                    continue
                 if figures[requests]["failed"] or figures[requests]["without_text"]:
                     print(f"{command[0]}, {requests} at once: {figures[requests]['failed']} failed "
                           f"({figures[requests].get('first_error')}), {figures[requests]['without_text']} without text",
@@ -68,6 +73,24 @@ def load(arguments, command, port):
         finally:
             process.terminate()
             process.wait(60)
+
+
+def figure(side, requests, key, part):
+    """A figure of a server, None where it has none: it failed, or its answers had no text."""
+    value = side[0][requests].get(key)
+    if part is not None:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, (int, float)) and value > 0 else None
+
+
+def median(values):
+    values = [value for value in values if value is not None]
+    return f"{statistics.median(values):.2f}" if values else "–"
+
+
+def ratio(ours, theirs):
+    ratios = sorted(a / b for a, b in zip(ours, theirs) if a is not None and b is not None)
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f})" if ratios else "–"
 
 
 def main():
@@ -103,11 +126,9 @@ def main():
                                 ("tokens/s generated", "output_tokens_per_second", None),
                                 ("TTFT p50, s", "ttft_seconds", "p50"), ("TTFT p95, s", "ttft_seconds", "p95"),
                                 ("ITL p95, s", "itl_seconds", "p95"), ("E2E p95, s", "e2e_seconds", "p95")]:
-            pick = lambda side: side[0][requests][key] if part is None else side[0][requests][key][part]
-            a, b = [pick(entry[0]) for entry in rounds], [pick(entry[1]) for entry in rounds]
-            ratios = sorted(x / y for x, y in zip(a, b))
-            print(f"| {requests} at once: {name} | {statistics.median(a):.2f} | {statistics.median(b):.2f} | "
-                  f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}, {ratios[-1]:.2f}) |", flush=True)
+            ours = [figure(entry[0], requests, key, part) for entry in rounds]
+            theirs = [figure(entry[1], requests, key, part) for entry in rounds]
+            print(f"| {requests} at once: {name} | {median(ours)} | {median(theirs)} | {ratio(ours, theirs)} |", flush=True)
 
 
 if __name__ == "__main__":
