@@ -82,6 +82,24 @@ bool HttpParser::read_target(std::string_view target) {
     return true;
   }
   const bool visible = std::ranges::all_of(target, [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
+  // RFC 9112 3.2.2: a server accepts the absolute form, whose authority counts instead of the Host header.
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!equal_ignoring_case(target.substr(0, scheme.size()), scheme)) continue;
+    target.remove_prefix(scheme.size());
+    const size_t end = std::min(target.find_first_of("/?"), target.size());
+    authority_ = target.substr(0, end);
+    target.remove_prefix(end);
+    if (authority_.empty() || authority_.find('@') != std::string::npos) {
+      fail(400, "malformed request target");
+      return false;
+    }
+    break;
+  }
+  std::string with_root;  // an authority alone, or with a query
+  if (!authority_.empty() && !target.starts_with('/')) {
+    with_root = "/" + std::string(target);
+    target = with_root;
+  }
   const size_t question = target.find('?');
   if (question != target.npos) {
     request_.query = target.substr(question + 1);
@@ -133,6 +151,13 @@ bool HttpParser::read_headers(const HeadParser& head) {
       expects_continue_ = message.version() == 11;
     }
     request_.headers.push_back({std::string(text(field.name_string())), std::string(value)});
+  }
+  if (!authority_.empty()) {
+    for (HttpHeader& header : request_.headers) {
+      if (equal_ignoring_case(header.name, "host")) header.value = authority_;
+    }
+    if (hosts == 0) request_.headers.push_back({"Host", authority_});
+    authority_.clear();
   }
   if (hosts > 1 || (hosts == 0 && message.version() == 11)) {
     fail(400, hosts == 0 ? "the Host header is missing" : "more than one Host header");

@@ -72,6 +72,7 @@ class HttpParser {
   std::string held_;  // the head, while it is not complete
   std::optional<HttpBodyReader> body_;
   HttpRequest request_;
+  std::string authority_;  // of a target in absolute form, until the headers are read
   bool expects_continue_ = false;
   size_t line_breaks_ = 0;  // before the request line
   int error_status_ = 0;

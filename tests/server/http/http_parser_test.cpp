@@ -121,7 +121,11 @@ TEST(HttpParser, RefusesWhatCouldBeReadInTwoWays) {
       {"GET / HTTP/1.1\r\n" + host + host + "\r\n", 400},
       {"GET / HTTP/2.0\r\n" + host + "\r\n", 505},
       {"GET  / HTTP/1.1\r\n" + host + "\r\n", 400},
-      {"GET http://evil/ HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET http:///x HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET http://user@evil/ HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET ftp://evil/ HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET http://evil/../x HTTP/1.1\r\n" + host + "\r\n", 400},
+      {"GET http://evil/ HTTP/1.1\r\n\r\n", 400},
       {"GET /../etc/passwd HTTP/1.1\r\n" + host + "\r\n", 400},
       {"GET /a/%2e%2e/b HTTP/1.1\r\n" + host + "\r\n", 400},
       {"GET /a%00b HTTP/1.1\r\n" + host + "\r\n", 400},
@@ -151,6 +155,23 @@ TEST(HttpParser, RefusesWhatCouldBeReadInTwoWays) {
       {"GET / HTTP/1.1\r\nX: " + std::string(600, 'x'), 431},
       {"\r\n\r\n\r\n\r\n\r\n", 400}};
   for (const auto& [text, status] : cases) EXPECT_EQ(status_of(text), status) << text;
+}
+
+// RFC 9112 3.2.2: a server accepts a target in absolute form, and its host is the request's.
+TEST(HttpParser, ReadsTargetsInAbsoluteForm) {
+  const auto read = [](const std::string& target) {
+    HttpParser parser(kLimits);
+    feed(parser, "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n", 1000);
+    EXPECT_EQ(parser.state(), State::complete) << target;
+    return parser.take();
+  };
+  const HttpRequest request = read("http://localhost:8080/v1/models?x=1");
+  EXPECT_EQ(request.path, "/v1/models");
+  EXPECT_EQ(request.query, "x=1");
+  EXPECT_EQ(request.header("host"), "localhost:8080") << "the Host header does not count then";
+  EXPECT_EQ(read("HTTPS://b").path, "/");
+  EXPECT_EQ(read("http://b?x=2").query, "x=2");
+  EXPECT_EQ(read("/http://b").header("host"), "a");
 }
 
 TEST(HttpParser, NeverWritesAHeaderThatBreaksTheLine) {
