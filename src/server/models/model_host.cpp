@@ -103,6 +103,18 @@ void ModelHost::make_room() {
 }
 
 ModelHost::Choice ModelHost::choose(const std::string& name) {
+  try {
+    return find(name);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::out_of_memory) throw;
+    if (options_.log) options_.log(fmt::format("model '{}' cannot be loaded: {}", name, error.what()));
+    throw ApiError(
+        500, "model", "model_load_failed",
+        fmt::format("model: '{}' cannot be loaded; the server's log says why", name.substr(0, 200)));
+  }
+}
+
+ModelHost::Choice ModelHost::find(const std::string& name) {
   Choice choice;
   Entry* wanted = nullptr;
   {

@@ -45,13 +45,14 @@ class ModelHost {
 
   /// The model, loaded; "" is the default one. Waits while it is being loaded. Throws ApiError 404 for an
   /// unknown name, 503 when another model is busy and there is room for one only; Error when loading fails.
-  std::shared_ptr<ServedModel> acquire(const std::string& name) { return choose(name).model; }
+  std::shared_ptr<ServedModel> acquire(const std::string& name) { return find(name).model; }
   struct Choice {
     std::shared_ptr<ServedModel> model;
     const Adapter* adapter = nullptr;  // lives as long as the model
     std::string name;                  // the model's, or the adapter's
   };
-  /// The same, with the adapter where the name is one's.
+  /// The same for a request, with the adapter where the name is one's: why loading failed is logged, and not told,
+  /// since it names files of the server (ApiError 500).
   Choice choose(const std::string& name);
 
   std::vector<Description> list() const;
@@ -71,6 +72,7 @@ class ModelHost {
     Description file;                    // what is known without loading it
   };
   void check_name(const std::string& name) const;
+  Choice find(const std::string& name);
   std::shared_ptr<ServedModel> load(Entry& entry);
   void make_room();
 

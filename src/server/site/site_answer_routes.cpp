@@ -70,7 +70,7 @@ void context(SiteService& site, const SiteRequest& request, ResponseSink& sink) 
     if (name.empty() || model.name == name) break;
   }
   CompletionSpec spec;
-  spec.model = site.context.models.acquire(name);
+  spec.model = site.context.models.choose(name).model;
   if (conversation && parent) question.branch = site.store.branch(request.owner, *conversation, *parent);
   std::vector<site::PromptFile> files;
   site::Node draft;

@@ -27,7 +27,7 @@ void upload(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
   file.characters = extracted.characters;
   file.created = site::now_ms();
   file.text = std::move(extracted.text);
-  file.tokens = draft_tokens(*site.context.models.acquire(""), {{file.name, file.text}}, "");
+  file.tokens = draft_tokens(*site.context.models.choose("").model, {{file.name, file.text}}, "");
   site.store.add_file(request.owner, file);
   Json json = site::to_json(static_cast<const site::AttachedFile&>(file));
   json["characters"] = file.characters;

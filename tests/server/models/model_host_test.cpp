@@ -76,6 +76,14 @@ TEST_F(ModelHostTest, AModelThatCannotBeLoadedTakesNoPlace) {
   models.add("broken", broken);
   models.add("two", file_);
   EXPECT_THROW(models.acquire("broken"), Error);
+  try {
+    models.choose("broken");
+    FAIL();
+  } catch (const ApiError& error) {
+    EXPECT_EQ(error.status, 500);
+    EXPECT_EQ(std::string(error.what()).find(broken.string()), std::string::npos)
+        << "clients are not told the server's paths: " << error.what();
+  }
   EXPECT_NO_THROW(models.acquire("two"));
 }
 
