@@ -97,7 +97,7 @@ std::string TextModel::chat_prompt(const std::vector<ChatMessage>& messages, boo
   ChatRequest request;
   request.messages = messages;
   request.variables = nlohmann::ordered_json{{"enable_thinking", think}};
-  std::string text = template_->render(request);
+  std::string text = template_->render_conversation(std::move(request));
   if (!can_think() || !template_->is_r1_family()) return text;
   // Templates published before and after February 2025 differ in whether they open the thinking themselves.
   if (!text.ends_with("<think>\n")) text += "<think>\n";

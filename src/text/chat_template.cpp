@@ -1,5 +1,6 @@
 #include "text/chat_template.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -33,7 +34,9 @@ std::optional<std::string> get_content(const ordered_json& json) {
     if (type != "text")
       throw_error(ErrorKind::unsupported,
                   "message: a content part of type \"{}\": only \"text\" is supported", type);
-    text += get_text(part, "text", "content part");
+    const std::string line = get_text(part, "text", "content part");
+    if (!text.empty() && !line.empty()) text += '\n';
+    text += line;
   }
   return text;
 }
@@ -70,6 +73,44 @@ ordered_json probe_variables(const ordered_json& arguments) {
   variables["bos_token"] = variables["eos_token"] = "";
   variables["add_generation_prompt"] = true;
   return variables;
+}
+
+constexpr std::string_view kOpenTag = "<think>", kCloseTag = "</think>";
+// Stands for a quoted </think> while a template is rendered: noncharacters of Unicode, which no text has.
+constexpr std::string_view kQuotedClose = "\xef\xb7\x90/think\xef\xb7\x91";
+
+void replace_all(std::string& text, size_t from, std::string_view old, std::string_view by) {
+  for (size_t at = text.find(old, from); at != std::string::npos; at = text.find(old, at + by.size()))
+    text.replace(at, old.size(), by);
+}
+
+/// Templates take everything up to the last </think> for thinking. In a request thinking is apart from the content,
+/// but for a block that the content begins with: any other </think> is text that the answer quotes.
+void hide_quoted_tags(ChatMessage& message) {
+  if (message.role != "assistant" || !message.content) return;
+  std::string& text = *message.content;
+  size_t from = text.find_first_not_of(" \t\r\n");
+  if (from == std::string::npos) return;
+  if (std::string_view(text).substr(from).starts_with(kOpenTag)) {
+    from = text.find(kCloseTag, from);
+    if (from == std::string::npos) return;
+    from += kCloseTag.size();
+  }
+  replace_all(text, from, kCloseTag, kQuotedClose);
+}
+
+/// Published templates of the R1 family show one system message, the last; joined, as the family's later templates
+/// join them, none is lost.
+void join_system_messages(std::vector<ChatMessage>& messages) {
+  const auto is_system = [](const ChatMessage& message) { return message.role == "system"; };
+  const auto first = std::ranges::find_if(messages, is_system);
+  if (first == messages.end()) return;
+  std::string text = first->content.value_or("");
+  for (auto next = first + 1; next != messages.end(); ++next) {
+    if (is_system(*next)) text += "\n\n" + next->content.value_or("");
+  }
+  first->content = std::move(text);
+  messages.erase(std::remove_if(first + 1, messages.end(), is_system), messages.end());
 }
 
 }  // namespace
@@ -154,6 +195,14 @@ std::string ChatTemplate::render(const ChatRequest& request) const {
   variables["bos_token"] = bos_;
   variables["eos_token"] = eos_;
   return template_.render(variables);
+}
+
+std::string ChatTemplate::render_conversation(ChatRequest request) const {
+  if (is_r1_family()) join_system_messages(request.messages);
+  for (ChatMessage& message : request.messages) hide_quoted_tags(message);
+  std::string prompt = render(request);
+  replace_all(prompt, 0, kQuotedClose, kCloseTag);
+  return prompt;
 }
 
 bool ChatTemplate::is_r1_family() const {

@@ -23,7 +23,7 @@ struct ChatMessage {
   std::string name{};                  // of a tool; may be empty
   std::string tool_call_id{};          // of a tool's answer; may be empty
 
-  /// Reads the OpenAI form; `content` may be a list of text parts, which are joined. Throws
+  /// Reads the OpenAI form; `content` may be a list of text parts, which are joined by line breaks. Throws
   /// Error(invalid_argument) naming the field, Error(unsupported) for parts that are no text.
   static ChatMessage from_json(const nlohmann::ordered_json& json);
 };
@@ -49,6 +49,11 @@ class ChatTemplate {
 
   /// The prompt, byte for byte what the published template gives. Throws JinjaError.
   std::string render(const ChatRequest& request) const;
+  /// The same for messages whose thinking is apart from their content. Templates take what an assistant's content has
+  /// before its last </think> for thinking and leave it out; here only a <think>…</think> that the content begins with
+  /// is thinking, and any other </think> is text that the answer quotes. Of templates of the R1 family, which may show
+  /// the last system message alone, all system messages are joined by an empty line.
+  std::string render_conversation(ChatRequest request) const;
 
   const std::string& source() const { return source_; }
   /// Whether the template looks at the variable `tools` at all.

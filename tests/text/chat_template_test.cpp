@@ -37,7 +37,32 @@ TEST(ChatTemplate, JoinsTextParts) {
       message(
           R"({"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]})")
           .content,
-      "ab");
+      "a\nb")
+      << "the end of a part is the end of a line, as other servers have it";
+}
+
+// The published template keeps what is behind the last </think>: an answer that quotes the tag lost its beginning.
+TEST(ChatTemplate, AConversationKeepsQuotedTagsAndAllSystemMessages) {
+  const ChatTemplate published(
+      "{% set ns = namespace(system='') %}{% for m in messages %}{% if m.role == 'system' %}{% set ns.system "
+      "= m.content %}"
+      "{% endif %}{% endfor %}{{ ns.system }}{% for m in messages %}{% if m.role == 'user' %}{{ '<｜User｜>' "
+      "+ m.content }}"
+      "{% elif m.role == 'assistant' %}{{ '<｜Assistant｜>' + m.content.split('</think>')[-1] }}{% endif "
+      "%}{% endfor %}",
+      "", "");
+  const auto answered = [&](const std::string& answer) {
+    ChatRequest request;
+    request.messages = {{"system", "A."}, {"user", "q </think>"}, {"assistant", answer}, {"system", "B."}};
+    return published.render_conversation(std::move(request));
+  };
+  const std::string before = "A.\n\nB.<｜User｜>q </think><｜Assistant｜>";
+  EXPECT_EQ(answered("It ends </think> the thinking."), before + "It ends </think> the thinking.");
+  EXPECT_EQ(answered("</think>"), before + "</think>");
+  EXPECT_EQ(answered("<think>hm</think>b </think> c"), before + "b </think> c");
+  EXPECT_EQ(answered("\n<think>hm</think>b"), before + "b");
+  EXPECT_EQ(answered("<think>never closed"), before + "<think>never closed");
+  EXPECT_EQ(answered(""), before);
 }
 
 TEST(ChatTemplate, RefusesBadMessages) {
