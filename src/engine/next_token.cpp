@@ -68,6 +68,7 @@ int64_t advance(Sequence& sequence, Sampler& sampler, const float* logits, int64
   } catch (const std::exception& error) {
     sequence.finish = FinishReason::error;
     sequence.summary.error = error.what();
+    if (const auto* known = dynamic_cast<const Error*>(&error)) sequence.summary.error_kind = known->kind();
     return std::ssize(sequence.fresh);
   }
 }

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/sampling.h"
 
 namespace r1 {
@@ -30,7 +32,8 @@ struct ThinkingOptions {
 /// How a request went. Times are wall-clock seconds on the engine's thread.
 struct RequestSummary {
   FinishReason reason = FinishReason::length;
-  std::string error;  // FinishReason::error: one line
+  std::string error;                      // FinishReason::error: one line
+  std::optional<ErrorKind> error_kind{};  // its kind; invalid_argument: the request contradicts itself
   int64_t prompt_tokens = 0;
   int64_t reused_tokens = 0;     // of them found in the prefix tree
   int64_t generated_tokens = 0;  // the stop token not counted
