@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "engine/generation_options.h"
 #include "engine/stop_matcher.h"
 #include "engine/text_model.h"
+#include "engine/token_aligner.h"
 #include "text/incremental_decoder.h"
 #include "text/stream_parser.h"
 
@@ -25,9 +25,11 @@ std::string_view name_of(AnswerEnd end);
 
 /// What is new of one answer.
 struct AnswerDelta {
-  std::string reasoning, content;                              // whole characters
-  std::vector<SampledToken> reasoning_tokens, content_tokens;  // when log-probabilities were asked for
-  std::vector<ToolCall> calls;                                 // complete ones, without ids
+  std::string reasoning, content;  // whole characters
+  // When log-probabilities were asked for. All of an answer join to its text; in a stream a token may come behind its
+  // text, once it is certain how much of it is text.
+  std::vector<TextToken> reasoning_tokens, content_tokens;
+  std::vector<ToolCall> calls;  // complete ones, without ids
 
   bool empty() const {
     return reasoning.empty() && content.empty() && reasoning_tokens.empty() && content_tokens.empty() &&
@@ -55,13 +57,10 @@ class AnswerSplitter {
   AnswerEnd end(FinishReason reason) const;
 
  private:
-  struct Waiting {
-    SampledToken token;
-    size_t begin;  // of its text, in bytes of the answer
-  };
-
   bool is_marker(int32_t token) const;
   void take_events(AnswerDelta& delta);
+  void keep(StreamState kind, const StreamEvent& event);
+  void take_tokens(bool at_end, AnswerDelta& delta);
   void answer(std::string_view text, AnswerDelta& delta);
   void pass_on(std::string_view text, AnswerDelta& delta);
 
@@ -71,8 +70,10 @@ class AnswerSplitter {
   StreamParser parser_;
   StopMatcher stops_;
   std::vector<StreamEvent> events_;
-  std::deque<Waiting> waiting_;  // tokens whose text is held back
-  size_t answer_bytes_ = 0, passed_bytes_ = 0;
+  const bool wants_tokens_;
+  TokenAligner aligner_;
+  size_t stream_bytes_ = 0;  // of the tokens' text, markup included
+  size_t passed_bytes_ = 0;  // of the answer
   int64_t reasoning_tokens_ = 0, calls_ = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "server/api/openai_responses.h"
 #include "server/http/api_error.h"
 #include "server/http/host_name.h"
+#include "server/http/random_id.h"
 #include "server/site/site_pages.h"
 #include "server/site/site_service.h"
 
@@ -134,7 +135,7 @@ void Application::check_host_and_origin(const HttpRequest& request) const {
 std::vector<HttpHeader> Application::cors_headers(const HttpRequest& request) const {
   if (!is_allowed_origin(request)) return {};
   return {{"Access-Control-Allow-Origin", std::string(request.header("origin"))},
-          {"Access-Control-Expose-Headers", "x-request-id"},
+          {"Access-Control-Expose-Headers", "x-request-id, request-id, Retry-After"},
           {"Vary", "Origin"}};
 }
 
@@ -157,11 +158,13 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
   if (request.method == "OPTIONS") {
     HttpResponse response{204, {}, ""};
     if (!cors_headers(request).empty()) {
-      response.headers = {
-          {"Access-Control-Allow-Methods", "GET, POST, DELETE, PATCH, PUT, OPTIONS"},
-          {"Access-Control-Allow-Headers",
-           "Authorization, Content-Type, X-Api-Key, Last-Event-ID, Anthropic-Version, Anthropic-Beta"},
-          {"Access-Control-Max-Age", "600"}};
+      // Clients add headers of their own (x-stainless-*, openai-beta): the pages that may call may send any.
+      const std::string_view asked = request.header("access-control-request-headers");
+      response.headers = {{"Access-Control-Allow-Methods", "GET, POST, DELETE, PATCH, PUT, OPTIONS"},
+                          {"Access-Control-Allow-Headers",
+                           asked.empty() ? "Authorization, Content-Type, X-Api-Key" : std::string(asked)},
+                          {"Access-Control-Max-Age", "600"},
+                          {"Vary", "Access-Control-Request-Headers"}};
     }
     return sink->respond(std::move(response));
   }
@@ -199,12 +202,12 @@ void Application::handle(const std::shared_ptr<const HttpRequest>& request,
   const Route* route = router_.find(request->method, request->path, rest, allowed);
   std::vector<HttpHeader> headers = cors_headers(*request);
   headers.push_back({"x-request-id", request->id});
+  headers.push_back({"request-id", request->id});  // Anthropic's name
   const auto decorated = std::make_shared<DecoratedSink>(sink, std::move(headers),
                                                          route == nullptr ? "other" : route->path, metrics_);
   const auto tell = [&](const ApiError& error) {
-    decorated->respond(request->path.starts_with("/v1/messages")
-                           ? anthropic_error_response(error, request->id)
-                           : error_response(error));
+    decorated->respond(is_anthropic_path(request->path) ? anthropic_error_response(error, request->id)
+                                                        : error_response(error));
   };
   try {
     dispatch(*request, decorated);
@@ -230,7 +233,9 @@ HttpServerHooks Application::hooks() {
                  const std::shared_ptr<ResponseSink>& sink) { handle(request, sink); },
           [this](const HttpRequest& request) { return is_quick(request); },
           [](int status, const std::string& message) {
-            return error_response({status, "", "bad_request", message});
+            HttpResponse response = error_response({status, "", "bad_request", message});
+            response.headers.push_back({"x-request-id", random_id("req_")});
+            return response;
           }};
 }
 

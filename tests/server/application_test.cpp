@@ -52,6 +52,28 @@ TEST(Application, LetsOtherOriginsInWhenToldTo) {
   EXPECT_THAT(preflight.header("access-control-allow-headers"), HasSubstr("Authorization"));
 }
 
+// The official clients send headers of their own; without them in the answer a browser sends nothing.
+TEST(Application, LetsPagesOfAllowedOriginsSendAnyHeader) {
+  ApplicationOptions options;
+  options.allowed_origins = {"https://app.example"};
+  TestServer server(options);
+  const char* const names =
+      "authorization,content-type,openai-beta,x-stainless-lang,x-stainless-retry-count,"
+      "anthropic-dangerous-direct-browser-access";
+  const std::vector<HttpHeader> asked = {{"Access-Control-Request-Method", "POST"},
+                                         {"Access-Control-Request-Headers", names}};
+  const auto preflight = [&](const char* origin) {
+    std::vector<HttpHeader> headers = asked;
+    headers.push_back({"Origin", origin});
+    return server.ask("OPTIONS", "/v1/chat/completions", "", headers);
+  };
+  EXPECT_EQ(preflight("https://app.example").header("access-control-allow-headers"), names);
+  EXPECT_EQ(preflight("https://other.example").header("access-control-allow-headers"), "");
+  EXPECT_THAT(server.ask("GET", "/v1/models", "", {{"Origin", "https://app.example"}})
+                  .header("access-control-expose-headers"),
+              HasSubstr("request-id"));
+}
+
 TEST(Application, AsksForTheKey) {
   ApplicationOptions options;
   options.api_key = "secret";

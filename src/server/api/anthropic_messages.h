@@ -9,6 +9,9 @@ namespace r1::server {
 
 void add_anthropic_routes(Router& router, ServerContext& context);
 
+/// Whether clients of this API ask the path, so that errors have its form.
+bool is_anthropic_path(std::string_view path);
+
 /// {"type": "error", "error": {"type", "message"}, "request_id"}
 HttpResponse anthropic_error_response(const ApiError& error, const std::string& request_id);
 

@@ -60,12 +60,13 @@ std::shared_ptr<const grammar::Grammar> schema_constraint(const ServedModel& mod
   return compiled(model, field, "schema " + schema.dump(), [&] { return grammar::compile_schema(schema); });
 }
 
-void read_generation_fields(JsonFields& fields, CompletionSpec& spec) {
+void read_generation_fields(JsonFields& fields, CompletionSpec& spec, ApiFamily family) {
+  const bool openai = family == ApiFamily::openai;
   SamplingOptions& sampling = spec.sampling;
   const auto number = [&](const char* name, float& value, double low, double high) {
     if (const auto given = fields.number(name, low, high)) value = static_cast<float>(*given);
   };
-  spec.choices = fields.integer("n", 1, 128).value_or(1);
+  if (openai) spec.choices = fields.integer("n", 1, 128).value_or(1);
   const auto seed = fields.integer("seed");
   sampling.seed = seed ? static_cast<uint64_t>(*seed) : random_seed();
   number("temperature", sampling.temperature, 0, 2);
@@ -80,7 +81,7 @@ void read_generation_fields(JsonFields& fields, CompletionSpec& spec) {
   const auto count = [&](const char* name, int32_t& value, int64_t low, int64_t high) {
     if (const auto given = fields.integer(name, low, high)) value = static_cast<int32_t>(*given);
   };
-  count("dry_allowed_length", sampling.dry_allowed_length, 0, 1'000'000);
+  count("dry_allowed_length", sampling.dry_allowed_length, 1, 1'000'000);
   count("dry_penalty_last_n", sampling.dry_window, -1, 1'000'000'000);
   count("repeat_last_n", sampling.penalty_window, -1, 1'000'000'000);
   if (const auto top_k = fields.integer("top_k", -1, 1'000'000))
@@ -89,9 +90,10 @@ void read_generation_fields(JsonFields& fields, CompletionSpec& spec) {
   if (sampling.typical_p == 0) sampling.typical_p = 1e-6F;
   read_logit_bias(fields, spec);
 
-  spec.stop_strings = fields.texts("stop", 16);
+  const char* const stop_field = openai ? "stop" : "stop_sequences";
+  spec.stop_strings = fields.texts(stop_field, 16);
   for (const std::string& stop : spec.stop_strings) {
-    if (stop.empty()) refuse("stop", "stop: expected texts, found an empty one");
+    if (stop.empty()) refuse(stop_field, "{}: expected texts, found an empty one", stop_field);
   }
   if (const Json* tokens = fields.array("stop_token_ids"))
     spec.stop_tokens = read_token_ids(*tokens, spec.model->info().vocabulary, "stop_token_ids");
@@ -101,26 +103,21 @@ void read_generation_fields(JsonFields& fields, CompletionSpec& spec) {
   spec.loop_detection = fields.boolean("loop_detection").value_or(spec.loop_detection);
   spec.priority = static_cast<int32_t>(fields.integer("priority", -1'000'000, 1'000'000).value_or(0));
 
-  constexpr int64_t kMost = int64_t{1} << 40;
-  const auto max_tokens = fields.integer("max_tokens", 1, kMost);
-  const auto max_completion = fields.integer("max_completion_tokens", 1, kMost);
+  constexpr int64_t kMaxTokens = int64_t{1} << 40;
+  const auto limit = [&](const char* name) -> std::optional<int64_t> {
+    const auto given = fields.integer(name, -1, kMaxTokens);  // -1: no limit, as llama.cpp has it
+    if (given && *given == 0) refuse(name, "{}: expected at least 1, or -1 for no limit, found 0", name);
+    return given;
+  };
+  const auto max_tokens = limit("max_tokens");
+  const auto max_completion = openai ? limit("max_completion_tokens") : std::nullopt;
   if (max_tokens && max_completion && *max_tokens != *max_completion)
     refuse("max_tokens", "max_tokens and max_completion_tokens: expected one of them, found both");
   spec.max_tokens = max_completion ? *max_completion : max_tokens.value_or(spec.max_tokens);
 
-  fields.refuse_field("use_beam_search", "beam search is not implemented");
   if (const auto best_of = fields.integer("best_of", 1, 128); best_of && *best_of != spec.choices)
-    fields.refuse_field("best_of", "only best_of equal to n");
-  fields.refuse_field("min_tokens", "answers have no least length");
-  fields.refuse_field("bad_words", "use logit_bias");
-  fields.refuse_field("mirostat", "mirostat is not implemented");
-  fields.refuse_field("grammar", "GBNF is not implemented; use a JSON Schema or a regular expression");
-  fields.refuse_field("guided_grammar", "use guided_json or guided_regex");
-  fields.refuse_field("logits_processors", "there are none");
-  fields.refuse_field("prompt_logprobs", "log-probabilities are given for generated tokens");
-  fields.refuse_field("truncate_prompt_tokens", "nothing is cut here; shorten the prompt");
-  fields.accept_and_ignore({"user", "metadata", "safety_identifier", "prompt_cache_key",
-                            "prompt_cache_retention", "prediction", "cache_prompt"});
+    throw ApiError(400, "best_of", "unsupported_parameter",
+                   "best_of: not supported: only best_of equal to n");
 }
 
 std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model, JsonFields& fields) {
@@ -142,8 +139,8 @@ std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model
           compiled(model, "response_format", "json object", [] { return grammar::compile_json_object(); }));
     } else if (type == "json_schema") {
       inner.require("json_schema");
-      JsonFields wrapper(*inner.object("json_schema"), "response_format.json_schema");
-      wrapper.accept_and_ignore({"name", "description", "strict"});
+      JsonFields wrapper(*inner.object("json_schema"), "response_format.json_schema",
+                         RequestObject::schema_format);
       set("response_format",
           schema_constraint(model, wrapper.require("schema"), "response_format.json_schema.schema"));
       wrapper.refuse_unknown();
@@ -171,18 +168,21 @@ StreamOptions read_stream_options(JsonFields& fields) {
   const Json* given = fields.object("stream_options");
   if (given == nullptr) return options;
   if (!options.stream) refuse("stream_options", "stream_options: only together with stream: true");
-  JsonFields inner(*given, "stream_options");
+  JsonFields inner(*given, "stream_options", RequestObject::stream_options);
   options.include_usage = inner.boolean("include_usage").value_or(false);
   options.resumable = inner.boolean("resumable").value_or(false);
-  inner.refuse_field("continuous_usage_stats", "usage comes at the end");
-  inner.accept_and_ignore({"include_obfuscation"});
   inner.refuse_unknown();
   return options;
 }
 
+void limit_to_context(CompletionSpec& spec) {
+  const int64_t left = spec.model->context_length() - std::ssize(spec.prompt);
+  spec.max_tokens = std::min(spec.max_tokens, std::max<int64_t>(1, left));  // -1 stays: no limit
+}
+
 std::shared_ptr<CompletionJob> start_completion(CompletionSpec spec,
                                                 std::shared_ptr<CompletionObserver> observer,
-                                                ModelMetrics& metrics) {
+                                                ModelMetrics& metrics, const std::string& field) {
   const auto prompt_tokens = std::ssize(spec.prompt);
   const int64_t context = spec.model->context_length();
   try {
@@ -190,7 +190,7 @@ std::shared_ptr<CompletionJob> start_completion(CompletionSpec spec,
   } catch (const Error& error) {
     ApiError refusal = to_api_error(error);
     if (error.kind() == ErrorKind::context_overflow) {
-      refusal.param = "messages";
+      refusal.param = field;
       refusal.extra["n_prompt_tokens"] = prompt_tokens;
       refusal.extra["n_ctx"] = context;
     }
@@ -226,6 +226,10 @@ bool has_failed(AnswerEnd end) {
 
 ApiError generation_error(const ChoiceResult& result) {
   if (result.end == AnswerEnd::cancelled) return {503, "", "cancelled", "the server is shutting down"};
+  // Every token was forbidden: by logit_bias, or by a form that this model's tokens cannot write.
+  if (result.summary.error_kind == ErrorKind::invalid_argument)
+    return {400, "", "contradictory_request",
+            fmt::format("the request leaves no token for the answer: {}", result.error)};
   return {500, "", "generation_failed", result.error};
 }
 
@@ -240,20 +244,31 @@ std::string_view finish_reason(AnswerEnd end) {
   }
 }
 
-Json token_json(const SampledToken& token, const Tokenizer& tokenizer) {
+Json stop_reason(const ChoiceResult& result) {
+  if (!result.stop_string.empty()) return result.stop_string;
+  return result.end == AnswerEnd::loop ? Json("loop") : Json();
+}
+
+Json token_json(const TextToken& token, const Tokenizer& tokenizer) {
+  const auto fields = [](std::string text, std::string_view bytes, float log_probability) {
+    Json list = Json::array();
+    for (const char c : bytes) list.push_back(static_cast<unsigned char>(c));
+    return Json{{"token", std::move(text)},
+                {"logprob", std::max(-9999.0F, log_probability)},
+                {"bytes", std::move(list)}};
+  };
   const auto one = [&](const TokenProbability& probability) {
     const bool known = probability.token < tokenizer.size();
     const std::string_view bytes = known ? tokenizer.token_bytes(probability.token) : std::string_view();
     const bool special = known && bytes.empty();
-    Json list = Json::array();
-    for (const char c : bytes) list.push_back(static_cast<unsigned char>(c));
-    return Json{{"token", std::string(special ? tokenizer.token_text(probability.token) : bytes)},
-                {"logprob", std::max(-9999.0F, probability.log_probability)},
-                {"bytes", std::move(list)}};
+    return fields(std::string(special ? tokenizer.token_text(probability.token) : bytes), bytes,
+                  probability.log_probability);
   };
-  Json result = one(token.chosen.value_or(TokenProbability{token.token, 0}));
+  const TokenProbability chosen = token.token.chosen.value_or(TokenProbability{token.token.token, 0});
+  Json result = token.part ? fields(*token.part, *token.part, chosen.log_probability) : one(chosen);
   result["top_logprobs"] = Json::array();
-  for (const TokenProbability& probability : token.top) result["top_logprobs"].push_back(one(probability));
+  for (const TokenProbability& probability : token.token.top)
+    result["top_logprobs"].push_back(one(probability));
   return result;
 }
 

@@ -11,8 +11,11 @@ namespace r1::server {
 /// ModelHost::choose.
 void choose_model(ModelHost& models, const std::string& name, CompletionSpec& spec);
 
-/// Reads n, seed, temperature, top_p, top_k, …, stop, logit_bias, max_tokens. `spec.model` must be set.
-void read_generation_fields(JsonFields& fields, CompletionSpec& spec);
+enum class ApiFamily { openai, anthropic };
+
+/// Reads n, seed, temperature, top_p, top_k, …, stop (Anthropic's: stop_sequences), logit_bias, max_tokens. `spec.model`
+/// must be set.
+void read_generation_fields(JsonFields& fields, CompletionSpec& spec, ApiFamily family = ApiFamily::openai);
 
 /// Reads response_format, guided_json, guided_regex, guided_choice and grammar-like fields; null: no
 /// constraint. Compiled grammars are remembered for the next request with the same text.
@@ -29,10 +32,15 @@ struct StreamOptions {
 };
 StreamOptions read_stream_options(JsonFields& fields);
 
-/// Starts the job; an overflow of the context is told with its numbers.
+/// max_tokens is an upper bound, which clients set without knowing the context: behind a long prompt it becomes what
+/// is left. A prompt that leaves nothing is refused by start_completion.
+void limit_to_context(CompletionSpec& spec);
+
+/// Starts the job; a prompt that does not fit the context is refused with its numbers. `field`: what the request calls
+/// the prompt.
 std::shared_ptr<CompletionJob> start_completion(CompletionSpec spec,
                                                 std::shared_ptr<CompletionObserver> observer,
-                                                ModelMetrics& metrics);
+                                                ModelMetrics& metrics, const std::string& field = "messages");
 
 /// OpenAI's usage object, with DeepSeek's names besides.
 Json usage_json(const CompletionUsage& usage);
@@ -46,9 +54,11 @@ ApiError generation_error(const ChoiceResult& result);
 
 /// OpenAI's word for why an answer ended.
 std::string_view finish_reason(AnswerEnd end);
+/// More than that word says: the stop string that was found, or "loop"; null: nothing.
+Json stop_reason(const ChoiceResult& result);
 
 /// A token's log-probability as OpenAI's chat API writes it.
-Json token_json(const SampledToken& token, const Tokenizer& tokenizer);
+Json token_json(const TextToken& token, const Tokenizer& tokenizer);
 
 /// JSON text; what is no UTF-8 becomes U+FFFD.
 std::string to_text(const Json& json);

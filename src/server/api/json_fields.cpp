@@ -35,7 +35,8 @@ Json parse_body(std::string_view body) {
   return parsed;
 }
 
-JsonFields::JsonFields(const Json& object, std::string path) : object_(object), path_(std::move(path)) {
+JsonFields::JsonFields(const Json& object, std::string path, RequestObject rules)
+    : object_(object), path_(std::move(path)), rules_(rules) {
   if (!object.is_object()) refuse(path_, "{}: expected an object, found {}", path_, object.type_name());
 }
 
@@ -125,7 +126,7 @@ std::optional<std::string> JsonFields::choice(std::string_view name,
   return value;
 }
 
-std::vector<std::string> JsonFields::texts(std::string_view name, size_t at_most) {
+std::vector<std::string> JsonFields::texts(std::string_view name, size_t max_size) {
   const Json* value = find(name);
   if (value == nullptr) return {};
   std::vector<std::string> result;
@@ -141,8 +142,8 @@ std::vector<std::string> JsonFields::texts(std::string_view name, size_t at_most
     refuse(full_name(name), "{}: expected a text or a list of texts, found {}", full_name(name),
            value->type_name());
   }
-  if (result.size() > at_most)
-    refuse(full_name(name), "{}: expected at most {}, found {}", full_name(name), at_most, result.size());
+  if (result.size() > max_size)
+    refuse(full_name(name), "{}: expected at most {}, found {}", full_name(name), max_size, result.size());
   return result;
 }
 
@@ -160,22 +161,18 @@ const Json* JsonFields::array(std::string_view name) {
   return value;
 }
 
-void JsonFields::accept_and_ignore(std::initializer_list<std::string_view> names) {
-  for (const std::string_view name : names) known_.emplace(name);
-}
-
-void JsonFields::refuse_field(std::string_view name, std::string_view reason) {
-  const Json* value = find(name);
-  if (value == nullptr || *value == false) return;
-  throw ApiError(400, full_name(name), "unsupported_parameter",
-                 fmt::format("{}: not supported: {}", full_name(name), reason));
-}
-
 void JsonFields::refuse_unknown() const {
   for (const auto& [name, value] : object_.items()) {
-    if (known_.contains(name)) continue;
+    if (value.is_null() || known_.contains(name)) continue;
+    const FieldRule* rule = find_rule(rules_, name);
     const std::string full = full_name(name.substr(0, 100));
-    throw ApiError(400, full, "unknown_parameter", fmt::format("{}: this parameter is not known", full));
+    if (rule == nullptr) {
+      if (rules_ == RequestObject::history) continue;
+      throw ApiError(400, full, "unknown_parameter", fmt::format("{}: this parameter is not known", full));
+    }
+    if (rule->reason.empty() || is_neutral(*rule, value)) continue;
+    throw ApiError(400, full, "unsupported_parameter",
+                   fmt::format("{}: not supported: {}", full, rule->reason));
   }
 }
 

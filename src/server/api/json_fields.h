@@ -1,4 +1,4 @@
-// Reads a request's JSON object field by field, and refuses by name what nobody asked for.
+// Reads a request's JSON object field by field. What is left is judged by the table of field_rules.h.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/api/field_rules.h"
 #include "server/http/api_error.h"
 
 namespace r1::server {
@@ -23,8 +24,9 @@ Json parse_body(std::string_view body);
 /// throws ApiError 400 that names the field, what was expected and what was found.
 class JsonFields {
  public:
-  /// `path`: in front of the names in messages, "" for the body itself.
-  explicit JsonFields(const Json& object, std::string path = "");
+  /// `path`: in front of the names in messages, "" for the body itself. `rules`: what it may hold besides the
+  /// fields that are read.
+  explicit JsonFields(const Json& object, std::string path = "", RequestObject rules = RequestObject::none);
 
   /// The field's value; null when it is absent. Marks it as known.
   const Json* find(std::string_view name);
@@ -40,15 +42,13 @@ class JsonFields {
   /// A text that is one of `choices`.
   std::optional<std::string> choice(std::string_view name, const std::vector<std::string_view>& choices);
   /// A list of texts, or one text.
-  std::vector<std::string> texts(std::string_view name, size_t at_most);
+  std::vector<std::string> texts(std::string_view name, size_t max_size);
   const Json* object(std::string_view name);
   const Json* array(std::string_view name);
 
-  /// Fields that are taken and have no effect here.
-  void accept_and_ignore(std::initializer_list<std::string_view> names);
-  /// Fields that are known and cannot be served: refused with the reason when given.
-  void refuse_field(std::string_view name, std::string_view reason);
-  /// Throws for the first field that was never asked for.
+  /// Judges the fields that were never asked for, null ones aside: hints are taken, what is not supported is
+  /// refused with its reason unless it asks for nothing, and what has no rule is not known. A message of the
+  /// history may hold anything else: clients and gateways leave their notes there.
   void refuse_unknown() const;
 
   std::string full_name(std::string_view name) const;
@@ -56,6 +56,7 @@ class JsonFields {
  private:
   const Json& object_;
   std::string path_;
+  RequestObject rules_;
   std::set<std::string, std::less<>> known_;
 };
 

@@ -26,6 +26,7 @@ void list_models(ServerContext& context, ResponseSink& sink) {
 }
 
 void show_model(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
+  if (request.path_rest.empty()) return list_models(context, sink);
   for (const auto& model : context.models.list()) {
     if (model.name == request.path_rest)
       return sink.respond(HttpResponse::json(200, to_text(model_json(model))));
@@ -40,14 +41,17 @@ ChatPrompt read_chat(const ServedModel& model, JsonFields& fields) {
   read_messages(fields, chat);
   chat.thinking = read_thinking(fields, chat.template_variables);
   chat.tools = read_tools(model, fields).shown;
+  // The template writes the special tokens.
+  if (fields.boolean("add_special_tokens").value_or(false))
+    refuse("add_special_tokens", "add_special_tokens: the chat template has them already");
   fields.refuse_unknown();
   return build_chat_prompt(model, chat);
 }
 
 void tokenize(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
-  JsonFields fields(body);
-  const auto model = context.models.acquire(fields.text("model").value_or(""));
+  JsonFields fields(body, "", RequestObject::tokens);
+  const auto model = context.models.choose(fields.text("model").value_or("")).model;
   std::vector<int32_t> tokens;
   const bool with_pieces =
       fields.boolean("return_token_strs").value_or(false) || fields.boolean("with_pieces").value_or(false);
@@ -58,8 +62,9 @@ void tokenize(ServerContext& context, const HttpRequest& request, ResponseSink& 
     const std::string text = prompt ? *prompt : fields.required_text("content");
     const bool special = fields.boolean("parse_special").value_or(true);
     tokens = model->tokenizer().encode(text, special);
-    if (fields.boolean("add_special_tokens").value_or(false) && model->vocabulary().bos)
-      tokens.insert(tokens.begin(), *model->vocabulary().bos);
+    const bool add_bos =
+        fields.boolean("add_special_tokens").value_or(false) || fields.boolean("add_special").value_or(false);
+    if (add_bos && model->vocabulary().bos) tokens.insert(tokens.begin(), *model->vocabulary().bos);
     fields.refuse_unknown();
   }
   Json answer = {{"count", tokens.size()}, {"max_model_len", model->context_length()}, {"tokens", tokens}};
@@ -72,8 +77,8 @@ void tokenize(ServerContext& context, const HttpRequest& request, ResponseSink& 
 
 void detokenize(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
-  JsonFields fields(body);
-  const auto model = context.models.acquire(fields.text("model").value_or(""));
+  JsonFields fields(body, "", RequestObject::tokens);
+  const auto model = context.models.choose(fields.text("model").value_or("")).model;
   fields.require("tokens");
   const std::vector<int32_t> tokens =
       read_token_ids(*fields.array("tokens"), model->tokenizer().size(), "tokens");
@@ -85,8 +90,8 @@ void detokenize(ServerContext& context, const HttpRequest& request, ResponseSink
 
 void apply_template(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
-  JsonFields fields(body);
-  const auto model = context.models.acquire(fields.text("model").value_or(""));
+  JsonFields fields(body, "", RequestObject::tokens);
+  const auto model = context.models.choose(fields.text("model").value_or("")).model;
   const ChatPrompt prompt = read_chat(*model, fields);
   sink.respond(HttpResponse::json(200, to_text({{"prompt", prompt.text}, {"count", prompt.tokens.size()}})));
 }
@@ -226,8 +231,10 @@ void add_model_routes(Router& router, ServerContext& context) {
   // What tells of running answers, or steers them, works as long as they run.
   constexpr bool kOpen = false, kQuick = false, kWhileDraining = true;
   router.add({"GET", "/metrics", shown(show_metrics), kOpen, kQuick, kWhileDraining});
-  router.add({"GET", "/v1/models", shown(list_models)});
-  router.add({"GET", "/v1/models/*", simple(show_model)});
+  for (const char* prefix : {"/v1", ""}) {
+    router.add({"GET", fmt::format("{}/models", prefix), shown(list_models)});
+    router.add({"GET", fmt::format("{}/models/*", prefix), simple(show_model)});
+  }
   router.add({"POST", "/tokenize", simple(tokenize)});
   router.add({"POST", "/detokenize", simple(detokenize)});
   router.add({"POST", "/apply-template", simple(apply_template)});

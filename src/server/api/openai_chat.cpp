@@ -22,9 +22,9 @@ Json call_json(const ToolCall& call) {
           {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
 }
 
-Json tokens_json(const std::vector<SampledToken>& tokens, const Tokenizer& tokenizer) {
+Json tokens_json(const std::vector<TextToken>& tokens, const Tokenizer& tokenizer) {
   Json list = Json::array();
-  for (const SampledToken& token : tokens) list.push_back(token_json(token, tokenizer));
+  for (const TextToken& token : tokens) list.push_back(token_json(token, tokenizer));
   return list;
 }
 
@@ -33,13 +33,6 @@ Json log_probabilities_json(const CompletionDelta& delta, const Tokenizer& token
   if (!delta.reasoning_tokens.empty())
     result["reasoning_content"] = tokens_json(delta.reasoning_tokens, tokenizer);
   return result;
-}
-
-/// More about why an answer ended than OpenAI's word says.
-Json stop_reason_json(const ChoiceResult& result) {
-  if (!result.stop_string.empty()) return result.stop_string;
-  if (result.end == AnswerEnd::loop) return "loop";
-  return nullptr;
 }
 
 /// Chunks as they come.
@@ -90,7 +83,7 @@ class ChatStream : public CompletionObserver {
       stream_->send(to_text(error_json(generation_error(result))));
       return;
     }
-    send(choice, Json::object(), nullptr, finish_reason(result.end), stop_reason_json(result));
+    send(choice, Json::object(), nullptr, finish_reason(result.end), stop_reason(result));
   }
 
   void on_end(const CompletionUsage& usage) override {
@@ -144,8 +137,7 @@ HttpResponse whole_answer(const ChatAnswer& answer, const Tokenizer& tokenizer,
                   {"message", std::move(message)},
                   {"logprobs", answer.log_probabilities ? log_probabilities_json(all, tokenizer) : Json()},
                   {"finish_reason", finish_reason(choice.result.end)}};
-    if (Json reason = stop_reason_json(choice.result); !reason.is_null())
-      entry["stop_reason"] = std::move(reason);
+    if (Json reason = stop_reason(choice.result); !reason.is_null()) entry["stop_reason"] = std::move(reason);
     list.push_back(std::move(entry));
   }
   return HttpResponse::json(200, to_text({{"id", answer.id},
@@ -160,7 +152,7 @@ HttpResponse whole_answer(const ChatAnswer& answer, const Tokenizer& tokenizer,
 void read_log_probabilities(JsonFields& fields, CompletionSpec& spec, ChatAnswer& answer) {
   answer.log_probabilities = fields.boolean("logprobs").value_or(false);
   const auto top = fields.integer("top_logprobs", 0, 20);
-  if (top && !answer.log_probabilities)
+  if (top.value_or(0) > 0 && !answer.log_probabilities)
     refuse("top_logprobs", "top_logprobs: only together with logprobs: true");
   if (answer.log_probabilities) spec.sampling.top_log_probabilities = static_cast<int32_t>(top.value_or(0));
 }
@@ -168,29 +160,20 @@ void read_log_probabilities(JsonFields& fields, CompletionSpec& spec, ChatAnswer
 void handle_chat(ServerContext& context, const HttpRequest& request,
                  const std::shared_ptr<ResponseSink>& sink) {
   const Json body = parse_body(request.body);
-  JsonFields fields(body);
+  JsonFields fields(body, "", RequestObject::chat);
   CompletionSpec spec;
   choose_model(context.models, fields.text("model").value_or(""), spec);
   ChatAnswer answer{random_id("chatcmpl-"), spec.model_name};
 
   ChatPromptRequest chat;
   read_messages(fields, chat);
+  if (!chat.add_generation_prompt && !chat.continue_last)
+    refuse("add_generation_prompt", "add_generation_prompt: false only together with continue_final_message");
   chat.thinking = read_thinking(fields, chat.template_variables);
   read_generation_fields(fields, spec);
   read_log_probabilities(fields, spec, answer);
   const StreamOptions streaming = read_stream_options(fields);
   read_tools_and_constraint(fields, chat, spec);
-  fields.refuse_field("functions", "use tools");
-  fields.refuse_field("function_call", "use tool_choice");
-  fields.refuse_field("audio", "there is no audio");
-  fields.refuse_field("store", "nothing is stored");
-  fields.refuse_field("web_search_options", "there is no search in this API");
-  fields.refuse_field("echo", "only /v1/completions repeats its prompt");
-  fields.refuse_field("verbosity", "the model knows no verbosity");
-  if (const Json* modalities = fields.find("modalities");
-      modalities != nullptr && *modalities != Json{"text"})
-    refuse("modalities", "modalities: only [\"text\"]");
-  fields.choice("service_tier", {"auto", "default"});
   fields.refuse_unknown();
 
   spec.ticket = context.limiter.admit(request.key_name);
@@ -210,7 +193,7 @@ void handle_chat(ServerContext& context, const HttpRequest& request,
           sink->respond(whole_answer(answer, model->tokenizer(), std::move(choices), usage));
         });
   }
-  auto job = start_completion(std::move(spec), std::move(observer), metrics);
+  auto job = start_completion(std::move(spec), std::move(observer), metrics, "messages");
   context.jobs.add(id, request.key_name, std::move(job), std::move(stream), *sink);
 }
 

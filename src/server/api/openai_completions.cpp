@@ -49,7 +49,7 @@ std::vector<std::vector<int32_t>> read_prompts(const ServedModel& model, JsonFie
 }
 
 /// Legacy log-probabilities: lists side by side.
-Json log_probabilities_json(const std::vector<SampledToken>& tokens, const Tokenizer& tokenizer,
+Json log_probabilities_json(const std::vector<TextToken>& tokens, const Tokenizer& tokenizer,
                             size_t& offset) {
   Json result = {{"tokens", Json::array()},
                  {"token_logprobs", Json::array()},
@@ -58,15 +58,16 @@ Json log_probabilities_json(const std::vector<SampledToken>& tokens, const Token
   const auto text_of = [&](int32_t token) {
     return token < tokenizer.size() ? std::string(tokenizer.token_bytes(token)) : std::string();
   };
-  for (const SampledToken& token : tokens) {
+  for (const auto& [token, part] : tokens) {
     Json top = Json::object();
     for (const TokenProbability& one : token.top)
       top[text_of(one.token)] = std::max(-9999.0F, one.log_probability);
-    result["tokens"].push_back(text_of(token.token));
+    const std::string text = part ? *part : text_of(token.token);
+    result["tokens"].push_back(text);
     result["token_logprobs"].push_back(token.chosen ? std::max(-9999.0F, token.chosen->log_probability) : 0);
     result["top_logprobs"].push_back(std::move(top));
     result["text_offset"].push_back(offset);
-    offset += text_of(token.token).size();
+    offset += text.size();
   }
   return result;
 }
@@ -123,7 +124,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     if (has_failed(result.end)) {
       failure_ = result;
     } else if (stream) {
-      send(index, "", nullptr, finish_reason(result.end), result.stop_string);
+      send(index, "", nullptr, finish_reason(result.end), stop_reason(result));
     }
   }
 
@@ -159,7 +160,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
                                                                             model->tokenizer(), offset)
                                                    : Json()},
                     {"finish_reason", finish_reason(one.result.end)}};
-      if (!one.result.stop_string.empty()) entry["stop_reason"] = one.result.stop_string;
+      if (Json reason = stop_reason(one.result); !reason.is_null()) entry["stop_reason"] = std::move(reason);
       whole["choices"].push_back(std::move(entry));
     }
     whole["usage"] = usage_json(usage_);
@@ -174,13 +175,13 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
             {"model", model_name},
             {"system_fingerprint", "r1"}};
   }
-  bool send(int64_t index, const std::string& text, Json list, Json reason, const std::string& stop = "") {
+  bool send(int64_t index, const std::string& text, Json list, Json reason, Json stop = nullptr) {
     Json chunk = head();
     Json entry = {{"index", index},
                   {"text", text},
                   {"logprobs", std::move(list)},
                   {"finish_reason", std::move(reason)}};
-    if (!stop.empty()) entry["stop_reason"] = stop;
+    if (!stop.is_null()) entry["stop_reason"] = std::move(stop);
     chunk["choices"] = Json::array({std::move(entry)});
     if (include_usage) chunk["usage"] = nullptr;
     return sse->send(to_text(chunk));
@@ -216,7 +217,7 @@ class PromptObserver : public CompletionObserver {
 void handle_completion(ServerContext& context, const HttpRequest& request,
                        const std::shared_ptr<ResponseSink>& sink) {
   const Json body = parse_body(request.body);
-  JsonFields fields(body);
+  JsonFields fields(body, "", RequestObject::completion);
   CompletionSpec spec;
   choose_model(context.models, fields.text("model").value_or(""), spec);
   spec.split = false;
@@ -229,9 +230,6 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
   spec.constraint = read_constraint(*spec.model, fields);
   const auto log_probabilities = fields.integer("logprobs", 0, 20);
   const bool echo = fields.boolean("echo").value_or(false);
-  if (fields.has("suffix"))
-    throw ApiError(400, "suffix", "unsupported_parameter",
-                   "suffix: R1 models were not trained to fill in; only texts to continue are supported");
   if (echo && log_probabilities) refuse("logprobs", "logprobs: not for a prompt that is echoed");
   if (streaming.resumable) refuse("stream_options", "stream_options.resumable: only for chats");
   if (log_probabilities) spec.sampling.top_log_probabilities = static_cast<int32_t>(*log_probabilities);
@@ -251,12 +249,10 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
   answer->begin(std::ssize(prompts));
   // All prompts must fit before the first one starts.
   for (const auto& prompt : prompts) {
-    const int64_t need = std::ssize(prompt) + std::max<int64_t>(1, spec.max_tokens);
-    if (need <= spec.model->context_length()) continue;
-    ApiError error(
-        400, "prompt", "context_length_exceeded",
-        fmt::format("context: a prompt of {} tokens and {} to generate need {}, there is room for {}",
-                    prompt.size(), spec.max_tokens, need, spec.model->context_length()));
+    if (std::ssize(prompt) < spec.model->context_length()) continue;
+    ApiError error(400, "prompt", "context_length_exceeded",
+                   fmt::format("context: a prompt of {} tokens leaves no room in {}", prompt.size(),
+                               spec.model->context_length()));
     error.extra["n_prompt_tokens"] = prompt.size();
     error.extra["n_ctx"] = spec.model->context_length();
     throw error;
@@ -267,9 +263,10 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
   for (size_t index = 0; index < prompts.size(); ++index) {
     CompletionSpec one = spec;
     one.prompt = prompts[index];
+    limit_to_context(one);
     auto observer = std::make_shared<PromptObserver>(answer, static_cast<int64_t>(index) * spec.choices);
     try {
-      jobs.push_back(start_completion(std::move(one), std::move(observer), metrics));
+      jobs.push_back(start_completion(std::move(one), std::move(observer), metrics, "prompt"));
     } catch (...) {
       if (index == 0) throw;
       throw std::logic_error("a prompt was refused after others had started");

@@ -8,7 +8,7 @@
 namespace r1::server {
 namespace {
 
-constexpr size_t kMostInputs = 2048;  // OpenAI's
+constexpr size_t kMaxInputs = 2048;  // OpenAI's
 
 /// A text, tokens, or a list of either.
 std::vector<std::vector<int32_t>> read_inputs(const ServedModel& model, const Json& input) {
@@ -34,8 +34,8 @@ std::vector<std::vector<int32_t>> read_inputs(const ServedModel& model, const Js
     add(input, "input");
     return inputs;
   }
-  if (input.size() > kMostInputs)
-    refuse("input", "input: at most {} texts, found {}", kMostInputs, input.size());
+  if (input.size() > kMaxInputs)
+    refuse("input", "input: at most {} texts, found {}", kMaxInputs, input.size());
   for (size_t i = 0; i < input.size(); ++i) add(input[i], fmt::format("input[{}]", i));
   return inputs;
 }
@@ -61,13 +61,12 @@ std::string base64(const std::vector<float>& values) {
 
 void create_embeddings(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
-  JsonFields fields(body);
-  const auto model = context.models.acquire(fields.text("model").value_or(""));
+  JsonFields fields(body, "", RequestObject::embedding);
+  const auto model = context.models.choose(fields.text("model").value_or("")).model;
   const auto inputs = read_inputs(*model, fields.require("input"));
   const bool encoded = fields.choice("encoding_format", {"float", "base64"}).value_or("float") == "base64";
   if (const auto wanted = fields.integer("dimensions", 1); wanted && *wanted != model->info().hidden)
     refuse("dimensions", "dimensions: this model's vectors have {}", model->info().hidden);
-  fields.accept_and_ignore({"user"});
   fields.refuse_unknown();
   const auto ticket = context.limiter.admit(request.key_name);
   Json data = Json::array();

@@ -1,10 +1,12 @@
 #include "server/api/openai_responses.h"
 
 #include <ctime>
+#include <functional>
 
 #include "server/api/chat_prompt.h"
 #include "server/api/generation_fields.h"
 #include "server/api/response_input.h"
+#include "server/api/response_items.h"
 #include "server/api/tool_fields.h"
 #include "server/http/random_id.h"
 
@@ -15,9 +17,16 @@ namespace {
 /// the message, or a call.
 class ResponseAnswer : public CompletionObserver {
  public:
-  /// `head`: the response without its output. `stream`: null: the whole goes to `sink` at the end.
-  ResponseAnswer(Json head, std::shared_ptr<SseStream> stream, std::shared_ptr<ResponseSink> sink)
-      : response_(std::move(head)), stream_(std::move(stream)), sink_(std::move(sink)) {
+  using KeepItems = std::function<void(const Json& output)>;
+
+  /// `head`: the response without its output. `stream`: null: the whole goes to `sink` at the end. `keep`: gets the
+  /// items of an answer that did not fail; may be empty.
+  ResponseAnswer(Json head, std::shared_ptr<SseStream> stream, std::shared_ptr<ResponseSink> sink,
+                 KeepItems keep)
+      : response_(std::move(head)),
+        stream_(std::move(stream)),
+        sink_(std::move(sink)),
+        keep_(std::move(keep)) {
     response_["output"] = Json::array();
   }
 
@@ -54,6 +63,8 @@ class ResponseAnswer : public CompletionObserver {
                           {"output_tokens", usage.completion_tokens},
                           {"output_tokens_details", {{"reasoning_tokens", usage.reasoning_tokens}}},
                           {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
+    // Before the client can ask for them.
+    if (keep_ && !failed) keep_(response_["output"]);
     if (stream_) {
       send("response." + status, {{"response", response_}});
       stream_->end();
@@ -159,6 +170,7 @@ class ResponseAnswer : public CompletionObserver {
   Json response_;
   std::shared_ptr<SseStream> stream_;
   std::shared_ptr<ResponseSink> sink_;
+  KeepItems keep_;
   int64_t sequence_ = 0;
   Open open_ = Open::nothing;
   std::string text_;  // of the open item
@@ -171,14 +183,16 @@ double as_written(float value) {
   return std::stod(fmt::format("{}", value));
 }
 
-void create_response(ServerContext& context, const HttpRequest& request,
-                     const std::shared_ptr<ResponseSink>& sink) {
-  const ResponseRequest wanted = read_response_request(parse_body(request.body));
+void create_response(ServerContext& context, const std::shared_ptr<ResponseItems>& items,
+                     const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
+  ResponseRequest wanted = read_response_request(
+      parse_body(request.body), [&](const std::string& id) { return items->find(request.key_name, id); });
   JsonFields fields(wanted.chat);
   CompletionSpec spec;
   choose_model(context.models, fields.text("model").value_or(""), spec);
   ChatPromptRequest chat;
-  read_messages(fields, chat);
+  chat.messages = std::move(wanted.messages);
+  chat.field = "input";
   chat.thinking = read_thinking(fields, chat.template_variables);
   read_generation_fields(fields, spec);
   const StreamOptions streaming = read_stream_options(fields);
@@ -206,18 +220,24 @@ void create_response(ServerContext& context, const HttpRequest& request,
   ModelMetrics& metrics = context.metrics.of_model(spec.model_name);
   std::shared_ptr<SseStream> stream;
   if (streaming.stream) stream = std::make_shared<SseStream>(sink, false);
-  auto observer = std::make_shared<ResponseAnswer>(std::move(head), stream, sink);
-  auto job = start_completion(std::move(spec), std::move(observer), metrics);
+  ResponseAnswer::KeepItems keep;
+  if (wanted.keep_items)
+    keep = [items, key_name = request.key_name](const Json& output) { items->add(key_name, output); };
+  auto observer = std::make_shared<ResponseAnswer>(std::move(head), stream, sink, std::move(keep));
+  auto job = start_completion(std::move(spec), std::move(observer), metrics, "input");
   context.jobs.add(id, request.key_name, std::move(job), std::move(stream), *sink);
 }
 
 }  // namespace
 
 void add_response_routes(Router& router, ServerContext& context) {
-  router.add({"POST", "/v1/responses",
-              [&context](const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
-                create_response(context, request, sink);
-              }});
+  const auto items = std::make_shared<ResponseItems>();
+  const Handler create = [&context, items](const HttpRequest& request,
+                                           const std::shared_ptr<ResponseSink>& sink) {
+    create_response(context, items, request, sink);
+  };
+  router.add({"POST", "/v1/responses", create});
+  router.add({"POST", "/responses", create});
 }
 
 }  // namespace r1::server

@@ -1,16 +1,26 @@
-// A request of OpenAI's Responses API in the words of the chat API, which everything behind it understands.
+// A request of the Responses API as a chat: its items become messages.
 #pragma once
 
-#include "server/api/json_fields.h"
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "server/http/api_error.h"
+#include "text/chat_template.h"
 
 namespace r1::server {
 
 struct ResponseRequest {
-  Json chat;  // the body of the chat request that asks for the same
-  Json echo;  // the fields that the response repeats
+  std::vector<ChatMessage> messages;
+  Json chat;               // the other fields, as /v1/chat/completions names them
+  Json echo;               // what the response repeats of the request
+  bool keep_items = true;  // `store` is not false: later requests may refer to the output's items
 };
 
-/// Throws ApiError 400 that names the field.
-ResponseRequest read_response_request(const Json& body);
+/// Finds an item of an earlier response by its id; null: it is not kept.
+using FindItem = std::function<Json(const std::string& id)>;
+
+/// Throws ApiError 400 by name for what is not known or would have to be stored.
+ResponseRequest read_response_request(const Json& body, const FindItem& find_item);
 
 }  // namespace r1::server

@@ -9,37 +9,64 @@
 namespace r1::server {
 namespace {
 
+constexpr size_t kMaxToolName = 128, kMaxTools = 256;
+
 bool is_tool_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
+  return !name.empty() && name.size() <= kMaxToolName && std::ranges::all_of(name, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '-' || c == '.';
   });
 }
 
-}  // namespace
-
-void check_tools(const Json& tools) {
-  std::set<std::string> names;
-  if (tools.size() > 256) refuse("tools", "tools: expected at most 256, found {}", tools.size());
+Json read_openai_tools(const Json& tools) {
+  Json result = Json::array();
   for (size_t index = 0; index < tools.size(); ++index) {
     const std::string field = fmt::format("tools[{}]", index);
-    JsonFields tool(tools[index], field);
+    JsonFields tool(tools[index], field, RequestObject::tool);
     if (const std::string type = tool.required_text("type"); type != "function")
       throw ApiError(
           400, field + ".type", "unsupported_parameter",
           fmt::format("{}.type: only \"function\" is supported, found \"{}\"", field, type.substr(0, 60)));
     tool.require("function");
-    JsonFields function(*tool.object("function"), field + ".function");
+    const Json& source = *tool.object("function");
+    JsonFields function(source, field + ".function", RequestObject::tool);
     tool.refuse_unknown();
-    const std::string name = function.required_text("name");
-    if (!is_tool_name(name))
-      refuse(field, "{}.function.name: expected 1 to 64 letters, digits, _, - or ., found \"{}\"", field,
-             name.substr(0, 80));
-    if (!names.insert(name).second) refuse(field, "{}.function.name: \"{}\" comes twice", field, name);
-    function.text("description");
-    function.object("parameters");
-    function.accept_and_ignore({"strict"});
-    function.refuse_unknown();
+    result.push_back(read_function(function, source, "parameters"));
+  }
+  check_tool_names(result);
+  return result;
+}
+
+}  // namespace
+
+Json read_function(JsonFields& function, const Json& source, std::string_view schema_name) {
+  const std::string name = function.required_text("name"), field = function.full_name("name");
+  if (!is_tool_name(name))
+    refuse(field, "{}: expected 1 to {} letters, digits, _, - or ., found \"{}\"", field, kMaxToolName,
+           name.substr(0, kMaxToolName + 16));
+  function.text("description");
+  function.object(schema_name);
+  function.boolean("strict");
+  function.refuse_unknown();
+  Json shown = Json::object();  // in the order of the request: the prompt has it
+  for (const auto& [key, value] : source.items()) {
+    if (value.is_null()) continue;
+    if (key == schema_name) {
+      shown["parameters"] = value;
+    } else if (key == "name" || key == "description" || key == "strict") {
+      shown[key] = value;
+    }
+  }
+  return {{"type", "function"}, {"function", std::move(shown)}};
+}
+
+void check_tool_names(const Json& tools) {
+  if (tools.size() > kMaxTools)
+    refuse("tools", "tools: expected at most {}, found {}", kMaxTools, tools.size());
+  std::set<std::string> names;
+  for (const Json& tool : tools) {
+    const std::string name = tool["function"]["name"].get<std::string>();
+    if (!names.insert(name).second) refuse("tools", "tools: the name \"{}\" comes twice", name);
   }
 }
 
@@ -77,25 +104,25 @@ std::shared_ptr<const grammar::Grammar> require_call(const ServedModel& model, c
   }
 }
 
-ToolWish read_tools(const ServedModel& model, JsonFields& fields) {
-  ToolWish wish;
+ToolRequest read_tools(const ServedModel& model, JsonFields& fields) {
+  ToolRequest request;
   const Json* tools = fields.array("tools");
   const Json* choice = fields.find("tool_choice");
   const auto parallel = fields.boolean("parallel_tool_calls");
-  wish.parallel = parallel.value_or(true);
+  request.parallel = parallel.value_or(true);
   if (tools == nullptr || tools->empty()) {
     if (choice != nullptr && *choice != "none" && *choice != "auto")
       refuse("tool_choice", "tool_choice: there are no tools");
-    return wish;
+    return request;
   }
-  check_tools(*tools);
-  if (choice != nullptr && *choice == "none") return wish;
-  wish.shown = *tools;
-  wish.look_for_calls = true;
-  if (choice == nullptr || *choice == "auto") return wish;
+  Json shown = read_openai_tools(*tools);
+  if (choice != nullptr && *choice == "none") return request;
+  request.shown = std::move(shown);
+  request.look_for_calls = true;
+  if (choice == nullptr || *choice == "auto") return request;
   if (*choice == "required") {
-    wish.constraint = require_call(model, *tools, "", wish.parallel);
-    return wish;
+    request.constraint = require_call(model, request.shown, "", request.parallel);
+    return request;
   }
   if (!choice->is_object())
     refuse("tool_choice",
@@ -106,12 +133,12 @@ ToolWish read_tools(const ServedModel& model, JsonFields& fields) {
   named.choice("type", {"function"});
   named.require("function");
   JsonFields function(*named.object("function"), "tool_choice.function");
-  wish.constraint = require_call(model, *tools, function.required_text("name"), false);
-  return wish;
+  request.constraint = require_call(model, request.shown, function.required_text("name"), false);
+  return request;
 }
 
 void read_tools_and_constraint(JsonFields& fields, ChatPromptRequest& chat, CompletionSpec& spec) {
-  ToolWish tools = read_tools(*spec.model, fields);
+  ToolRequest tools = read_tools(*spec.model, fields);
   chat.tools = std::move(tools.shown);
   spec.tool_calls = tools.look_for_calls;
   spec.single_call = !tools.parallel;

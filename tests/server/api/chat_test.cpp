@@ -98,7 +98,7 @@ TEST(Chat, StopStringsEndTheAnswerButNotTheThinking) {
   EXPECT_EQ(choice["stop_reason"], "END");
   std::string text;
   for (const Json& token : choice["logprobs"]["content"]) text += token["token"].get<std::string>();
-  EXPECT_EQ(text, "\n\none two ") << "tokens of the stop string are not reported";
+  EXPECT_EQ(text, "one two ") << "tokens of markup and of the stop string are not reported";
   EXPECT_EQ(server.chat({{"stop", "END"}, {"include_stop_str_in_output", true}})
                 .json["choices"][0]["message"]["content"],
             "one two END");
@@ -321,7 +321,7 @@ TEST(Chat, RefusesByName) {
       {{{"stop", {""}}}, "stop"},
       {{{"stream_options", {{"include_usage", true}}}}, "stream_options"},
       {{{"stream", true}, {"stream_options", {{"x", 1}}}}, "stream_options.x"},
-      {{{"functions", Json::array()}}, "functions"},
+      {{{"functions", {{{"name", "f"}}}}}, "functions"},
       {{{"tools", {{{"type", "retrieval"}}}}}, "tools[0].type"},
       {{{"tool_choice", "required"}}, "tool_choice"},
       {{{"logit_bias", {{"x", 1}}}}, "logit_bias"},
@@ -329,8 +329,9 @@ TEST(Chat, RefusesByName) {
       {{{"modalities", {"audio"}}}, "modalities"},
       {{{"messages", Json::array()}}, "messages"},
       {{{"messages", {{{"role", "robot"}, {"content", ""}}}}}, "messages[0].role"},
-      {{{"messages", {{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}}}, "messages[0]"},
-      {{{"messages", {{{"role", "user"}}}}}, "messages[0]"}};
+      {{{"messages", {{{"role", "user"}, {"content", {{{"type", "image_url"}}}}}}}},
+       "messages[0].content[0]"},
+      {{{"messages", {{{"role", "user"}}}}}, "messages[0].content"}};
   for (const auto& [body, param] : cases) {
     const auto answer = server.chat(body);
     EXPECT_EQ(answer.status, 400) << body;
