@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# run.sh R1: the official clients' tests. Skipped (exit 77) where the clients are not installed: tools/setup_clients.sh.
+# run.sh R1: the tests of the API's clients. Skipped (exit 77) where the clients are not installed: tools/setup_clients.sh.
 set -euo pipefail
 program=$(realpath "$1")
 cd "$(dirname "$0")"
-if ! command -v node >/dev/null || [ ! -d node_modules/openai ] || [ ! -d node_modules/@anthropic-ai/sdk ]; then
-  echo "skipped: the openai and @anthropic-ai/sdk packages are not installed (tools/setup_clients.sh)"
-  exit 77
-fi
+for package in openai @anthropic-ai/sdk ai @ai-sdk/openai-compatible @langchain/openai; do
+  if ! command -v node >/dev/null || [ ! -d node_modules/$package ]; then
+    echo "skipped: $package is not installed (tools/setup_clients.sh)"
+    exit 77
+  fi
+done
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 "$program" debug synth tiny-qwen2 "$folder/tiny.gguf" --type Q8_0
