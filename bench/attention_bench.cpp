@@ -100,6 +100,19 @@ void run(benchmark::State& state, const Setting& setting, DType dtype, Instructi
                                 .rows = setting.rows,
                                 .first_position = setting.context,
                                 .blocks = places.data()};
+  const SequenceRows sequence = {setting.rows, setting.context, places.data()};
+  AttentionCall call = {
+      .heads = setting.heads,
+      .key_value_heads = setting.key_value_heads,
+      .key_columns = setting.key_columns,
+      .value_columns = setting.value_columns,
+      .scale = shape.scale,
+      .block_tokens = kBlockTokens,
+      .keys = {nullptr, block_bytes, shape.key_token_bytes, shape.key_head_bytes, dtype},
+      .values = {nullptr, block_bytes, shape.value_token_bytes, shape.value_head_bytes, dtype},
+      .queries = queries.data(),
+      .output = output.data(),
+      .sequences = {&sequence, 1}};
   ThreadPool pool(std::max(1, setting.threads));
   Context inference(pool, table, Arithmetic::fast);
   size_t layer = 0;
@@ -107,7 +120,9 @@ void run(benchmark::State& state, const Setting& setting, DType dtype, Instructi
     shape.keys = cache.get() + layer * layer_bytes;
     shape.values = setting.shared_rows ? shape.keys : shape.keys + key_bytes;
     if (setting.threads > 0) {
-      paged_attention(inference, shape, {&slice, 1});
+      call.keys.data = cache.get() + layer * layer_bytes;
+      call.values.data = setting.shared_rows ? call.keys.data : call.keys.data + key_bytes;
+      paged_attention(inference, call);
     } else {
       table.attention(shape, slice, 0, setting.rows, 0, setting.heads, scratch.get());
     }

@@ -60,7 +60,7 @@ void merge(const MergeOptions& options) {
   std::vector<AlignedBytes> sums;
   const FloatMemory memory = [&](const std::string&, const std::vector<int64_t>& shape) {
     sums.push_back(allocate_aligned(static_cast<size_t>(shape[0] * shape[1]) * sizeof(float)));
-    return reinterpret_cast<float*>(sums.back().get());
+    return FloatTensor{reinterpret_cast<float*>(sums.back().get()), nullptr};
   };
   const fs::path own_template = fs::path(options.adapter) / "chat_template.jinja";
   HubDescription description{*base->hub()->config, base->path(), {}, ""};

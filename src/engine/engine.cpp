@@ -30,7 +30,7 @@ struct Engine::State {
         cache(model->kv_layers(),
               options.kv_bytes / static_cast<int64_t>(KvCache::block_bytes(
                                      model->kv_layers(), options.key_dtype, options.value_dtype)),
-              options.key_dtype, options.value_dtype),
+              options.key_dtype, options.value_dtype, KvCache::Sharing::none, model->placement()),
         scheduler(cache, options) {
     for (int thread = 0; thread < context->pool().size(); ++thread)
       samplers.emplace_back(context->kernels(), options.known_tokens);

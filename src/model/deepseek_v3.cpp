@@ -12,10 +12,14 @@
 #include "model/architectures.h"
 #include "model/decoder.h"
 #include "model/expert_residency.h"
+#include "model/gated_feed_forward.h"
 #include "model/rope_frequencies.h"
+#include "nn/attention.h"
+#include "nn/elementwise.h"
 #include "nn/experts.h"
 #include "nn/latent.h"
-#include "nn/tape.h"
+#include "nn/linear.h"
+#include "nn/rope.h"
 
 namespace r1 {
 namespace {
@@ -27,17 +31,13 @@ struct LatentDimensions : LatentHeads {
 // Multi-head latent attention of one layer.
 struct LatentAttention {
   Linear query_down, query_up;  // without a query latent: query_up alone
-  const float* query_norm = nullptr;
+  WeightVector query_norm;
   Linear key_value_down;  // {latent + rotary, hidden}
-  const float* key_value_norm = nullptr;
+  WeightVector key_value_norm;
   LatentProjections projections;
   Linear output;
 
-  const Linear& query_input() const { return query_norm != nullptr ? query_down : query_up; }
-  WantedForms forms(const Context& context) const {
-    const Linear* layers[] = {&query_input(), &key_value_down};
-    return attention_input_forms(context, layers);
-  }
+  const Linear& query_input() const { return query_norm.is_present() ? query_down : query_up; }
 };
 
 // Mixture of experts of one layer, or a dense block.
@@ -45,9 +45,11 @@ struct FeedForward {
   GatedFeedForward dense;
   bool is_dense = true;
   Linear router;
-  const float* router_bias = nullptr;
+  WeightVector router_bias;
   Experts experts;
   SharedExpert shared;
+
+  const SharedExpert* find_shared() const { return shared.gate.outputs() > 0 ? &shared : nullptr; }
 };
 
 class DeepseekV3 final : public Decoder {
@@ -61,12 +63,12 @@ class DeepseekV3 final : public Decoder {
   int64_t row_floats() const override {
     const LatentDimensions& d = dimensions_;
     int64_t widest = 0;
-    for (const FeedForward& own : feed_forward_) {
+    for (const FeedForward& block : feed_forward_) {
       // Gate, up and their product; of each chosen expert its input and result as well.
-      widest = std::max(widest, own.is_dense
-                                    ? 3 * own.dense.gate.outputs()
-                                    : rule_.chosen * (3 * own.experts.gate[0].outputs() + 2 * info_.hidden) +
-                                          3 * own.shared.gate.outputs() + rule_.experts);
+      widest = std::max(
+          widest, block.is_dense ? 3 * block.dense.gate.outputs()
+                                 : rule_.chosen * (3 * block.experts.gate[0].outputs() + 2 * info_.hidden) +
+                                       3 * block.shared.gate.outputs() + rule_.experts);
     }
     return 4 * info_.hidden + 3 * d.query_latent + 2 * d.cached() +
            d.heads * (d.query() + d.cached() + d.latent + d.value) + widest;
@@ -75,17 +77,13 @@ class DeepseekV3 final : public Decoder {
   AttentionWidths attention_widths() const override {
     const LatentDimensions& d = dimensions_;
     int64_t longest = std::max({info_.hidden, d.heads * d.query(), d.heads * d.value});
-    for (const FeedForward& own : feed_forward_) {
-      longest = std::max(longest, own.is_dense ? own.dense.gate.outputs() : own.shared.gate.outputs());
+    for (const FeedForward& block : feed_forward_) {
+      longest = std::max(longest, block.is_dense ? block.dense.gate.outputs() : block.shared.gate.outputs());
     }
     return {d.heads, 1, d.cached(), longest};
   }
 
  protected:
-  WantedForms attention_forms(const Context& context, int64_t layer) const override {
-    return attention_[layer].forms(context);
-  }
-  WantedForms feed_forward_forms(const Context& context, int64_t layer) const override;
   void attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
                  const Activations& normed, KvCache& cache, float* out) const override;
   void feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const override;
@@ -94,7 +92,10 @@ class DeepseekV3 final : public Decoder {
   void bind_attention(int64_t layer, int64_t hidden);
   void bind_experts(int64_t layer, int64_t hidden, int64_t width, int64_t shared);
 
-  const float* project_queries(Context& context, const LatentAttention& own, const Activations& input) const;
+  std::vector<LayerReaders> layer_readers() const;
+
+  const float* project_queries(Context& context, const LatentAttention& attention,
+                               const Activations& input) const;
 
   LatentDimensions dimensions_;
   float score_scale_ = 0;
@@ -104,7 +105,7 @@ class DeepseekV3 final : public Decoder {
   std::unique_ptr<ExpertResidency> residency_;
 };
 
-DeepseekV3::DeepseekV3(const ModelSource& source) : Decoder(source.file) {
+DeepseekV3::DeepseekV3(const ModelSource& source) : Decoder(source.file, source.options.placement) {
   const ModelConfig& config = source.config;
   const LatentConfig& latent = *config.latent;
   dimensions_.heads = config.heads;
@@ -129,6 +130,7 @@ DeepseekV3::DeepseekV3(const ModelSource& source) : Decoder(source.file) {
   const TensorNames names(*source.file);
   const int64_t middle = config.middle, hidden = config.hidden;
   for (int64_t layer = 0; layer < config.layers; ++layer) {
+    binder_.bind_to_layer(layer);
     bind_attention(layer, hidden);
     if (layer >= config.dense_layers) {
       bind_experts(layer, hidden, config.experts->width, config.experts->shared);
@@ -140,13 +142,27 @@ DeepseekV3::DeepseekV3(const ModelSource& source) : Decoder(source.file) {
         binder_.linear(names.layer(layer, "ffn_down.weight", "mlp.down_proj.weight"), hidden, middle)};
   }
 
+  for (const LatentAttention& attention : attention_) {
+    accept_adapters({&attention.query_up, &attention.key_value_down, &attention.output});
+    if (attention.query_norm.is_present()) accept_adapters({&attention.query_down});
+  }
+  for (const FeedForward& block : feed_forward_) {
+    if (block.is_dense) {
+      accept_adapters({&block.dense.gate, &block.dense.up, &block.dense.down});
+    } else if (block.shared.gate.outputs() > 0) {
+      accept_adapters({&block.shared.gate, &block.shared.up, &block.shared.down});
+    }
+  }
   int64_t expert_elements = 0;
   size_t expert_bytes = 0;
   std::vector<const Experts*> stacks;
-  for (const FeedForward& own : feed_forward_) {
-    if (own.is_dense) continue;
-    stacks.push_back(&own.experts);
-    for (const std::vector<Linear>* part : {&own.experts.gate, &own.experts.up, &own.experts.down}) {
+  const bool on_host = std::ranges::all_of(source.options.placement.layers,
+                                           [](const DeviceMemory* memory) { return memory->is_host(); }) &&
+                       source.options.placement.ends->is_host();
+  for (const FeedForward& block : feed_forward_) {
+    if (block.is_dense) continue;
+    if (on_host) stacks.push_back(&block.experts);
+    for (const std::vector<Linear>* part : {&block.experts.gate, &block.experts.up, &block.experts.down}) {
       for (const Linear& one : *part) {
         expert_elements += one.outputs() * one.inputs();
         expert_bytes += static_cast<size_t>(one.outputs()) * one.weight.row_bytes;
@@ -155,7 +171,7 @@ DeepseekV3::DeepseekV3(const ModelSource& source) : Decoder(source.file) {
   }
   const int64_t idle = rule_.experts - rule_.chosen;
   const int64_t of = std::max<int64_t>(rule_.experts, 1);
-  finish(source, expert_elements / of * idle, expert_bytes / of * idle);
+  finish(source, layer_readers(), expert_elements / of * idle, expert_bytes / of * idle);
   if (!stacks.empty()) {
     residency_ =
         std::make_unique<ExpertResidency>(std::move(stacks), source.options.expert_cache_bytes,
@@ -173,25 +189,25 @@ void DeepseekV3::bind_attention(int64_t layer, int64_t hidden) {
   auto vector = [&](const std::string& gguf, const std::string& hub, int64_t count) {
     return binder_.vector(names.layer(layer, gguf + ".weight", "self_attn." + hub + ".weight"), count);
   };
-  LatentAttention& own = attention_.emplace_back();
+  LatentAttention& attention = attention_.emplace_back();
   if (d.query_latent > 0) {
-    own.query_down = linear("attn_q_a", "q_a_proj", d.query_latent, hidden);
-    own.query_norm = vector("attn_q_a_norm", "q_a_layernorm", d.query_latent);
-    own.query_up = linear("attn_q_b", "q_b_proj", d.heads * d.query(), d.query_latent);
+    attention.query_down = linear("attn_q_a", "q_a_proj", d.query_latent, hidden);
+    attention.query_norm = vector("attn_q_a_norm", "q_a_layernorm", d.query_latent);
+    attention.query_up = linear("attn_q_b", "q_b_proj", d.heads * d.query(), d.query_latent);
   } else {
-    own.query_up = linear("attn_q", "q_proj", d.heads * d.query(), hidden);
+    attention.query_up = linear("attn_q", "q_proj", d.heads * d.query(), hidden);
   }
-  own.key_value_down = linear("attn_kv_a_mqa", "kv_a_proj_with_mqa", d.cached(), hidden);
-  own.key_value_norm = vector("attn_kv_a_norm", "kv_a_layernorm", d.latent);
-  own.output = linear("attn_output", "o_proj", hidden, d.heads * d.value);
+  attention.key_value_down = linear("attn_kv_a_mqa", "kv_a_proj_with_mqa", d.cached(), hidden);
+  attention.key_value_norm = vector("attn_kv_a_norm", "kv_a_layernorm", d.latent);
+  attention.output = linear("attn_output", "o_proj", hidden, d.heads * d.value);
   const std::string key_up = names.layer(layer, "attn_k_b.weight", "");
   const std::string value_up = names.layer(layer, "attn_v_b.weight", "");
   if (binder_.file().gguf() != nullptr && binder_.has(key_up) && binder_.has(value_up)) {
-    own.projections.keys = binder_.stack(key_up, d.heads, d.latent, d.plain);
-    own.projections.values = binder_.stack(value_up, d.heads, d.value, d.latent);
+    attention.projections.keys = binder_.stack(key_up, d.heads, d.latent, d.plain);
+    attention.projections.values = binder_.stack(value_up, d.heads, d.value, d.latent);
     return;
   }
-  own.projections.together = linear("attn_kv_b", "kv_b_proj", d.heads * (d.plain + d.value), d.latent);
+  attention.projections.together = linear("attn_kv_b", "kv_b_proj", d.heads * (d.plain + d.value), d.latent);
   if (d.plain % kernels::kOutputPanel != 0 || d.value % kernels::kOutputPanel != 0) {
     throw_error(ErrorKind::unsupported,
                 "{}: heads of {} plain key columns and {} value columns: expected multiples of {}",
@@ -201,12 +217,12 @@ void DeepseekV3::bind_attention(int64_t layer, int64_t hidden) {
 
 void DeepseekV3::bind_experts(int64_t layer, int64_t hidden, int64_t width, int64_t shared) {
   const TensorNames names(binder_.file());
-  FeedForward& own = feed_forward_.emplace_back();
-  own.is_dense = false;
-  own.router =
+  FeedForward& block = feed_forward_.emplace_back();
+  block.is_dense = false;
+  block.router =
       binder_.linear(names.layer(layer, "ffn_gate_inp.weight", "mlp.gate.weight"), rule_.experts, hidden);
-  own.router_bias = binder_.vector(names.layer(layer, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias"),
-                                   rule_.experts);
+  block.router_bias = binder_.vector(
+      names.layer(layer, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias"), rule_.experts);
   auto experts = [&](const std::string& gguf, const std::string& hub, int64_t outputs, int64_t inputs) {
     if (binder_.file().gguf() != nullptr) {
       return binder_.stack(names.layer(layer, gguf, ""), rule_.experts, outputs, inputs);
@@ -218,127 +234,109 @@ void DeepseekV3::bind_experts(int64_t layer, int64_t hidden, int64_t width, int6
     }
     return layers;
   };
-  own.experts.gate = experts("ffn_gate_exps.weight", "gate_proj", width, hidden);
-  own.experts.up = experts("ffn_up_exps.weight", "up_proj", width, hidden);
-  own.experts.down = experts("ffn_down_exps.weight", "down_proj", hidden, width);
+  block.experts.gate = experts("ffn_gate_exps.weight", "gate_proj", width, hidden);
+  block.experts.up = experts("ffn_up_exps.weight", "up_proj", width, hidden);
+  block.experts.down = experts("ffn_down_exps.weight", "down_proj", hidden, width);
   if (shared == 0) return;
   auto shared_layer = [&](const std::string& part, int64_t outputs, int64_t inputs) {
     return binder_.linear(names.layer(layer, fmt::format("ffn_{}_shexp.weight", part),
                                       fmt::format("mlp.shared_experts.{}_proj.weight", part)),
                           outputs, inputs);
   };
-  own.shared = {shared_layer("gate", shared * width, hidden), shared_layer("up", shared * width, hidden),
-                shared_layer("down", hidden, shared * width)};
+  block.shared = {shared_layer("gate", shared * width, hidden), shared_layer("up", shared * width, hidden),
+                  shared_layer("down", hidden, shared * width)};
 }
 
-const float* DeepseekV3::project_queries(Context& context, const LatentAttention& own,
+const float* DeepseekV3::project_queries(Context& context, const LatentAttention& attention,
                                          const Activations& input) const {
   Arena& arena = context.arena();
-  float* queries = arena.allocate<float>(input.rows * own.query_up.outputs());
-  if (own.query_norm == nullptr) {
-    linear(context, own.query_up, input, queries);
+  float* queries = arena.allocate<float>(input.rows * attention.query_up.outputs());
+  if (!attention.query_norm.is_present()) {
+    linear(context, attention.query_up, input, queries);
     return queries;
   }
   float* latent = arena.allocate<float>(input.rows * dimensions_.query_latent);
-  linear(context, own.query_down, input, latent);
-  const Linear* up = &own.query_up;
+  linear(context, attention.query_down, input, latent);
+  const Linear* reader = &attention.query_up;
   const Activations normed =
-      add_rms_norm(context, latent, nullptr, own.query_norm, input.rows, dimensions_.query_latent,
-                   weights_.epsilon, WantedForms::of(context, {&up, 1}));
-  linear(context, own.query_up, normed, queries);
+      add_rms_norm(context, latent, nullptr, attention.query_norm, input.rows, dimensions_.query_latent,
+                   weights_.epsilon, {{&reader, 1}}, input.row_set);
+  linear(context, attention.query_up, normed, queries);
   return queries;
 }
 
 void DeepseekV3::attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
                            const Activations& normed, KvCache& cache, float* out) const {
-  const LatentAttention& own = attention_[layer];
+  const LatentAttention& attention = attention_[layer];
   const LatentDimensions& d = dimensions_;
   Arena& arena = context.arena();
   Arena::Scope scope(arena);
 
   float* compressed = arena.allocate<float>(plan.rows * d.cached());
-  const Activations input = refine_attention_input(context, own.query_input(), normed);
-  linear(context, own.key_value_down, input, compressed);
-  const float* finished =
-      finish_latent_keys(context, d, own.key_value_norm, weights_.epsilon, plan.rope, plan.rows, compressed);
-  const KvCache::Plane keys = cache.keys(layer);
-  context.parallel_for(plan.rows, plan.rows > 4, [&](int64_t row, int) {
-    context.kernels().store_row(cache.key_dtype(), finished + row * d.cached(), d.cached(),
-                                cache_row(keys, plan, row));
-  });
+  linear(context, attention.key_value_down, normed, compressed);
+  const float* keys = finish_latent_keys(context, d, attention.key_value_norm, weights_.epsilon, plan.rope,
+                                         plan.rows, compressed);
+  const StoreCall store{keys, plan.rows, 1, d.cached(), cache.keys(layer), plan.places};
+  store_rows(context, {&store, 1});
   if (active.count == 0) return;
 
   const Activations query_input =
-      active.all ? input
-                 : refine_attention_input(
-                       context, own.query_input(),
-                       gather_rows(context, normed, {active.rows, static_cast<size_t>(active.count)}));
-  const float* queries = project_queries(context, own, query_input);
+      active.is_all() ? normed : gather_rows(context, normed, active.rows, active.count, active.set);
+  const float* queries = project_queries(context, attention, query_input);
   float* absorbed = arena.allocate<float>(active.count * d.heads * d.cached());
-  absorb_queries(context, d, own.projections, plan.rope, active.all ? nullptr : active.rows, queries,
-                 active.count, absorbed);
+  absorb_queries(context, d, attention.projections, plan.rope, active.rows, queries, active.count, absorbed);
 
-  kernels::AttentionShape shape;
-  shape.heads = d.heads;
-  shape.key_value_heads = 1;
-  shape.key_columns = d.cached();
-  shape.value_columns = d.latent;
-  shape.query_stride = d.heads * d.cached();
-  shape.output_stride = d.heads * d.latent;
-  shape.scale = score_scale_;
-  shape.block_tokens = KvCache::kBlockTokens;
-  shape.key_dtype = shape.value_dtype = cache.key_dtype();
-  shape.keys = shape.values = keys.data;
-  shape.key_block_bytes = shape.value_block_bytes = keys.block_stride;
-  shape.key_token_bytes = shape.value_token_bytes = keys.token_bytes;
-  shape.key_head_bytes = shape.value_head_bytes = keys.head_bytes;
-  float* mixed = arena.allocate<float>(active.count * shape.output_stride);
-  paged_attention(context, shape,
-                  attach(context, active, absorbed, shape.query_stride, mixed, shape.output_stride));
-  if (Tape* tape = context.tape()) {
-    const PackedAttention record{absorbed, finished,   finished, mixed,       plan.rows,      d.heads,
-                                 1,        d.cached(), d.latent, shape.scale, plan.all.slices};
-    tape->record([tape, record](Context& later) { attention_backward(later, *tape, record); });
-  }
+  AttentionCall call;
+  call.heads = d.heads;
+  call.key_value_heads = 1;
+  call.key_columns = d.cached();
+  call.value_columns = d.latent;
+  call.scale = score_scale_;
+  call.block_tokens = KvCache::kBlockTokens;
+  call.keys = call.values = cache.keys(layer);
+  call.queries = absorbed;
+  float* attended = arena.allocate<float>(active.count * d.heads * d.latent);
+  call.output = attended;
+  call.sequences = active.sequences;
+  paged_attention(context, call);
+  record_attention(context, call, keys, keys);
 
   float* values = arena.allocate<float>(active.count * d.heads * d.value);
-  expand_values(context, d, own.projections, mixed, active.count, values);
+  expand_values(context, d, attention.projections, attended, active.count, values);
   const int64_t columns = d.heads * d.value;
-  linear(context, own.output,
-         make_activations(context, values, active.count, columns, columns,
-                          takes_quantised(context, own.output.weight)),
-         out);
-}
-
-WantedForms DeepseekV3::feed_forward_forms(const Context& context, int64_t layer) const {
-  const FeedForward& own = feed_forward_[layer];
-  if (own.is_dense) return own.dense.forms(context);
-  const Linear* layers[] = {&own.experts.gate[0], &own.experts.up[0]};
-  WantedForms wanted = WantedForms::of(context, layers);
-  if (own.shared.gate.outputs() > 0) {
-    const Linear* shared[] = {&own.shared.gate, &own.shared.up};
-    wanted.quantised |= WantedForms::of(context, shared).quantised;
-  }
-  wanted.floats = true;  // the router's
-  return wanted;
+  const Linear* reader = &attention.output;
+  linear(context, attention.output,
+         make_activations(context, values, active.count, columns, columns, {{&reader, 1}}, active.set), out);
 }
 
 void DeepseekV3::feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const {
-  const FeedForward& own = feed_forward_[layer];
-  if (own.is_dense) {
-    own.dense.run(context, normed, out);
+  const FeedForward& block = feed_forward_[layer];
+  if (block.is_dense) {
+    block.dense.run(context, normed, out);
     return;
   }
   Arena& arena = context.arena();
   Arena::Scope scope(arena);
   float* logits = arena.allocate<float>(normed.rows * rule_.experts);
-  LinearJob job = whole_layer(own.router, normed, logits);
+  LinearJob job = whole_layer(block.router, normed, logits);
   job.float_only = true;  // a choice between experts: rounding would show
   run_linear_jobs(context, {&job, 1});
-  const Routing routing = route_by_sigmoid(context, rule_, logits, own.router_bias, normed.rows);
-  residency_->use(own.experts, {routing.experts, static_cast<size_t>(normed.rows * rule_.chosen)});
-  expert_feed_forward(context, own.experts, own.shared.gate.outputs() > 0 ? &own.shared : nullptr, rule_,
-                      routing, normed, out);
+  const Routing routing = route_by_sigmoid(context, rule_, logits, block.router_bias.values, normed.rows);
+  expert_feed_forward(context, block.experts, block.find_shared(), rule_, routing, normed, out,
+                      residency_.get());
+}
+
+std::vector<Decoder::LayerReaders> DeepseekV3::layer_readers() const {
+  std::vector<LayerReaders> readers;
+  for (size_t i = 0; i < attention_.size(); ++i) {
+    const LatentAttention& attention = attention_[i];
+    const FeedForward& block = feed_forward_[i];
+    LayerReaders& layer = readers.emplace_back();
+    layer.attention = {&attention.query_input(), &attention.key_value_down};
+    layer.feed_forward = block.is_dense ? std::vector<const Linear*>{&block.dense.gate, &block.dense.up}
+                                        : expert_readers(block.experts, block.find_shared());
+  }
+  return readers;
 }
 
 }  // namespace

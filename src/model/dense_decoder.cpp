@@ -1,5 +1,7 @@
 #include "model/dense_decoder.h"
 
+#include <algorithm>
+
 #include "model/rope_frequencies.h"
 
 namespace r1 {
@@ -14,6 +16,7 @@ void DenseDecoder::bind(const ModelSource& source, RopeStyle gguf_style) {
   const int64_t query = config.heads * config.head_columns;
   const int64_t key = config.key_value_heads * config.head_columns;
   for (int64_t layer = 0; layer < config.layers; ++layer) {
+    binder_.bind_to_layer(layer);
     auto linear = [&](const std::string& gguf, const std::string& hub, int64_t outputs, int64_t inputs,
                       bool bias) {
       const std::string bias_name = names.layer(layer, gguf + ".bias", hub + ".bias");
@@ -36,7 +39,16 @@ void DenseDecoder::bind(const ModelSource& source, RopeStyle gguf_style) {
                              linear("ffn_up", "mlp.up_proj", config.middle, config.hidden, bias),
                              linear("ffn_down", "mlp.down_proj", config.hidden, config.middle, bias)});
   }
-  finish(source);
+  std::vector<LayerReaders> readers;
+  for (size_t i = 0; i < attention_.size(); ++i) {
+    const GroupedQueryAttention& attention = attention_[i];
+    const GatedFeedForward& feed_forward = feed_forward_[i];
+    readers.push_back(
+        {{&attention.query, &attention.key, &attention.value}, {&feed_forward.gate, &feed_forward.up}});
+    accept_adapters({&attention.query, &attention.key, &attention.value, &attention.output,
+                     &feed_forward.gate, &feed_forward.up, &feed_forward.down});
+  }
+  finish(source, std::move(readers));
 }
 
 std::vector<KvLayerShape> DenseDecoder::kv_layers() const {
@@ -54,17 +66,9 @@ int64_t DenseDecoder::row_floats() const {
 }
 
 AttentionWidths DenseDecoder::attention_widths() const {
-  const GroupedQueryAttention& own = attention_[0];
-  return {own.heads, own.key_value_heads, 2 * own.head_columns,
-          std::max({info_.hidden, own.query.outputs(), feed_forward_[0].gate.outputs()})};
-}
-
-WantedForms DenseDecoder::attention_forms(const Context& context, int64_t layer) const {
-  return attention_[layer].forms(context);
-}
-
-WantedForms DenseDecoder::feed_forward_forms(const Context& context, int64_t layer) const {
-  return feed_forward_[layer].forms(context);
+  const GroupedQueryAttention& first = attention_[0];
+  return {first.heads, first.key_value_heads, 2 * first.head_columns,
+          std::max({info_.hidden, first.query.outputs(), feed_forward_[0].gate.outputs()})};
 }
 
 void DenseDecoder::attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,

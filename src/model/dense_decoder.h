@@ -8,6 +8,8 @@
 
 #include "model/architectures.h"
 #include "model/decoder.h"
+#include "model/gated_feed_forward.h"
+#include "model/grouped_query_attention.h"
 
 namespace r1 {
 
@@ -18,13 +20,11 @@ class DenseDecoder : public Decoder {
   AttentionWidths attention_widths() const override;
 
  protected:
-  explicit DenseDecoder(const std::shared_ptr<const ModelFile>& file) : Decoder(file) {}
+  explicit DenseDecoder(const ModelSource& source) : Decoder(source.file, source.options.placement) {}
 
   /// Binds all weights. `gguf_style`: how the heads of a GGUF file rotate; those of hub files are half-split.
   void bind(const ModelSource& source, RopeStyle gguf_style);
 
-  WantedForms attention_forms(const Context& context, int64_t layer) const override;
-  WantedForms feed_forward_forms(const Context& context, int64_t layer) const override;
   void attention(Context& context, int64_t layer, const BatchPlan& plan, const ActiveRows& active,
                  const Activations& normed, KvCache& cache, float* out) const override;
   void feed_forward(Context& context, int64_t layer, const Activations& normed, float* out) const override;

@@ -19,7 +19,7 @@ struct Range {
 };
 
 // The whole pages that a matrix touches.
-Range pages_of(const kernels::WeightMatrix& weight) {
+Range pages_of(const Weight& weight) {
   static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const size_t before = reinterpret_cast<uintptr_t>(weight.data) % page;
   const size_t bytes = before + static_cast<size_t>(weight.outputs) * weight.row_bytes;

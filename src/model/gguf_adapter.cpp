@@ -55,7 +55,7 @@ int64_t write_merged_gguf(const std::filesystem::path& path, const GgufFile& bas
   const std::vector<TensorView> tensors =
       adapter.merged(file, [&](const std::string&, const std::vector<int64_t>& shape) {
         memory.push_back(allocate_aligned(static_cast<size_t>(shape[0] * shape[1]) * sizeof(float)));
-        return reinterpret_cast<float*>(memory.back().get());
+        return FloatTensor{reinterpret_cast<float*>(memory.back().get()), nullptr};
       });
   GgufWriter writer(path);
   for (const std::string_view key : base.keys()) {

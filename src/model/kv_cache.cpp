@@ -1,9 +1,6 @@
 #include "model/kv_cache.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -38,102 +35,86 @@ size_t head_row_bytes(DType dtype, int64_t columns) {
   return row_bytes(dtype, columns);
 }
 
-/// One layer inside a block: [heads][tokens][row] of keys, then the same of values. All tokens of a head lie
-/// together, so that attention, which works on one key/value head at a time, reads one run.
-struct LayerPlace {
-  size_t keys, values;  // offsets from the start of a block
-  size_t key_row, value_row;
-};
-
-std::vector<LayerPlace> place_layers(const std::vector<KvLayerShape>& layers, DType key_dtype,
-                                     DType value_dtype, bool one_layer, size_t* block_bytes) {
-  constexpr int64_t kMost = int64_t{1} << 24;  // far above any model; keeps the products below in range
-  std::vector<LayerPlace> places;
-  size_t offset = 0;
-  size_t most = 0;
-  for (const KvLayerShape& layer : layers) {
-    if (one_layer) offset = 0;
-    if (layer.heads < 1 || layer.key_columns < 1 || layer.value_columns < 0 || layer.heads > kMost ||
-        layer.key_columns > kMost || layer.value_columns > kMost) {
-      throw_error(ErrorKind::invalid_argument,
-                  "KV cache: impossible layer of {} heads, {} key and {} value columns", layer.heads,
-                  layer.key_columns, layer.value_columns);
-    }
-    LayerPlace place{};
-    const auto rows = static_cast<size_t>(layer.heads * KvCache::kBlockTokens);
-    place.key_row = head_row_bytes(key_dtype, layer.key_columns);
-    place.keys = offset;
-    offset += round_up(checked_product(rows, place.key_row));
-    place.values = offset;
-    if (layer.value_columns > 0) {
-      place.value_row = head_row_bytes(value_dtype, layer.value_columns);
-      offset += round_up(checked_product(rows, place.value_row));
-    }
-    places.push_back(place);
-    most = std::max(most, offset);
+void check(const KvLayerShape& layer) {
+  constexpr int64_t kMax = int64_t{1} << 24;  // far above any model; keeps products in range
+  if (layer.heads < 1 || layer.key_columns < 1 || layer.value_columns < 0 || layer.heads > kMax ||
+      layer.key_columns > kMax || layer.value_columns > kMax) {
+    throw_error(ErrorKind::invalid_argument,
+                "KV cache: impossible layer of {} heads, {} key and {} value columns", layer.heads,
+                layer.key_columns, layer.value_columns);
   }
-  *block_bytes = most;
-  return places;
 }
 
 }  // namespace
 
-struct KvCache::Memory {
-  std::vector<LayerPlace> places;
-  size_t block_bytes = 0;
-  size_t bytes = 0;
-  std::byte* data = nullptr;
-
-  ~Memory() {
-    if (data != nullptr) ::munmap(data, bytes);
+void KvCache::place_layers(bool one_layer, const Placement& placement) {
+  std::vector<size_t> offsets;  // of the next layer in each part's block
+  for (size_t index = 0; index < layers_.size(); ++index) {
+    const KvLayerShape& layer = layers_[index];
+    check(layer);
+    DeviceMemory& memory = placement.layer(static_cast<int64_t>(index));
+    LayerPlace place;
+    place.part = static_cast<size_t>(
+        std::ranges::find(parts_, &memory, [](const Part& part) { return part.memory; }) - parts_.begin());
+    if (place.part == parts_.size()) {
+      parts_.emplace_back().memory = &memory;
+      offsets.push_back(0);
+    }
+    size_t& offset = offsets[place.part];
+    if (one_layer) offset = 0;
+    const auto rows = static_cast<size_t>(layer.heads * kBlockTokens);
+    place.key_row = head_row_bytes(key_dtype_, layer.key_columns);
+    place.keys = offset;
+    offset += round_up(checked_product(rows, place.key_row));
+    place.values = offset;
+    if (layer.value_columns > 0) {
+      place.value_row = head_row_bytes(value_dtype_, layer.value_columns);
+      offset += round_up(checked_product(rows, place.value_row));
+    }
+    parts_[place.part].block_bytes = std::max(parts_[place.part].block_bytes, offset);
+    places_.push_back(place);
   }
-};
+}
 
 KvCache::KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype,
-                 Sharing sharing)
-    : layers_(std::move(layers)),
-      blocks_(blocks),
-      key_dtype_(key_dtype),
-      value_dtype_(value_dtype),
-      memory_(std::make_unique<Memory>()) {
+                 Sharing sharing, const Placement& placement)
+    : layers_(std::move(layers)), blocks_(blocks), key_dtype_(key_dtype), value_dtype_(value_dtype) {
   if (blocks < 1 || blocks > std::numeric_limits<int32_t>::max()) {
     throw_error(ErrorKind::invalid_argument, "KV cache: {} blocks, expected 1 to 2^31-1", blocks);
   }
-  memory_->places =
-      place_layers(layers_, key_dtype, value_dtype, sharing == Sharing::one_layer, &memory_->block_bytes);
-  memory_->bytes = checked_product(static_cast<size_t>(blocks), memory_->block_bytes);
-  if (memory_->bytes == 0) return;  // no layers
-  void* data = ::mmap(nullptr, memory_->bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED) {
-    throw_error(ErrorKind::out_of_memory,
-                "KV cache: the system refused to reserve {} bytes ({} blocks of {})", memory_->bytes, blocks,
-                memory_->block_bytes);
+  place_layers(sharing == Sharing::one_layer, placement);
+  for (Part& part : parts_) {
+    const size_t bytes = checked_product(static_cast<size_t>(blocks), part.block_bytes);
+    try {
+      // A block of all layers is one run, so that a large page serves blocks in use.
+      part.data = DeviceBytes(*part.memory, bytes, DeviceMemory::Purpose::cache);
+    } catch (const Error& error) {
+      throw_error(error.kind(), "KV cache: {} blocks of {} bytes: {}", blocks, part.block_bytes,
+                  error.what());
+    }
   }
-  memory_->data = static_cast<std::byte*>(data);
-  // A block of all layers is one run, so a large page serves blocks in use. Only a wish: failure is harmless.
-  ::madvise(data, memory_->bytes, MADV_HUGEPAGE);
 }
 
-KvCache::~KvCache() = default;
-
 size_t KvCache::block_bytes(const std::vector<KvLayerShape>& layers, DType key_dtype, DType value_dtype) {
-  size_t bytes = 0;
-  place_layers(layers, key_dtype, value_dtype, false, &bytes);
-  return bytes;
+  const KvCache one(layers, 1, key_dtype, value_dtype);  // reserves, but touches nothing
+  return one.parts_.empty() ? 0 : one.parts_[0].block_bytes;
+}
+
+KvCache::Plane KvCache::plane(const LayerPlace& place, size_t offset, size_t row, DType dtype) const {
+  const Part& part = parts_[place.part];
+  return {part.data.get() + offset, part.block_bytes, row, row * kBlockTokens, dtype};
 }
 
 KvCache::Plane KvCache::keys(int64_t layer) const {
-  const LayerPlace& place = memory_->places.at(static_cast<size_t>(layer));
-  return {memory_->data + place.keys, memory_->block_bytes, place.key_row, place.key_row * kBlockTokens};
+  const LayerPlace& place = places_.at(static_cast<size_t>(layer));
+  return plane(place, place.keys, place.key_row, key_dtype_);
 }
 
 KvCache::Plane KvCache::values(int64_t layer) const {
-  const LayerPlace& place = memory_->places.at(static_cast<size_t>(layer));
+  const LayerPlace& place = places_.at(static_cast<size_t>(layer));
   // MLA: the values are the first columns of the key rows.
   if (layers_[static_cast<size_t>(layer)].value_columns == 0) return keys(layer);
-  return {memory_->data + place.values, memory_->block_bytes, place.value_row,
-          place.value_row * kBlockTokens};
+  return plane(place, place.values, place.value_row, value_dtype_);
 }
 
 void KvCache::copy_block(int32_t from, int32_t to, int64_t tokens) {
@@ -143,17 +124,19 @@ void KvCache::copy_block(int32_t from, int32_t to, int64_t tokens) {
                 to, blocks_, kBlockTokens);
   }
   if (from == to) return;
-  const std::byte* source = memory_->data + static_cast<size_t>(from) * memory_->block_bytes;
-  std::byte* target = memory_->data + static_cast<size_t>(to) * memory_->block_bytes;
+  const auto count = static_cast<size_t>(tokens);
   for (size_t index = 0; index < layers_.size(); ++index) {
-    const LayerPlace& place = memory_->places[index];
+    const LayerPlace& place = places_[index];
+    const Part& part = parts_[place.part];
+    const std::byte* source = part.data.get() + static_cast<size_t>(from) * part.block_bytes;
+    std::byte* target = part.data.get() + static_cast<size_t>(to) * part.block_bytes;
+    const auto copy_rows = [&](size_t offset, size_t bytes) {
+      part.memory->copy(target + offset, source + offset, bytes);
+    };
     for (int64_t head = 0; head < layers_[index].heads; ++head) {
       const auto run = static_cast<size_t>(head * kBlockTokens);
-      const auto count = static_cast<size_t>(tokens);
-      std::memcpy(target + place.keys + run * place.key_row, source + place.keys + run * place.key_row,
-                  count * place.key_row);
-      std::memcpy(target + place.values + run * place.value_row,
-                  source + place.values + run * place.value_row, count * place.value_row);
+      copy_rows(place.keys + run * place.key_row, count * place.key_row);
+      copy_rows(place.values + run * place.value_row, count * place.value_row);
     }
   }
 }

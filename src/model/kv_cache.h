@@ -1,12 +1,14 @@
 // The memory of keys and values: equal blocks of tokens, each holding all layers' rows of its tokens.
-// Who owns which block is the engine's business (engine/kv_pool.h); this is storage and addressing.
+// Each layer's rows lie on that layer's device. Who owns which block is the engine's business
+// (engine/kv_pool.h); this is storage and addressing.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "model/placement.h"
+#include "nn/backend_calls.h"
 #include "tensor/dtype.h"
 
 namespace r1 {
@@ -35,8 +37,7 @@ class KvCache {
   /// Memory is reserved at once and touched as used. Types: f32, f16, q8_0, q4_0; a quantised type needs
   /// columns that are multiples of 32 (Error(unsupported) otherwise).
   KvCache(std::vector<KvLayerShape> layers, int64_t blocks, DType key_dtype, DType value_dtype,
-          Sharing sharing = Sharing::none);
-  ~KvCache();
+          Sharing sharing = Sharing::none, const Placement& placement = {});
   KvCache(const KvCache&) = delete;
 
   /// Bytes that one block takes over all layers.
@@ -48,12 +49,8 @@ class KvCache {
   const KvLayerShape& layer(int64_t index) const { return layers_[index]; }
   int64_t layers() const { return static_cast<int64_t>(layers_.size()); }
 
-  /// Base addresses and strides of a layer, as kernels::AttentionShape wants them: token t of block b, head h
-  /// at data + b · block_stride + t · token_bytes + h · head_bytes.
-  struct Plane {
-    std::byte* data;
-    size_t block_stride, token_bytes, head_bytes;
-  };
+  /// Where ops find a layer's rows: memory of the layer's device.
+  using Plane = CachePlane;
   Plane keys(int64_t layer) const;
   Plane values(int64_t layer) const;
 
@@ -61,11 +58,27 @@ class KvCache {
   void copy_block(int32_t from, int32_t to, int64_t tokens);
 
  private:
-  struct Memory;
+  /// Where a layer is inside a block: [heads][tokens][row] of keys, then the same of values. All tokens of a
+  /// head lie together, so that attention, which works on one key/value head at a time, reads one run.
+  struct LayerPlace {
+    size_t part = 0;              // of parts_
+    size_t keys = 0, values = 0;  // offsets from the start of a block
+    size_t key_row = 0, value_row = 0;
+  };
+  /// The layers of one device.
+  struct Part {
+    DeviceMemory* memory = nullptr;
+    size_t block_bytes = 0;
+    DeviceBytes data;
+  };
+  void place_layers(bool one_layer, const Placement& placement);
+  Plane plane(const LayerPlace& place, size_t offset, size_t row, DType dtype) const;
+
   std::vector<KvLayerShape> layers_;
   int64_t blocks_;
   DType key_dtype_, value_dtype_;
-  std::unique_ptr<Memory> memory_;
+  std::vector<LayerPlace> places_;
+  std::vector<Part> parts_;
 };
 
 }  // namespace r1

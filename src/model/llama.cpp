@@ -9,7 +9,7 @@ namespace {
 
 class Llama final : public DenseDecoder {
  public:
-  explicit Llama(const ModelSource& source) : DenseDecoder(source.file) {
+  explicit Llama(const ModelSource& source) : DenseDecoder(source) {
     // GGUF files hold the query and key rows in another order, made for neighbouring pairs.
     bind(source, RopeStyle::interleaved);
   }

@@ -24,6 +24,15 @@ constexpr Architecture kArchitectures[] = {
 
 }  // namespace
 
+const Placement& Model::placement() const {
+  static const Placement kOnTheHost;
+  return kOnTheHost;
+}
+
+void Model::hidden_states(Context&, const Batch&, KvCache&, float*) const {
+  throw_error(ErrorKind::unsupported, "{}: a model without hidden states", info().architecture);
+}
+
 std::unique_ptr<Model> load_model(const std::shared_ptr<const ModelFile>& file,
                                   const ModelLoadOptions& options) {
   ModelSource source{file, read_model_config(*file), options};

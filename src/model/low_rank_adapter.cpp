@@ -9,9 +9,11 @@
 #include <tuple>
 
 #include "base/error.h"
+#include "kernels/training.h"
 #include "model/adapter_modules.h"
 #include "model/stored_adapter.h"
-#include "nn/product.h"
+#include "model/weight_binder.h"
+#include "nn/linear.h"
 #include "tensor/codec.h"
 
 namespace r1 {
@@ -87,10 +89,17 @@ void LowRankAdapter::add_module(const ModelFile& file, const TensorView& tensor,
   module.inputs = tensor.shape[1];
   module.interleaved_heads = interleaved_heads(file, name);
   module.base = tensor;
-  module.a = memory_(name + ".lora_A.weight", {settings_.rank, module.inputs});
-  module.b = memory_(name + ".lora_B.weight", {module.outputs, settings_.rank});
+  module.weight = weight_id(file, tensor.name);
+  const auto take = [&](const char* part, const std::vector<int64_t>& shape, float*& values,
+                        float*& gradient) {
+    const FloatTensor memory = memory_(name + part, shape);
+    values = memory.values;
+    gradient = memory.gradient;
+  };
+  take(".lora_A.weight", {settings_.rank, module.inputs}, module.a, module.a_gradient);
+  take(".lora_B.weight", {module.outputs, settings_.rank}, module.b, module.b_gradient);
   if (settings_.dora) {
-    module.magnitude = memory_(name + ".lora_magnitude_vector", {module.outputs});
+    take(".lora_magnitude_vector", {module.outputs}, module.magnitude, module.magnitude_gradient);
     module.norms.resize(static_cast<size_t>(module.outputs));
   }
   modules_.push_back(std::move(module));
@@ -98,27 +107,26 @@ void LowRankAdapter::add_module(const ModelFile& file, const TensorView& tensor,
 
 void LowRankAdapter::add_terms(size_t index) {
   const Module& module = modules_[index];
-  kernels::WeightMatrix weight;
-  weight.data = module.base.data;
   LowRankTerm term{module.a, module.b, settings_.rank, static_cast<float>(settings_.scale())};
   term.number = index;
+  term.a_gradient = module.a_gradient;
+  term.b_gradient = module.b_gradient;
   if (settings_.dora) {
     term.magnitude = module.magnitude;
     term.norms = module.norms.data();
+    term.magnitude_gradient = module.magnitude_gradient;
   }
-  adapter_.add(weight, term);
+  adapter_.add(module.weight, term);
 }
 
 void LowRankAdapter::subtract_present(Module& module) {
   module.subtracted_a.assign(module.a, module.a + settings_.rank * module.inputs);
   module.subtracted_b.assign(module.b, module.b + module.outputs * settings_.rank);
-  kernels::WeightMatrix weight;
-  weight.data = module.base.data;
   LowRankTerm term{module.subtracted_a.data(), module.subtracted_b.data(), settings_.rank,
                    -static_cast<float>(settings_.scale())};
   term.number =
       static_cast<uint64_t>(&module - modules_.data());  // the same dropout: both cancel out at first
-  adapter_.add(weight, term);
+  adapter_.add(module.weight, term);
 }
 
 void LowRankAdapter::refresh(Context& context) {
@@ -157,7 +165,7 @@ FloatMemory memory_in(std::vector<AlignedBytes>& blocks) {
     for (const int64_t side : shape) bytes *= static_cast<size_t>(side);
     blocks.push_back(allocate_aligned(bytes));
     std::memset(blocks.back().get(), 0, bytes);
-    return reinterpret_cast<float*>(blocks.back().get());
+    return FloatTensor{reinterpret_cast<float*>(blocks.back().get()), nullptr};
   };
 }
 
@@ -226,7 +234,7 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& path, const
       throw_error(ErrorKind::unsupported, "{}: {}: expected one row (a reward), found shape {{{}}}",
                   stored.name(), head.name, fmt::join(head.shape, ", "));
     }
-    float* values = read->memory_(kRewardHead, head.shape);
+    float* values = read->memory_(kRewardHead, head.shape).values;
     copy_values(head, values);
     read->reward_head_ = values;
     read->reward_head_shape_ = head.shape;
@@ -254,7 +262,7 @@ std::vector<TensorView> LowRankAdapter::merged(const ModelFile& file, const Floa
     const auto module = std::find_if(modules_.begin(), modules_.end(),
                                      [&](const Module& one) { return one.tensor == tensor.name; });
     if (module == modules_.end()) continue;
-    float* sums = memory(tensor.name, tensor.shape);
+    float* sums = memory(tensor.name, tensor.shape).values;
     std::vector<float> stored(static_cast<size_t>(module->inputs));
     std::vector<double> row(static_cast<size_t>(module->inputs));
     auto add_outer = [&](double sign, int64_t o, const float* a, const float* b) {

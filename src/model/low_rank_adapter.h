@@ -14,8 +14,13 @@
 
 namespace r1 {
 
-/// Gives zeroed float32 memory for a tensor of this name and shape; the memory outlives the adapter.
-using FloatMemory = std::function<float*(const std::string& name, const std::vector<int64_t>& shape)>;
+/// Zeroed float32 memory of one tensor.
+struct FloatTensor {
+  float* values = nullptr;
+  float* gradient = nullptr;  // where its gradient is summed; null: it is not trained
+};
+/// Gives memory for a tensor of this name and shape, which outlives the adapter.
+using FloatMemory = std::function<FloatTensor(const std::string& name, const std::vector<int64_t>& shape)>;
 
 /// Const use from several threads is safe.
 class LowRankAdapter {
@@ -24,13 +29,17 @@ class LowRankAdapter {
   struct Module {
     std::string name;    // hub name without ".weight"
     std::string tensor;  // the base's tensor
+    WeightId weight;     // … as a model bound to the file has it
     int64_t outputs = 0, inputs = 0;
     int64_t interleaved_heads =
         0;  // rows of B are in the file's order, not the hub's (model/adapter_modules.h)
     TensorView base;
-    float* a = nullptr;                             // [rank, inputs]
-    float* b = nullptr;                             // [outputs, rank]
-    float* magnitude = nullptr;                     // [outputs], with DoRA
+    float* a = nullptr;           // [rank, inputs]
+    float* b = nullptr;           // [outputs, rank]
+    float* magnitude = nullptr;   // [outputs], with DoRA
+    float* a_gradient = nullptr;  // null: not trained
+    float* b_gradient = nullptr;
+    float* magnitude_gradient = nullptr;
     std::vector<float> norms;                       // DoRA: of the rows of W + scale · B A
     std::vector<float> subtracted_a, subtracted_b;  // a second term with the scale -scale (PiSSA), or none
   };

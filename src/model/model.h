@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "model/kv_cache.h"
+#include "model/placement.h"
 #include "nn/context.h"
 
 namespace r1 {
@@ -54,6 +55,8 @@ class Model {
 
   virtual const ModelInfo& info() const = 0;
   virtual std::vector<KvLayerShape> kv_layers() const = 0;
+  /// Where its layers are, and so where a cache for it has to be.
+  virtual const Placement& placement() const;
 
   /// Appends the batch's keys and values to the cache and writes the logits of batch.output_rows to
   /// `logits` [output_rows, vocabulary]. A row's logits depend on its own sequence's tokens alone, bit for
@@ -63,6 +66,10 @@ class Model {
   /// by threads.
   virtual void forward(Context& context, const Batch& batch, KvCache& cache, float* logits,
                        const std::function<bool()>& cancelled = {}) const = 0;
+
+  /// The same up to the last norm: writes the rows that the output matrix would read, [output_rows, hidden]
+  /// (embeddings). Error(unsupported) where a model has none.
+  virtual void hidden_states(Context& context, const Batch& batch, KvCache& cache, float* states) const;
 };
 
 struct ModelLoadOptions {
@@ -74,12 +81,16 @@ struct ModelLoadOptions {
   /// this many bytes. 0: none.
   size_t expert_cache_bytes = 0;
 
+  /// Which device holds which layer.
+  Placement placement = {};
+
   /// Receives remarks on the file, one line each: parts that are ignored, values that it lacks. May be empty.
   std::function<void(const std::string&)> remark;
 };
 
 /// Reads the architecture from the file (GGUF or hub form) and binds its weights. The model keeps the file
-/// mapped. An unknown architecture, activation, rope scaling or missing tensor is an Error that names it.
+/// mapped. `logits` and `states` of its passes are the host's. An unknown architecture, activation, rope
+/// scaling or missing tensor is an Error that names it.
 std::unique_ptr<Model> load_model(const std::shared_ptr<const ModelFile>& file,
                                   const ModelLoadOptions& options = {});
 

@@ -8,9 +8,7 @@ namespace {
 
 class Qwen2 final : public DenseDecoder {
  public:
-  explicit Qwen2(const ModelSource& source) : DenseDecoder(source.file) {
-    bind(source, RopeStyle::half_split);
-  }
+  explicit Qwen2(const ModelSource& source) : DenseDecoder(source) { bind(source, RopeStyle::half_split); }
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ class SequenceCache {
  public:
   /// Room for `tokens` tokens. Types: as for KvCache.
   SequenceCache(const Model& model, int64_t tokens, DType key_dtype, DType value_dtype)
-      : cache_(model.kv_layers(), KvCache::blocks_for(tokens), key_dtype, value_dtype),
+      : cache_(model.kv_layers(), KvCache::blocks_for(tokens), key_dtype, value_dtype, KvCache::Sharing::none,
+               model.placement()),
         blocks_(static_cast<size_t>(KvCache::blocks_for(tokens))) {
     std::iota(blocks_.begin(), blocks_.end(), 0);
   }

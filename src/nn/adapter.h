@@ -17,7 +17,7 @@
 
 namespace r1 {
 
-/// Memory of the adapter's owner. A trained term is found by Tape through the addresses a, b and magnitude.
+/// Memory of the adapter's owner.
 struct LowRankTerm {
   const float* a = nullptr;  // [rank, inputs]
   const float* b = nullptr;  // [outputs, rank]
@@ -26,29 +26,34 @@ struct LowRankTerm {
   const float* magnitude = nullptr;  // [outputs], or none
   const float* norms = nullptr;      // [outputs], where there is a magnitude
   uint64_t number = 0;               // tells the terms of an adapter apart: dropout's
+  // Where their gradients are summed, shaped alike; null: not trained.
+  float* a_gradient = nullptr;
+  float* b_gradient = nullptr;
+  float* magnitude_gradient = nullptr;
 };
 
-/// Which inputs of A are zeroed: a function of stream, term, row and column alone, so that a layer that runs
-/// again sees the same. rate 0: none.
-struct Dropout {
-  double rate = 0;  // a multiple of 2^-16 is what is meant
-  uint64_t stream = 0;
-};
 /// out[i] = 1 / (1 - rate) where element first + i of the term's input is kept, else 0.
 void dropout_factors(const Dropout& dropout, uint64_t term, int64_t first, int64_t count, float* out);
 
-/// The terms of one adapter, by the weights that they add to. Const while batches run.
+/// The terms of one adapter, by the weights that they add to (WeightId: whatever memory the model computes
+/// with). A batch with an adapter that has a term for a weight that the model never runs as a layer is
+/// refused (BatchPlan). Const while batches run.
 class Adapter {
  public:
   /// Terms of one weight add up; one with a magnitude must be the only one.
-  void add(const kernels::WeightMatrix& weight, const LowRankTerm& term) {
-    terms_[weight.data].push_back(term);
+  void add(const WeightId& weight, const LowRankTerm& term) {
+    terms_[weight].push_back(term);
     mark_changed();
   }
-  std::span<const LowRankTerm> find(const kernels::WeightMatrix& weight) const {
-    const auto found = terms_.find(weight.data);
+  /// Empty: the adapter adds nothing to that weight.
+  std::span<const LowRankTerm> find(const WeightId& weight) const {
+    const auto found = terms_.find(weight);
     return found == terms_.end() ? std::span<const LowRankTerm>() : found->second;
   }
+
+  /// By the weight that they add to.
+  using Terms = std::unordered_map<WeightId, std::vector<LowRankTerm>, WeightIdHash>;
+  const Terms& terms() const { return terms_; }
 
   const Dropout& dropout() const { return dropout_; }
   void set_dropout(const Dropout& dropout) {
@@ -64,7 +69,7 @@ class Adapter {
 
  private:
   std::shared_ptr<const void> version_ = std::make_shared<char>();
-  std::unordered_map<const std::byte*, std::vector<LowRankTerm>> terms_;
+  Terms terms_;
   Dropout dropout_;
 };
 
@@ -74,18 +79,17 @@ struct AdapterRun {
   const Adapter* adapter = nullptr;
 };
 
-/// Which adapter each row of a batch has: of all its rows, and of those whose logits are wanted (the rows
-/// that the last layer goes on with). An op tells them apart by their number.
+/// Which adapter each row of a batch has: of all its rows, and of those whose logits are wanted (RowSet).
 struct AdapterRows {
   std::span<const AdapterRun> all, wanted;
-  int64_t all_rows = 0, wanted_rows = 0;
 };
 
 /// Whether the tape says that nobody reads the job's output, its adapters' backward included (a trained
 /// magnitude does).
 bool is_unread(const Context& context, const LinearJob& job);
 
-/// Adds the adapters' terms to a job's output. Records them where the context has a tape.
+/// Adds the adapters' terms to a job's output. Records them where the context has a tape. Rows of another
+/// kind than the batch's (RowSet::other) get none.
 void add_low_rank_terms(Context& context, const AdapterRows& rows, const LinearJob& job);
 
 }  // namespace r1

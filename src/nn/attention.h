@@ -1,34 +1,27 @@
 // Causal attention over a paged cache, for all slices of a packed batch at once.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "nn/context.h"
 
 namespace r1 {
 
-/// Runs kernels::attention over slices × heads × chunks of rows, and over segments of keys where these are
-/// too few for all threads. The keys and values of the slices' own
-/// positions are in the cache already.
-void paged_attention(Context& context, const kernels::AttentionShape& shape,
-                     std::span<const kernels::AttentionSlice> slices);
+/// Writes rows of keys and values to the cache.
+void store_rows(Context& context, std::span<const StoreCall> calls);
+
+/// The keys and values of the sequences' own positions are in the cache already.
+void paged_attention(Context& context, const AttentionCall& call);
 
 class Tape;
-/// The attention of a training batch: every sequence from its first token on, its keys and values (rotated,
-/// float32) beside the queries. What backward needs; nothing of it may change until then.
-struct PackedAttention {
-  const float* queries = nullptr;  // [rows, heads · key_columns]
-  const float* keys = nullptr;     // [rows, key_value_heads · key_columns]
-  const float* values = nullptr;  // [rows, key_value_heads · value_columns]; keys: the first columns of each
-  const float* output = nullptr;  // [rows, heads · value_columns]
-  int64_t rows = 0;
-  int64_t heads = 0, key_value_heads = 0, key_columns = 0, value_columns = 0;
-  float scale = 0;
-  std::span<const kernels::AttentionSlice> slices;  // their rows, end to end
-};
-void attention_backward(Context& context, Tape& tape, const PackedAttention& record);
-/// What it takes of Context::shared_scratch; columns: of a key and a value together, or of a key that holds
-/// its value.
+/// With a tape: records the backward of an attention call over a training batch (AttentionBackwardCall). keys
+/// and values: the float32 rows [rows, …] that were stored; nothing of it may change until then.
+void record_attention(Context& context, const AttentionCall& call, const float* keys, const float* values);
+
+/// What backward takes of the CPU backend's memory; columns: of a key and a value together, or of a key that
+/// holds its value.
 size_t attention_backward_bytes(int64_t rows, int64_t heads, int64_t key_value_heads, int64_t columns);
 
 }  // namespace r1

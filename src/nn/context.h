@@ -1,7 +1,7 @@
-// What every op of a forward pass is given: threads, kernels, arithmetic and memory. Passed, never global.
+// What every op of a forward pass is given: a backend, and what is recorded or added beside it. Passed, never
+// global.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,116 +9,44 @@
 
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "nn/backend.h"
 
 namespace r1 {
-
-enum class Arithmetic {
-  fast,   // quantised weights meet int8 activations
-  exact,  // float32 activations and weights decoded exactly: the reference arithmetic
-  mixed,  // training: exact, but products with weights of other types than float32 in block floating point
-};
-
-/// 64-byte aligned memory, not initialised.
-struct AlignedDelete {
-  void operator()(std::byte* memory) const;
-};
-using AlignedBytes = std::unique_ptr<std::byte[], AlignedDelete>;
-AlignedBytes allocate_aligned(size_t bytes);
-
-/// Memory of one forward pass: a stack of arrays that is emptied, not freed, so that a pass like the one
-/// before allocates nothing. One thread.
-class Arena {
- public:
-  /// 64-byte aligned, not initialised, valid until the enclosing scope's end. T is trivially destructible.
-  template <typename T>
-  T* allocate(int64_t count) {
-    static_assert(std::is_trivially_destructible_v<T>);
-    return reinterpret_cast<T*>(take(static_cast<size_t>(count) * sizeof(T)));
-  }
-
-  /// What was allocated within the scope is given back at its end. Scopes nest.
-  class Scope {
-   public:
-    explicit Scope(Arena& arena) : arena_(arena), chunk_(arena.chunk_), used_(arena.used_) {}
-    ~Scope() { arena_.release(chunk_, used_); }
-    Scope(const Scope&) = delete;
-
-   private:
-    Arena& arena_;
-    size_t chunk_, used_;
-  };
-
-  /// While one lives, scopes that end give nothing back: a tape points at their memory. What was allocated
-  /// within the hold is given back at its end. Holds nest.
-  class Hold {
-   public:
-    explicit Hold(Arena& arena) : arena_(arena), chunk_(arena.chunk_), used_(arena.used_) { ++arena_.holds_; }
-    ~Hold() {
-      --arena_.holds_;
-      arena_.chunk_ = chunk_;
-      arena_.used_ = used_;
-    }
-    Hold(const Hold&) = delete;
-
-   private:
-    Arena& arena_;
-    size_t chunk_, used_;
-  };
-
-  size_t reserved_bytes() const;
-  /// Of the reserved bytes, those that were ever in use, ends of chunks that were passed over included.
-  size_t peak_bytes() const { return peak_; }
-
- private:
-  struct Chunk {
-    AlignedBytes memory;
-    size_t bytes = 0;
-    size_t before = 0;  // bytes of the chunks before this one
-  };
-  std::byte* take(size_t bytes);
-  void release(size_t chunk, size_t used);
-
-  std::vector<Chunk> chunks_;
-  size_t chunk_ = 0;  // the one in use
-  size_t used_ = 0;   // bytes of it
-  size_t peak_ = 0;
-  int holds_ = 0;
-};
 
 class Tape;
 struct AdapterRows;
 
-/// One forward pass at a time uses a Context. Owns scratch that grows to what was needed and is kept.
+/// One forward pass at a time uses a Context. It has the host's threads and, for each device, a backend.
 class Context {
  public:
+  /// Computes on the CPU.
   Context(ThreadPool& pool, const kernels::KernelTable& table, Arithmetic arithmetic);
+  /// Computes on the given backend; pool and kernels are for what the host does beside it.
+  Context(ThreadPool& pool, const kernels::KernelTable& table, std::unique_ptr<Backend> backend);
   ~Context();
   Context(const Context&) = delete;
 
   ThreadPool& pool() const { return *pool_; }
   const kernels::KernelTable& kernels() const { return *table_; }
-  Arithmetic arithmetic() const { return arithmetic_; }
-  Arena& arena() { return arena_; }
 
-  /// Where ops record their backward (nn/tape.h); null: inference. Not owned.
+  /// The backend that ops use: the first one, but for a DeviceScope.
+  Backend& backend() { return *current_; }
+  Arithmetic arithmetic() const { return current_->arithmetic(); }
+  Arena& arena() { return current_->arena(); }
+
+  /// A further device, for models with layers on it.
+  void add_backend(std::unique_ptr<Backend> backend);
+
+  /// Where ops record their backward (nn/tape.h); null: inference.
   Tape* tape() const { return tape_; }
-  void set_tape(Tape* tape) { tape_ = tape; }
-
-  /// The adapters of the rows of the batch at hand (nn/adapter.h); null: none has one. Not owned.
+  /// The adapters of the rows of the batch at hand (nn/adapter.h); null: none has one.
   const AdapterRows* adapters() const { return adapters_; }
-  void set_adapters(const AdapterRows* adapters) { adapters_ = adapters; }
 
-  /// 64-byte aligned scratch of at least `bytes` for all threads together, until the next call.
-  std::byte* shared_scratch(size_t bytes);
-
-  /// 64-byte aligned scratch of at least `bytes` that thread `thread` has to itself until its next call.
-  std::byte* thread_scratch(int thread, size_t bytes);
-
-  /// Of both kinds of scratch, for all threads.
+  /// For all threads of the CPU's backend.
   size_t scratch_bytes() const;
 
-  /// parallel_for of the pool without a copy of `body` (std::function would allocate for large captures).
-  /// With `worth` false the loop runs on the caller: for loops of less than some microseconds.
+  /// parallel_for of the host's threads without a copy of `body` (std::function would allocate for large
+  /// captures). With `worth` false the loop runs on the caller: for loops of less than some microseconds.
   template <typename Body>
   void parallel_for(int64_t count, bool worth, const Body& body) {
     if (!worth) {
@@ -129,14 +57,57 @@ class Context {
   }
 
  private:
-  struct Scratch;
+  friend class TapeScope;
+  friend class AdapterScope;
+  friend class DeviceScope;
+
   ThreadPool* pool_;
   const kernels::KernelTable* table_;
-  Arithmetic arithmetic_;
+  std::vector<std::unique_ptr<Backend>> backends_;
+  Backend* current_;
   Tape* tape_ = nullptr;
   const AdapterRows* adapters_ = nullptr;
-  Arena arena_;
-  std::unique_ptr<Scratch> scratch_;
+};
+
+/// While it lives, ops record on the tape (null: they do not). What was there before comes back at its end.
+class TapeScope {
+ public:
+  TapeScope(Context& context, Tape* tape) : context_(context), before_(context.tape_) {
+    context.tape_ = tape;
+  }
+  ~TapeScope() { context_.tape_ = before_; }
+  TapeScope(const TapeScope&) = delete;
+
+ private:
+  Context& context_;
+  Tape* before_;
+};
+
+/// While it lives, linear layers add the adapters of these rows (null: none). Scopes nest.
+class AdapterScope {
+ public:
+  AdapterScope(Context& context, const AdapterRows* rows) : context_(context), before_(context.adapters_) {
+    context.adapters_ = rows;
+  }
+  ~AdapterScope() { context_.adapters_ = before_; }
+  AdapterScope(const AdapterScope&) = delete;
+
+ private:
+  Context& context_;
+  const AdapterRows* before_;
+};
+
+/// While it lives, ops run on the device with this memory. Error(invalid_argument) where the context has no
+/// such device.
+class DeviceScope {
+ public:
+  DeviceScope(Context& context, const DeviceMemory& memory);
+  ~DeviceScope() { context_.current_ = before_; }
+  DeviceScope(const DeviceScope&) = delete;
+
+ private:
+  Context& context_;
+  Backend* before_;
 };
 
 }  // namespace r1

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "nn/linear.h"
+#include "nn/context.h"
 
 namespace r1 {
 

@@ -1,98 +1,76 @@
 #include "nn/latent.h"
 
-#include <algorithm>
 #include <stdexcept>
+#include <vector>
 
 #include "nn/tape.h"
 
 namespace r1 {
+namespace {
 
-float* finish_latent_keys(Context& context, const LatentHeads& heads, const float* norm, float epsilon,
-                          const RopeTable& table, int64_t rows, float* compressed) {
-  const int64_t columns = heads.cached();
-  float* keys = compressed;
-  if (Tape* tape = context.tape()) {
-    keys = context.arena().allocate<float>(rows * columns);
-    const LatentKeysRecord record{heads, norm, epsilon, table, rows, compressed, keys};
-    tape->record([tape, record](Context& own) { latent_keys_backward(own, *tape, record); });
+void latent_keys_backward(Context& context, Tape& tape, const LatentKeysCall& call,
+                          const WeightVector& norm) {
+  const float* gradient = tape.find(call.keys);
+  if (gradient == nullptr) return;
+  float* target = tape.add_to(context.arena(), call.compressed, call.rows * call.heads.cached()).data;
+  context.backend().latent_keys_backward(call, gradient, target, tape.weight_gradient(norm.id));
+}
+
+// Of absorb_queries or expand_values, whose input has rows of `columns` floats.
+template <typename Run>
+void projection_backward(Context& context, Tape& tape, const LatentCall& call, int64_t columns,
+                         const std::vector<Linear>& heads, const Run& run) {
+  LatentBackwardCall back;
+  back.call = call;
+  back.output_gradient = tape.find(call.output);
+  if (back.output_gradient == nullptr) return;
+  back.input_gradient = tape.add_to(context.arena(), call.input, call.rows * columns).data;
+  std::vector<float*> gradients;
+  for (const Linear& head : heads) gradients.push_back(tape.weight_gradient(head.weight.id));
+  if (!call.projections->apart()) {
+    back.together_gradient = tape.weight_gradient(call.projections->together.weight.id);
   }
-  context.parallel_for(rows, rows > 4, [&](int64_t row, int) {
-    const float* from = compressed + row * columns;
-    float* to = keys + row * columns;
-    if (to != from) std::copy_n(from + heads.latent, heads.rotary, to + heads.latent);
-    context.kernels().rms_norm(from, norm, heads.latent, epsilon, to);
-    rotate(RopeStyle::interleaved, table, row, to + heads.latent);
-  });
-  return keys;
+  back.head_gradients = gradients;
+  run(back);
+}
+
+}  // namespace
+
+float* finish_latent_keys(Context& context, const LatentHeads& heads, const WeightVector& norm, float epsilon,
+                          const RopeTable& table, int64_t rows, float* compressed) {
+  LatentKeysCall call{heads, norm.values, epsilon, table, rows, compressed, compressed};
+  if (Tape* tape = context.tape()) {
+    call.keys = context.arena().allocate<float>(rows * heads.cached());
+    tape->record([=](Context& later) { latent_keys_backward(later, *tape, call, norm); });
+  }
+  context.backend().latent_keys(call);
+  return call.keys;
 }
 
 void absorb_queries(Context& context, const LatentHeads& heads, const LatentProjections& projections,
                     const RopeTable& table, const int32_t* table_rows, const float* queries, int64_t rows,
                     float* absorbed) {
-  Arena& arena = context.arena();
-  const int64_t count = heads.heads;
-  Tape* tape = context.tape();
-  if (tape != nullptr) {
+  const LatentCall call{heads, &projections, table, table_rows, queries, rows, absorbed};
+  if (Tape* tape = context.tape()) {
     if (table_rows != nullptr) throw std::logic_error("absorb_queries: a tape records whole batches only");
-    const LatentRecord record{heads, &projections, table, rows, queries, absorbed};
-    tape->record([tape, record](Context& own) { absorb_backward(own, *tape, record); });
-    context.set_tape(nullptr);  // of the parts below
+    tape->record([tape, call](Context& later) {
+      projection_backward(later, *tape, call, call.heads.heads * call.heads.query(), call.projections->keys,
+                          [&](const LatentBackwardCall& back) { later.backend().absorb_backward(back); });
+    });
   }
-  if (!projections.apart()) {
-    auto* jobs = arena.allocate<TransposedJob>(count);
-    for (int64_t h = 0; h < count; ++h) {
-      jobs[h] = {&projections.together.weight, h * (heads.plain + heads.value), heads.plain,
-                 queries + h * heads.query(),  count * heads.query(),           absorbed + h * heads.cached(),
-                 count * heads.cached()};
-    }
-    run_transposed_jobs(context, {jobs, static_cast<size_t>(count)}, rows);
-  } else {
-    const std::span<Activations> inputs{arena.allocate<Activations>(count), static_cast<size_t>(count)};
-    make_activations_of_pieces(context, queries, rows, heads.plain, count * heads.query(), heads.query(),
-                               takes_quantised(context, projections.keys[0].weight), inputs);
-    auto* jobs = arena.allocate<LinearJob>(count);
-    for (int64_t h = 0; h < count; ++h) {
-      jobs[h] = whole_layer(projections.keys[h], inputs[h], absorbed + h * heads.cached());
-      jobs[h].output_stride = count * heads.cached();
-    }
-    run_linear_jobs(context, {jobs, static_cast<size_t>(count)});
-  }
-  context.set_tape(tape);
-  context.parallel_for(rows, rows > 1, [&](int64_t index, int) {
-    const int64_t row = table_rows == nullptr ? index : table_rows[index];
-    for (int64_t h = 0; h < count; ++h) {
-      const float* from = queries + (index * count + h) * heads.query() + heads.plain;
-      float* to = absorbed + (index * count + h) * heads.cached() + heads.latent;
-      std::copy_n(from, heads.rotary, to);
-      rotate(RopeStyle::interleaved, table, row, to);
-    }
-  });
+  context.backend().absorb_queries(call);
 }
 
 void expand_values(Context& context, const LatentHeads& heads, const LatentProjections& projections,
-                   const float* mixed, int64_t rows, float* values) {
-  Arena& arena = context.arena();
-  const int64_t count = heads.heads;
-  Tape* tape = context.tape();
-  if (tape != nullptr) {
-    const LatentRecord record{heads, &projections, {}, rows, mixed, values};
-    tape->record([tape, record](Context& own) { expand_backward(own, *tape, record); });
-    context.set_tape(nullptr);
+                   const float* attended, int64_t rows, float* values) {
+  const LatentCall call{heads, &projections, {}, nullptr, attended, rows, values};
+  if (Tape* tape = context.tape()) {
+    tape->record([tape, call](Context& later) {
+      projection_backward(later, *tape, call, call.heads.heads * call.heads.latent, call.projections->values,
+                          [&](const LatentBackwardCall& back) { later.backend().expand_backward(back); });
+    });
   }
-  const bool apart = projections.apart();
-  const std::span<Activations> inputs{arena.allocate<Activations>(count), static_cast<size_t>(count)};
-  make_activations_of_pieces(
-      context, mixed, rows, heads.latent, count * heads.latent, heads.latent,
-      takes_quantised(context, apart ? projections.values[0].weight : projections.together.weight), inputs);
-  auto* jobs = arena.allocate<LinearJob>(count);
-  for (int64_t h = 0; h < count; ++h) {
-    const Linear& layer = apart ? projections.values[h] : projections.together;
-    const int64_t begin = apart ? 0 : h * (heads.plain + heads.value) + heads.plain;
-    jobs[h] = {&layer, inputs[h], values + h * heads.value, count * heads.value, begin, begin + heads.value,
-               false};
-  }
-  run_linear_jobs(context, {jobs, static_cast<size_t>(count)});
-  context.set_tape(tape);
+  context.backend().expand_values(call);
 }
 
 }  // namespace r1

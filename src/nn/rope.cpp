@@ -71,66 +71,24 @@ RopeTable make_rope_table(Context& context, const RopeFrequencies& rope, std::sp
   const auto pairs = static_cast<int64_t>(rope.inverse.size());
   float* cosines = context.arena().allocate<float>(rows * pairs);
   float* sines = context.arena().allocate<float>(rows * pairs);
-  context.parallel_for(rows, rows > 2, [&](int64_t row, int) {
-    for (int64_t i = 0; i < pairs; ++i) {
-      const double angle = static_cast<double>(positions[row]) * rope.inverse[i];
-      cosines[row * pairs + i] = static_cast<float>(std::cos(angle) * rope.magnitude);
-      sines[row * pairs + i] = static_cast<float>(std::sin(angle) * rope.magnitude);
-    }
-  });
+  context.backend().rope_table(rope, positions, cosines, sines);
   return {cosines, sines, pairs};
 }
 
-namespace {
-
-// With sign 1 forwards, with -1 the transpose: backwards.
-void turn(RopeStyle style, const RopeTable& table, int64_t row, float sign, float* head) {
-  const float* cosines = table.cosines + row * table.pairs;
-  const float* sines = table.sines + row * table.pairs;
-  const int64_t step = style == RopeStyle::interleaved ? 2 : 1;
-  const int64_t distance = style == RopeStyle::interleaved ? 1 : table.pairs;
-  float* __restrict first = head;
-  float* __restrict second = head + distance;
-  if (step == 1) {
-    for (int64_t i = 0; i < table.pairs; ++i) {
-      const float a = first[i];
-      const float b = second[i];
-      first[i] = a * cosines[i] - b * (sign * sines[i]);
-      second[i] = a * (sign * sines[i]) + b * cosines[i];
-    }
-    return;
-  }
-  for (int64_t i = 0; i < table.pairs; ++i) {
-    const float a = head[2 * i];
-    const float b = head[2 * i + 1];
-    head[2 * i] = a * cosines[i] - b * (sign * sines[i]);
-    head[2 * i + 1] = a * (sign * sines[i]) + b * cosines[i];
-  }
-}
-
-}  // namespace
-
-void rotate(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
-  turn(style, table, row, 1.0F, head);
-}
-
-void rotate_back(RopeStyle style, const RopeTable& table, int64_t row, float* head) {
-  turn(style, table, row, -1.0F, head);
-}
-
-void record_rotation(Context& context, RopeStyle style, const RopeTable& table, const float* x, int64_t rows,
-                     int64_t heads, int64_t columns) {
+void rotate(Context& context, std::span<const RotateCall> calls) {
   Tape* tape = context.tape();
-  if (tape == nullptr) return;
-  tape->record([=](Context& own) {
-    float* gradient = tape->find(x);
-    if (gradient == nullptr) return;
-    own.parallel_for(rows, rows > 4, [&](int64_t row, int) {
-      for (int64_t head = 0; head < heads; ++head) {
-        turn(style, table, row, -1.0F, gradient + (row * heads + head) * columns);
-      }
+  for (const RotateCall& call : calls) {
+    if (tape == nullptr) break;
+    tape->record([tape, call](Context& later) {
+      float* gradient = tape->find(call.x);
+      if (gradient == nullptr) return;
+      RotateCall back = call;
+      back.x = gradient;
+      back.back = !call.back;
+      later.backend().rotate({&back, 1});
     });
-  });
+  }
+  context.backend().rotate(calls);
 }
 
 }  // namespace r1

@@ -1,6 +1,5 @@
 #include "nn/tape.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -50,7 +49,7 @@ Tape::Target Tape::add_to(Arena& arena, const float* values, int64_t count) {
 
 float* Tape::add_to_zeroed(Arena& arena, const float* values, int64_t count) {
   const Target target = add_to(arena, values, count);
-  if (!target.accumulate) std::fill_n(target.data, count, 0.0F);
+  if (!target.accumulate) arena.memory().zero(target.data, static_cast<size_t>(count) * sizeof(float));
   return target.data;
 }
 

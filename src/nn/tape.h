@@ -1,27 +1,24 @@
 // The backward pass: what each op left behind to be run in reverse, and the gradients of its buffers.
 //
-// Goals: an op records one entry, whatever its size; gradients are found by the address of the forward
-// buffer; nothing is computed for weights that are not trained.
+// Goals: an op records one entry, whatever its size; gradients of buffers are found by the buffer's address,
+// those of weights by WeightId; nothing is computed for weights that are not trained.
 // Non-goals: second derivatives, gradients of scalars, graphs other than "last recorded, first run".
 //
-// A context that has a tape (Context::set_tape) records. While it does, the arena must not give memory back
+// A context that has a tape (TapeScope) records. While it does, the arena must not give memory back
 // (Arena::Hold): entries point at forward buffers. One thread.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <unordered_map>
 #include <vector>
+
+#include "nn/weight.h"
 
 namespace r1 {
 
 class Arena;
 class Context;
-
-/// Where gradients of trained weights are summed: address of the weights → float32 gradient of the same shape
-/// (rows contiguous). Not owned. Weights that are not listed are frozen.
-using WeightGradients = std::unordered_map<const void*, float*>;
 
 class Tape {
  public:
@@ -55,8 +52,9 @@ class Tape {
   void set_unread(const float* output) { unread_ = output; }
   bool is_unread(const float* output) const { return unread_ != nullptr && unread_ == output; }
 
-  float* weight_gradient(const void* weights) const {
-    const auto found = weights_->find(weights);
+  /// Where the weight's gradient is summed; null: the weight is frozen.
+  float* weight_gradient(const WeightId& id) const {
+    const auto found = weights_->find(id);
     return found == weights_->end() ? nullptr : found->second;
   }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "kernels/training.h"
+#include "nn/attention.h"
 #include "nn/cross_entropy.h"
 #include "train/optimiser.h"
 
@@ -19,7 +20,7 @@ size_t floats(int64_t count) {
 size_t weight_bytes(const TrainingOptions& options, const Decoder& model) {
   const size_t all = model.info().weight_bytes;
   const DecoderWeights& own = model.weights();
-  if (options.tuning == Tuning::full || own.output.weight.data == own.embedding.data) return all;
+  if (options.tuning == Tuning::full || own.is_tied()) return all;
   const size_t table = static_cast<size_t>(model.info().vocabulary) * own.embedding.row_bytes;
   const size_t read =
       static_cast<size_t>(options.batch_tokens) * std::max(kPagesAround, own.embedding.row_bytes);

@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "nn/product.h"
+#include "nn/linear.h"
 #include "train/adam.h"
 
 namespace r1 {
@@ -114,15 +114,15 @@ class Muon final : public Optimiser {
     for (int i = 0; i < kIterations; ++i) {
       // X Xᵀ, or Xᵀ X where that is smaller: then the factor stands on the right.
       run_product(context,
-                  wide ? kernels::Product{x, columns, 1, x, 1, columns, square, side, length, false}
-                       : kernels::Product{x, 1, columns, x, columns, 1, square, side, length, false},
+                  wide ? Product{x, columns, 1, x, 1, columns, square, side, length, false}
+                       : Product{x, 1, columns, x, columns, 1, square, side, length, false},
                   side, side);
       run_product(context, {square, side, 1, square, side, 1, factor, side, side, false}, side, side);
       for_pieces(context, side * side, [&](int64_t k) { factor[k] = kB * square[k] + kC * factor[k]; });
       for_pieces(context, rows * columns, [&](int64_t k) { other[k] = kA * x[k]; });
       run_product(context,
-                  wide ? kernels::Product{factor, side, 1, x, columns, 1, other, columns, side, true}
-                       : kernels::Product{x, columns, 1, factor, side, 1, other, columns, side, true},
+                  wide ? Product{factor, side, 1, x, columns, 1, other, columns, side, true}
+                       : Product{x, columns, 1, factor, side, 1, other, columns, side, true},
                   rows, columns);
       std::swap(x, other);
     }

@@ -22,7 +22,6 @@ Parameter& ParameterStore::add(const std::string& name, const std::vector<int64_
     *place = reinterpret_cast<float*>(memory_.back().get());
     std::memset(*place, 0, bytes);
   }
-  gradients_[parameter.values] = parameter.gradient;
   parameters_.push_back(std::move(parameter));
   return parameters_.back();
 }
@@ -49,6 +48,15 @@ int64_t ParameterStore::elements() const {
   int64_t sum = 0;
   for (const Parameter& parameter : parameters_) sum += parameter.count;
   return sum;
+}
+
+WeightGradients ParameterStore::gradients(const Decoder& model) const {
+  WeightGradients gradients;
+  for (const Parameter& parameter : parameters_) {
+    const WeightId id = weight_id(model.file(), parameter.name);
+    if (id.is_known()) gradients[id] = parameter.gradient;
+  }
+  return gradients;
 }
 
 void ParameterStore::clear_gradients(Context& context) {

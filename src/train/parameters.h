@@ -9,8 +9,9 @@
 
 #include "formats/model_file.h"
 #include "model/adapter_modules.h"
+#include "model/decoder.h"
 #include "nn/context.h"
-#include "nn/tape.h"
+#include "nn/weight.h"
 
 namespace r1 {
 
@@ -40,8 +41,8 @@ class ParameterStore {
   const Parameter* find(std::string_view name) const;
   int64_t elements() const;
 
-  /// For Tape: values → gradient.
-  const WeightGradients& gradients() const { return gradients_; }
+  /// The gradients of those parameters that are tensors of the model, for Tape.
+  WeightGradients gradients(const Decoder& model) const;
   void clear_gradients(Context& context);
 
   /// The values as tensors, to be bound in place of a file's (ModelFile::with_tensors).
@@ -50,7 +51,6 @@ class ParameterStore {
  private:
   std::vector<Parameter> parameters_;
   std::vector<AlignedBytes> memory_;
-  WeightGradients gradients_;
 };
 
 /// Puts the store's reward head among a model's tensors, in place of one that they have; nothing where the

@@ -67,7 +67,7 @@ FloatMemory TrainedAdapter::memory() {
   return [this](const std::string& name, const std::vector<int64_t>& shape) {
     Parameter& parameter = parameters_.add(name, shape);
     if (name.ends_with(".lora_B.weight")) parameter.rate_factor = options_.plus_ratio;
-    return parameter.values;
+    return FloatTensor{parameter.values, parameter.gradient};
   };
 }
 
@@ -203,7 +203,8 @@ void TrainedAdapter::write(const fs::path& directory, const std::string& base_na
 
 std::vector<TensorView> TrainedAdapter::merged(const ModelFile& file, ParameterStore& store) const {
   return terms_->merged(file, [&](const std::string& name, const std::vector<int64_t>& shape) {
-    return store.add(name, shape).values;
+    const Parameter& sums = store.add(name, shape);
+    return FloatTensor{sums.values, sums.gradient};
   });
 }
 

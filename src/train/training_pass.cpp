@@ -5,14 +5,16 @@
 #include <optional>
 
 #include "nn/cross_entropy.h"
+#include "nn/elementwise.h"
 
 namespace r1 {
 
 KvCache& TrainingCache::with_blocks(int64_t blocks) {
   if (!cache_ || cache_->blocks() < blocks) {
     cache_.reset();
-    cache_ = std::make_unique<KvCache>(shapes_, blocks, KvCache::kTrainingDtype, KvCache::kTrainingDtype,
-                                       KvCache::Sharing::one_layer);
+    cache_ =
+        std::make_unique<KvCache>(model_.kv_layers(), blocks, KvCache::kTrainingDtype,
+                                  KvCache::kTrainingDtype, KvCache::Sharing::one_layer, model_.placement());
   }
   return *cache_;
 }
@@ -26,7 +28,7 @@ struct TrainingPass::State {
         batch(own_batch),
         keep(own_keep),
         scope(own_context.arena()),
-        tape(own_gradients) {
+        tape(gradients) {
     if (keep == Keep::everything) hold.emplace(context.arena());
   }
 
@@ -39,7 +41,7 @@ struct TrainingPass::State {
 
   Context& context;
   const Decoder& model;
-  const WeightGradients& gradients;
+  const WeightGradients gradients;
   const TrainingBatch& batch;
   Keep keep;
   Arena::Scope scope;
@@ -78,26 +80,18 @@ TrainingPass::TrainingPass(Context& context, const Decoder& model, const WeightG
   own.elements = rows * model.info().hidden;
 
   const bool all = keep == Keep::everything;
-  if (all) context.set_tape(&own.tape);
-  try {
-    own.pass = model.begin(context, {batch.tokens, own.slices, own.output_rows}, *own.cache);
-    own.adapters.emplace(context, own.pass.plan);
-    for (int64_t layer = 0; layer < model.info().layers; ++layer) {
-      if (all) {
-        own.run_layer(layer);
-        continue;
-      }
+  const TapeScope recording(context, all ? &own.tape : nullptr);
+  own.pass = model.begin(context, {batch.tokens, own.slices, own.output_rows}, *own.cache);
+  own.adapters.emplace(context, own.pass.plan.adapters);
+  for (int64_t layer = 0; layer < model.info().layers; ++layer) {
+    if (!all) {
       own.inputs.push_back(context.arena().allocate<float>(own.elements));
-      std::copy_n(own.pass.x, own.elements, own.inputs.back());
-      own.run_layer(layer);
+      context.backend().copy(own.inputs.back(), own.pass.x, own.elements);
     }
-    context.set_tape(&own.tape);
-    normed_ = model.end(context, own.pass).values;
-  } catch (...) {
-    context.set_tape(nullptr);
-    throw;
+    own.run_layer(layer);
   }
-  context.set_tape(nullptr);
+  const TapeScope recording_end(context, &own.tape);
+  normed_ = model.end(context, own.pass).values;
 }
 
 TrainingPass::~TrainingPass() = default;
@@ -128,24 +122,21 @@ void TrainingPass::finish_backward() {
     const Arena::Hold hold(own.context.arena());
     Tape tape(own.gradients);
     tape.set_rerun(true);
-    std::copy_n(own.inputs[layer], own.elements, own.pass.x);
-    own.context.set_tape(&tape);
-    try {
+    Backend& backend = own.context.backend();
+    backend.copy(own.pass.x, own.inputs[layer], own.elements);
+    {
+      const TapeScope recording(own.context, &tape);
       own.run_layer(layer);
-    } catch (...) {
-      own.context.set_tape(nullptr);
-      throw;
     }
-    own.context.set_tape(nullptr);
     const Tape::Target target = tape.add_to(own.context.arena(), own.pass.x, own.elements);
-    std::copy_n(gradient, own.elements, target.data);
+    backend.copy(target.data, gradient, own.elements);
     tape.run_backwards(own.context);
-    std::copy_n(target.data, own.elements, gradient);
+    backend.copy(gradient, target.data, own.elements);
   }
-  const kernels::WeightMatrix& table = own.model.weights().embedding;
-  const auto found = own.gradients.find(table.data);
+  const Weight& table = own.model.weights().embedding;
+  const auto found = own.gradients.find(table.id);
   if (found != own.gradients.end()) {
-    embed_backward(own.context, own.batch.tokens, gradient, table.inputs, found->second);
+    own.context.backend().embed_backward(own.batch.tokens, gradient, table.inputs, found->second);
   }
 }
 

@@ -20,11 +20,11 @@ enum class Keep {
 /// Keys and values of a batch's sequences, one layer at a time, grown as needed.
 class TrainingCache {
  public:
-  explicit TrainingCache(const Decoder& model) : shapes_(model.kv_layers()) {}
+  explicit TrainingCache(const Decoder& model) : model_(model) {}
   KvCache& with_blocks(int64_t blocks);
 
  private:
-  std::vector<KvLayerShape> shapes_;
+  const Decoder& model_;
   std::unique_ptr<KvCache> cache_;
 };
 

@@ -56,7 +56,8 @@ void TrainingStep::begin(int64_t step, int64_t first_pass) {
 }
 
 TrainingPass TrainingStep::pass(const TrainingBatch& batch) {
-  return {context_, *weights_.model, weights_.store->gradients(), cache_, batch, keep_, weights_.adapter};
+  return {context_, *weights_.model, weights_.store->gradients(*weights_.model), cache_, batch,
+          keep_,    weights_.adapter};
 }
 
 void TrainingStep::next_pass() {

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/random.h"
-#include "nn/product.h"
+#include "nn/linear.h"
 
 namespace r1 {
 namespace {

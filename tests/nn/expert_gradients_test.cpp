@@ -1,13 +1,13 @@
-// The ops of latent attention and of mixtures of experts against central differences (op_gradients.h).
+// The ops of latent attention and of mixtures of experts against central differences (op_cases.h).
 #include "nn/elementwise.h"
 #include "nn/experts.h"
 #include "nn/latent.h"
-#include "tests/nn/op_gradients.h"
+#include "tests/nn/op_cases.h"
 
 namespace r1 {
 namespace {
 
-using namespace op_gradients;
+using namespace op_cases;
 
 constexpr LatentHeads kHeads{3, 10, 16, 4, 16};  // heads, latent, plain, rotary, value
 constexpr int64_t kRows = 5;
@@ -27,7 +27,8 @@ Case latent_keys_case() {
   own.inputs = {{"compressed", kRows * kColumns}, {"norm", kHeads.latent, true}};
   own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
     const RopeTable table = make_rope_table(context, rope(), kPositions);
-    return {{{finish_latent_keys(context, kHeads, in[1], kEpsilon, table, kRows, in[0]), kRows * kColumns}},
+    return {{{finish_latent_keys(context, kHeads, float_vector(in[1]), kEpsilon, table, kRows, in[0]),
+              kRows * kColumns}},
             {}};
   };
   own.reference = [](const AllDoubles& in) {
@@ -49,13 +50,12 @@ Case latent_keys_case() {
 LatentProjections projections_of(const std::vector<float*>& in, bool apart) {
   LatentProjections own;
   if (!apart) {
-    own.together = {float_matrix(in[1], kHeads.heads * (kHeads.plain + kHeads.value), kHeads.latent),
-                    nullptr};
+    own.together = {float_matrix(in[1], kHeads.heads * (kHeads.plain + kHeads.value), kHeads.latent), {}};
     return own;
   }
   for (int64_t h = 0; h < kHeads.heads; ++h) {
-    own.keys.push_back({float_matrix(in[1 + h], kHeads.latent, kHeads.plain), nullptr});
-    own.values.push_back({float_matrix(in[1 + h], kHeads.value, kHeads.latent), nullptr});
+    own.keys.push_back({float_matrix(in[1 + h], kHeads.latent, kHeads.plain), {}});
+    own.values.push_back({float_matrix(in[1 + h], kHeads.value, kHeads.latent), {}});
   }
   return own;
 }
@@ -191,18 +191,19 @@ Case experts_case(int64_t rows, bool with_shared) {
   own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
     *layers = {};
     for (int64_t e = 0; e < kExperts; ++e) {
-      layers->experts.gate.push_back({float_matrix(in[2] + e * kMatrix, kWidth, kHidden), nullptr});
-      layers->experts.up.push_back({float_matrix(in[3] + e * kMatrix, kWidth, kHidden), nullptr});
-      layers->experts.down.push_back({float_matrix(in[4] + e * kMatrix, kHidden, kWidth), nullptr});
+      layers->experts.gate.push_back({float_matrix(in[2] + e * kMatrix, kWidth, kHidden), {}});
+      layers->experts.up.push_back({float_matrix(in[3] + e * kMatrix, kWidth, kHidden), {}});
+      layers->experts.down.push_back({float_matrix(in[4] + e * kMatrix, kHidden, kWidth), {}});
     }
     if (with_shared) {
-      layers->shared = {{float_matrix(in[5], kWidth, kHidden), nullptr},
-                        {float_matrix(in[6], kWidth, kHidden), nullptr},
-                        {float_matrix(in[7], kHidden, kWidth), nullptr}};
+      layers->shared = {{float_matrix(in[5], kWidth, kHidden), {}},
+                        {float_matrix(in[6], kWidth, kHidden), {}},
+                        {float_matrix(in[7], kHidden, kWidth), {}}};
     }
     float* out = context.arena().allocate<float>(rows * kHidden);
     expert_feed_forward(context, layers->experts, with_shared ? &layers->shared : nullptr, rule,
-                        {kChoice, in[1]}, floats(in[0], rows, kHidden), out);
+                        {on_device(context, kChoice, std::ssize(kChoice)), in[1]},
+                        floats(in[0], rows, kHidden), out);
     return {{{out, rows * kHidden}}, {}};
   };
   own.reference = [=](const AllDoubles& in) {
@@ -231,7 +232,7 @@ Case experts_case(int64_t rows, bool with_shared) {
 class ExpertGradientsTest : public testing::TestWithParam<Case> {};
 
 TEST_P(ExpertGradientsTest, AreTheCentralDifferences) {
-  check_on_all_sets(GetParam());
+  check_on_all_backends(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, ExpertGradientsTest,

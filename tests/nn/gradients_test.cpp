@@ -1,23 +1,24 @@
-// Every op of dense models that has a backward against central differences (op_gradients.h).
+// Every op of dense models that has a backward against central differences (op_cases.h).
 #include "nn/adapter.h"
 #include "nn/attention.h"
 #include "nn/cross_entropy.h"
 #include "nn/elementwise.h"
+#include "nn/rope.h"
 #include "tensor/codec.h"
-#include "tests/nn/op_gradients.h"
+#include "tests/nn/op_cases.h"
 
 namespace r1 {
 namespace {
 
-using namespace op_gradients;
+using namespace op_cases;
 
 Case linear_case(int64_t rows, int64_t outputs, int64_t inputs) {
   Case own;
   own.name = "LinearOf" + std::to_string(rows) + "Rows";
   own.inputs = {{"x", rows * inputs}, {"weight", outputs * inputs, true}, {"bias", outputs, true}};
   own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
-    auto* layer = context.arena().allocate<Linear>(1);
-    *layer = {float_matrix(in[1], outputs, inputs), in[2]};
+    auto* layer = context.arena().allocate_host<Linear>(1);
+    *layer = {float_matrix(in[1], outputs, inputs), float_vector(in[2])};
     float* y = context.arena().allocate<float>(rows * outputs);
     linear(context, *layer, floats(in[0], rows, inputs), y);
     return {{{y, rows * outputs}}, {}};
@@ -40,14 +41,14 @@ Case stored_linear_case(DType dtype, int64_t inputs) {
     quantise_row(dtype, {values + o * inputs, static_cast<size_t>(inputs)},
                  bytes->data() + static_cast<size_t>(o) * row_bytes(dtype, inputs));
   }
-  const kernels::WeightMatrix weight{bytes->data(), dtype, kOutputs, inputs, row_bytes(dtype, inputs),
-                                     nullptr};
+  const Weight weight{bytes->data(), dtype, kOutputs, inputs, row_bytes(dtype, inputs), nullptr, {}};
   Case own;
   own.name = "LinearOf" + std::string(name(dtype));
   own.inputs = {{"x", kRows * inputs}};
   own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
-    auto* layer = context.arena().allocate<Linear>(1);
-    *layer = {weight, nullptr};
+    auto* layer = context.arena().allocate_host<Linear>(1);
+    *layer = {weight, {}};
+    layer->weight.data = on_device(context, bytes->data(), std::ssize(*bytes));
     float* y = context.arena().allocate<float>(kRows * kOutputs);
     linear(context, *layer, floats(in[0], kRows, inputs), y);
     return {{{y, kRows * kOutputs}}, {}};
@@ -56,7 +57,7 @@ Case stored_linear_case(DType dtype, int64_t inputs) {
     Doubles w, y(kRows * kOutputs);
     std::vector<float> row(inputs);
     for (int64_t o = 0; o < kOutputs; ++o) {
-      decode_weight_row(weight, o, row);
+      dequantise_row(dtype, weight.data + static_cast<size_t>(o) * weight.row_bytes, row);
       w.insert(w.end(), row.begin(), row.end());
     }
     add_product(in[0].data(), w.data(), kRows, kOutputs, inputs, y.data());
@@ -110,21 +111,24 @@ Case low_rank_case(LowRank kind) {
   auto parts = std::make_shared<Parts>();
   own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
     *parts = {};
-    parts->layer = {float_matrix(weight, kOutputs, kInputs), bias};
+    parts->layer = {float_matrix(on_device(context, weight, kOutputs * kInputs), kOutputs, kInputs),
+                    {on_device(context, bias, kOutputs), {}}};
     LowRankTerm term{in[1], in[2], kRank, 1.5F};
+    term.a_gradient = trained_weight(in[1]).gradient;
+    term.b_gradient = trained_weight(in[2]).gradient;
     term.number = 6;
     if (has_magnitude) {
       term.magnitude = in[3];
-      term.norms = norms;
+      term.magnitude_gradient = trained_weight(in[3]).gradient;
+      term.norms = on_device(context, norms, kOutputs);
     }
-    parts->adapter.add(parts->layer.weight, term);
+    parts->adapter.add(parts->layer.weight.id, term);
     parts->adapter.set_dropout(dropout);
     const AdapterRun run{kRows, &parts->adapter};
-    const AdapterRows rows{{&run, 1}, {&run, 1}, kRows, kRows};
+    const AdapterRows rows{{&run, 1}, {&run, 1}};
     float* y = context.arena().allocate<float>(kRows * kOutputs);
-    context.set_adapters(&rows);
+    const AdapterScope adapters(context, &rows);
     linear(context, parts->layer, floats(in[0], kRows, kInputs), y);
-    context.set_adapters(nullptr);
     return {{{y, kRows * kOutputs}}, {}};
   };
   own.reference = [=](const AllDoubles& in) {
@@ -155,8 +159,8 @@ Case norm_case(bool with_addend) {
   own.inputs = {{"x", kRows * kColumns}, {"weight", kColumns, true}};
   if (with_addend) own.inputs.push_back({"addend", kRows * kColumns});
   own.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
-    const Activations out = add_rms_norm(context, in[0], with_addend ? in[2] : nullptr, in[1], kRows,
-                                         kColumns, kEpsilon, {true, false});
+    const Activations out = add_rms_norm(context, in[0], with_addend ? in[2] : nullptr, float_vector(in[1]),
+                                         kRows, kColumns, kEpsilon);
     return {{{in[0], kRows * kColumns}, {out.values, kRows * kColumns}}, {}};
   };
   own.reference = [=](const AllDoubles& in) {
@@ -199,7 +203,7 @@ Case swiglu_case() {
   own.name = "Swiglu";
   own.inputs = {{"gate", kRows * kColumns, false, -4, 4}, {"up", kRows * kColumns}};
   own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
-    const Activations out = swiglu(context, in[0], in[1], kRows, kColumns, {true, false});
+    const Activations out = swiglu(context, in[0], in[1], kRows, kColumns);
     return {{{out.values, kRows * kColumns}}, {}};
   };
   own.reference = [](const AllDoubles& in) {
@@ -220,8 +224,8 @@ Case rotation_case(RopeStyle style) {
     RopeFrequencies rope = plain_rope(kColumns, 100);
     rope.magnitude = 1.25;
     const RopeTable table = make_rope_table(context, rope, kPositions);
-    record_rotation(context, style, table, in[0], kRows, kHeads, kColumns);
-    for (int64_t i = 0; i < kRows * kHeads; ++i) rotate(style, table, i / kHeads, in[0] + i * kColumns);
+    const RotateCall call{style, table, nullptr, in[0], kRows, kHeads, kColumns, kHeads * kColumns};
+    rotate(context, {&call, 1});
     return {{{in[0], kRows * kHeads * kColumns}}, {}};
   };
   own.reference = [=](const AllDoubles& in) {
@@ -259,43 +263,44 @@ Case attention_case(bool shared) {
     const int64_t key_row = groups * kKey;
     float* key_cache = arena.allocate<float>(kBlocks * 32 * key_row);
     float* value_cache = arena.allocate<float>(kBlocks * 32 * value_stride);
-    int32_t* blocks = arena.allocate<int32_t>(kBlocks);
-    auto* slices = arena.allocate<kernels::AttentionSlice>(3);
+    int32_t* blocks = arena.allocate_host<int32_t>(kBlocks);
+    auto* sequences = arena.allocate_host<SequenceRows>(3);
     float* out = arena.allocate<float>(kAttentionRows * heads * kValue);
-    int64_t row = 0, block = 0;
+    std::vector<int32_t> row_blocks, row_tokens;
+    int64_t block = 0;
     for (int s = 0; s < 3; ++s) {
-      slices[s] = {in[0] + row * heads * kKey, out + row * heads * kValue, kSequenceRows[s], 0,
-                   blocks + block};
-      for (int64_t i = 0; i < kSequenceRows[s]; ++i, ++row) {
-        const int64_t place = block * 32 + i;
-        std::copy_n(in[1] + row * key_row, key_row, key_cache + place * key_row);
-        std::copy_n(values + row * value_stride, value_stride, value_cache + place * value_stride);
+      sequences[s] = {kSequenceRows[s], 0, blocks + block};
+      for (int64_t i = 0; i < kSequenceRows[s]; ++i) {
+        row_blocks.push_back(static_cast<int32_t>(block + i / 32));
+        row_tokens.push_back(static_cast<int32_t>(i % 32));
       }
       for (int64_t i = 0; i < kSequenceRows[s]; i += 32, ++block) blocks[block] = static_cast<int32_t>(block);
     }
-    kernels::AttentionShape shape;
-    shape.heads = heads;
-    shape.key_value_heads = groups;
-    shape.key_columns = kKey;
-    shape.value_columns = kValue;
-    shape.query_stride = heads * kKey;
-    shape.output_stride = heads * kValue;
-    shape.scale = scale;
-    shape.block_tokens = 32;
-    shape.key_dtype = shape.value_dtype = DType::f32;
-    shape.keys = reinterpret_cast<const std::byte*>(key_cache);
-    shape.key_token_bytes = key_row * sizeof(float);
-    shape.key_block_bytes = 32 * shape.key_token_bytes;
-    shape.key_head_bytes = kKey * sizeof(float);
-    shape.values = reinterpret_cast<const std::byte*>(value_cache);
-    shape.value_token_bytes = value_stride * sizeof(float);
-    shape.value_block_bytes = 32 * shape.value_token_bytes;
-    shape.value_head_bytes = kValue * sizeof(float);
-    paged_attention(context, shape, {slices, 3});
-    Tape* tape = context.tape();
-    const PackedAttention record{in[0],  in[1], values, out,   kAttentionRows, heads,
-                                 groups, kKey,  kValue, scale, {slices, 3}};
-    tape->record([tape, record](Context& later) { attention_backward(later, *tape, record); });
+    AttentionCall call;
+    call.heads = heads;
+    call.key_value_heads = groups;
+    call.key_columns = kKey;
+    call.value_columns = kValue;
+    call.scale = scale;
+    call.block_tokens = 32;
+    const auto plane = [](float* data, int64_t stride, int64_t head) {
+      const size_t token = stride * sizeof(float);
+      return CachePlane{reinterpret_cast<std::byte*>(data), 32 * token, token, head * sizeof(float),
+                        DType::f32};
+    };
+    call.keys = plane(key_cache, key_row, kKey);
+    call.values = plane(value_cache, value_stride, kValue);
+    const CachePlaces places{upload(context, row_blocks), upload(context, row_tokens)};
+    const StoreCall stores[] = {
+        {in[1], kAttentionRows, groups, kKey, call.keys, places},
+        {values, kAttentionRows, groups, shared ? kKey : kValue, call.values, places}};
+    store_rows(context, {stores, shared ? 1U : 2U});
+    if (shared) call.values = call.keys;
+    call.queries = in[0];
+    call.output = out;
+    call.sequences = {sequences, 3};
+    paged_attention(context, call);
+    record_attention(context, call, in[1], values);
     return {{{out, kAttentionRows * heads * kValue}}, {}};
   };
   own.reference = [=](const AllDoubles& in) {
@@ -307,7 +312,7 @@ Case attention_case(bool shared) {
       for (int64_t i = 0; i < rows; ++i) {
         for (int64_t h = 0; h < heads; ++h) {
           const int64_t group = h / (heads / groups);
-          Doubles chances(i + 1);
+          Doubles probabilities(i + 1);
           double sum = 0;
           for (int64_t j = 0; j <= i; ++j) {
             double score = 0;
@@ -315,12 +320,12 @@ Case attention_case(bool shared) {
               score += in[0][((first + i) * heads + h) * kKey + c] *
                        in[1][((first + j) * groups + group) * kKey + c];
             }
-            sum += chances[j] = std::exp(double{scale} * score);
+            sum += probabilities[j] = std::exp(double{scale} * score);
           }
           for (int64_t j = 0; j <= i; ++j) {
             for (int64_t c = 0; c < kValue; ++c) {
               out[((first + i) * heads + h) * kValue + c] +=
-                  chances[j] / sum * values[(first + j) * value_stride + group * kValue + c];
+                  probabilities[j] / sum * values[(first + j) * value_stride + group * kValue + c];
             }
           }
         }
@@ -339,10 +344,10 @@ Case log_probs_case() {
   own.name = "TokenLogProbs";
   own.inputs = {{"hidden", kRows * kColumns}, {"output", kVocabulary * kColumns, true}};
   own.run = [](Context& context, const std::vector<float*>& in) -> Ran {
-    const Linear output{float_matrix(in[1], kVocabulary, kColumns), nullptr};
-    float* log_probs = context.arena().allocate<float>(kRows);
+    const Linear output{float_matrix(in[1], kVocabulary, kColumns), {}};
+    float* log_probs = context.arena().allocate_host<float>(kRows);
     token_log_probs(context, output, in[0], kTargets, log_probs);
-    return {{{log_probs, kRows}}, [=, &context](Tape& tape, const float* derivatives) {
+    return {{{log_probs, kRows, true}}, [=, &context](Tape& tape, const float* derivatives) {
               token_log_probs_backward(context, tape, output, in[0], kTargets, derivatives, nullptr);
             }};
   };
@@ -386,7 +391,7 @@ std::vector<Case> all_cases() {
 class OpGradientsTest : public testing::TestWithParam<Case> {};
 
 TEST_P(OpGradientsTest, AreTheCentralDifferences) {
-  check_on_all_sets(GetParam());
+  check_on_all_backends(GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, OpGradientsTest, testing::ValuesIn(all_cases()),

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "nn/elementwise.h"
 #include "nn/experts.h"
+#include "nn/latent.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
 #include "tensor/codec.h"
@@ -39,18 +40,23 @@ Stored quantised_layer(DType dtype, int64_t outputs, int64_t inputs, uint64_t se
   Stored stored;
   stored.bytes.resize(row_bytes(dtype, inputs) * outputs);
   quantise_row(dtype, random_values(outputs * inputs, seed), stored.bytes.data());
-  stored.layer.weight = {stored.bytes.data(), dtype, outputs, inputs, row_bytes(dtype, inputs), nullptr};
+  stored.layer.weight = {stored.bytes.data(), dtype, outputs, inputs, row_bytes(dtype, inputs), nullptr, {}};
   return stored;
+}
+
+std::vector<float> decoded_row(const Weight& weight, int64_t row) {
+  std::vector<float> values(weight.inputs);
+  dequantise_row(weight.dtype, weight.data + static_cast<size_t>(row) * weight.row_bytes, values);
+  return values;
 }
 
 // Root mean square of y - (W x + b) over that of W x + b, with the weights decoded.
 double relative_error(const Linear& layer, const std::vector<float>& x, int64_t rows, const float* y) {
-  std::vector<float> weights(layer.inputs());
   double error = 0, size = 0;
   for (int64_t o = 0; o < layer.outputs(); ++o) {
-    decode_weight_row(layer.weight, o, weights);
+    const std::vector<float> weights = decoded_row(layer.weight, o);
     for (int64_t r = 0; r < rows; ++r) {
-      double sum = layer.bias != nullptr ? layer.bias[o] : 0;
+      double sum = layer.bias.is_present() ? layer.bias.values[o] : 0;
       for (int64_t i = 0; i < layer.inputs(); ++i) {
         sum += static_cast<double>(weights[i]) * x[r * layer.inputs() + i];
       }
@@ -72,7 +78,8 @@ TEST_F(OpsTest, JobsOfOneRowHaveTheSameBitsOnAnyNumberOfThreads) {
   for (int threads : {1, 2, 3, 7}) {
     ThreadPool pool(threads);
     Context context(pool, kernels::select_kernels(), Arithmetic::fast);
-    const Activations input = make_activations(context, x.data(), 1, kInputs, kInputs, true);
+    const Linear* reader = &layers[0].layer;
+    const Activations input = make_activations(context, x.data(), 1, kInputs, kInputs, {{&reader, 1}});
     std::vector<std::vector<float>> outputs;
     std::vector<LinearJob> jobs;
     for (const Stored& stored : layers) {
@@ -101,36 +108,67 @@ TEST_F(OpsTest, LinearAgreesWithPlainSumsInEachArithmetic) {
   constexpr int64_t kRows = 5, kOutputs = 200, kInputs = 512;
   Stored stored = quantised_layer(DType::q8_0, kOutputs, kInputs, 1);
   const std::vector<float> bias = random_values(kOutputs, 2);
-  stored.layer.bias = bias.data();
+  stored.layer.bias.values = bias.data();
   const std::vector<float> x = random_values(kRows * kInputs, 3);
   std::vector<float> y(kRows * kOutputs);
-  linear(exact_, stored.layer, make_activations(exact_, x.data(), kRows, kInputs, kInputs, false), y.data());
+  const Linear* reader = &stored.layer;
+  const auto run = [&](Context& context, Rounding rounding) {
+    linear(context, stored.layer,
+           make_activations(context, x.data(), kRows, kInputs, kInputs, {{&reader, 1}, rounding}), y.data());
+  };
+  run(exact_, Rounding::plain);
   EXPECT_LT(relative_error(stored.layer, x, kRows, y.data()), 1e-6);
-  linear(fast_, stored.layer, make_activations(fast_, x.data(), kRows, kInputs, kInputs, true), y.data());
+  run(fast_, Rounding::plain);
   const double once = relative_error(stored.layer, x, kRows, y.data());
   EXPECT_LT(once, 8e-3);  // rounding errors of max/127/sqrt(12) against values of size max/sqrt(3): 4e-3
-  linear(fast_, stored.layer, make_refined_activations(fast_, x.data(), kRows, kInputs, kInputs), y.data());
-  EXPECT_LT(relative_error(stored.layer, x, kRows, y.data()), once / 100);
+  // A weight in 8 bits: finer rounding of the activations pays.
+  for (const Rounding rounding : {Rounding::careful, Rounding::finest}) {
+    run(fast_, rounding);
+    EXPECT_LT(relative_error(stored.layer, x, kRows, y.data()), once / 100);
+  }
 }
 
-TEST_F(OpsTest, TransposedJobsWeighRows) {
-  constexpr int64_t kRows = 3, kUsed = 24, kColumns = 64, kFirst = 8;
-  const Stored stored = quantised_layer(DType::q8_0, 40, kColumns, 4);
-  const std::vector<float> x = random_values(kRows * kUsed, 5);
-  std::vector<float> y(kRows * kColumns);
-  const TransposedJob job{&stored.layer.weight, kFirst, kUsed, x.data(), kUsed, y.data(), kColumns};
-  run_transposed_jobs(exact_, {&job, 1}, kRows);
-  std::vector<float> weights(kColumns);
-  std::vector<double> expected(kRows * kColumns);
-  for (int64_t o = 0; o < kUsed; ++o) {
-    decode_weight_row(stored.layer.weight, kFirst + o, weights);
-    for (int64_t r = 0; r < kRows; ++r) {
-      for (int64_t c = 0; c < kColumns; ++c) {
-        expected[r * kColumns + c] += static_cast<double>(x[r * kUsed + o]) * weights[c];
-      }
+TEST_F(OpsTest, GatheredRowsGiveTheBitsOfTheirOriginals) {
+  constexpr int64_t kRows = 6, kOutputs = 48, kInputs = 256;
+  const Stored stored = quantised_layer(DType::q8_0, kOutputs, kInputs, 8);
+  const std::vector<float> x = random_values(kRows * kInputs, 9);
+  const Linear* reader = &stored.layer;
+  const std::vector<int32_t> rows{4, 0, 5};
+  for (const Rounding rounding : {Rounding::plain, Rounding::careful, Rounding::finest}) {
+    const Activations all =
+        make_activations(fast_, x.data(), kRows, kInputs, kInputs, {{&reader, 1}, rounding});
+    std::vector<float> y(kRows * kOutputs), some(rows.size() * kOutputs);
+    linear(fast_, stored.layer, all, y.data());
+    linear(fast_, stored.layer, gather_rows(fast_, all, rows.data(), std::ssize(rows)), some.data());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      EXPECT_TRUE(std::equal(some.begin() + i * kOutputs, some.begin() + (i + 1) * kOutputs,
+                             y.begin() + rows[i] * kOutputs));
     }
   }
-  for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], expected[i], 1e-5);
+}
+
+TEST_F(OpsTest, QueriesAreAbsorbedThroughAStoredProjection) {
+  constexpr LatentHeads kHeads{2, 64, 16, 2, 16};
+  constexpr int64_t kRows = 3;
+  LatentProjections projections;
+  const Stored stored = quantised_layer(DType::q8_0, 2 * 32, kHeads.latent, 4);
+  projections.together = stored.layer;
+  const std::vector<float> queries = random_values(kRows * 2 * kHeads.query(), 5);
+  const std::vector<int32_t> positions{0, 1, 2};
+  const RopeTable table = make_rope_table(exact_, plain_rope(kHeads.rotary, 100), positions);
+  std::vector<float> absorbed(kRows * 2 * kHeads.cached());
+  absorb_queries(exact_, kHeads, projections, table, nullptr, queries.data(), kRows, absorbed.data());
+  for (int64_t i = 0; i < kRows * 2; ++i) {
+    std::vector<double> expected(kHeads.latent);
+    for (int64_t o = 0; o < kHeads.plain; ++o) {
+      const std::vector<float> weights = decoded_row(stored.layer.weight, i % 2 * 32 + o);
+      for (int64_t c = 0; c < kHeads.latent; ++c) {
+        expected[c] += static_cast<double>(queries[i * kHeads.query() + o]) * weights[c];
+      }
+    }
+    for (int64_t c = 0; c < kHeads.latent; ++c)
+      EXPECT_NEAR(absorbed[i * kHeads.cached() + c], expected[c], 1e-5);
+  }
 }
 
 // The rule in the plainest words: sort groups, sort experts.
@@ -223,8 +261,10 @@ TEST_F(OpsTest, RotatedProductsDependOnDistanceAlone) {
     double products[2] = {};
     for (int i = 0; i < 2; ++i) {
       std::vector<float> q = query, k = key;
-      rotate(style, table, 2 * i + 1, q.data());
-      rotate(style, table, 2 * i, k.data());
+      const int32_t places[] = {2 * i + 1, 2 * i};
+      const RotateCall calls[] = {{style, table, places, q.data(), 1, 1, 16, 16},
+                                  {style, table, places + 1, k.data(), 1, 1, 16, 16}};
+      rotate(exact_, calls);
       for (int c = 0; c < 16; ++c) products[i] += static_cast<double>(q[c]) * k[c];
     }
     EXPECT_NEAR(products[0], products[1], 1e-5);

@@ -71,7 +71,7 @@ class AdapterFixture {
     const auto& decoder = dynamic_cast<const Decoder&>(model);
     TrainingCache cache(decoder);
     const TrainingBatch own = one_batch();
-    TrainingPass pass(context_, decoder, adapter.parameters().gradients(), cache, own, keep,
+    TrainingPass pass(context_, decoder, adapter.parameters().gradients(decoder), cache, own, keep,
                       &adapter.adapter());
     pass.backward(std::vector<float>(own.tokens.size(), -0.1F));
     std::vector<float> all;

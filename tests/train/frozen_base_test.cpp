@@ -56,8 +56,8 @@ class FrozenBaseTest : public testing::TestWithParam<Base> {
     }
     TrainingCache cache(decoder);
     const TrainingBatch batch = batch_of_two();
-    TrainingPass pass(context, decoder, adapter->parameters().gradients(), cache, batch, Keep::layer_inputs,
-                      &adapter->adapter());
+    TrainingPass pass(context, decoder, adapter->parameters().gradients(decoder), cache, batch,
+                      Keep::layer_inputs, &adapter->adapter());
     pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
     std::vector<float> all;
     for (const Parameter& own : adapter->parameters().all())

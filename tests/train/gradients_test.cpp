@@ -52,7 +52,8 @@ double run(Trained& trained, const TrainingBatch& batch, Keep keep, int threads,
   ThreadPool pool(threads);
   Context context(pool, kernels::select_kernels(set), Arithmetic::exact);
   TrainingCache cache(trained.decoder());
-  TrainingPass pass(context, trained.decoder(), trained.parameters.gradients(), cache, batch, keep);
+  TrainingPass pass(context, trained.decoder(), trained.parameters.gradients(trained.decoder()), cache, batch,
+                    keep);
   const std::vector<float> coefficients(batch.tokens.size(),
                                         -1.0F / static_cast<float>(batch.target_count()));
   std::vector<float> log_probs(batch.tokens.size());
@@ -136,8 +137,8 @@ TEST_P(GradientPromisesTest, PackedSequencesGiveTheSumOfSingleOnes) {
   Context context(pool, kernels::select_kernels(), Arithmetic::exact);
   Trained trained(model());
   TrainingCache cache(trained.decoder());
-  TrainingPass pass(context, trained.decoder(), trained.parameters.gradients(), cache, packed,
-                    Keep::layer_inputs);
+  TrainingPass pass(context, trained.decoder(), trained.parameters.gradients(trained.decoder()), cache,
+                    packed, Keep::layer_inputs);
   const std::vector<float> together = pass.log_probs();
   for (const PackedSequence& sequence : packed.sequences) {
     TrainingBatch single;
@@ -147,8 +148,8 @@ TEST_P(GradientPromisesTest, PackedSequencesGiveTheSumOfSingleOnes) {
     single.tokens.assign(begin, begin + sequence.rows);
     single.targets.assign(packed.targets.begin() + sequence.first_row,
                           packed.targets.begin() + sequence.first_row + sequence.rows);
-    TrainingPass alone(context, trained.decoder(), trained.parameters.gradients(), cache, single,
-                       Keep::layer_inputs);
+    TrainingPass alone(context, trained.decoder(), trained.parameters.gradients(trained.decoder()), cache,
+                       single, Keep::layer_inputs);
     const std::vector<float> own = alone.log_probs();
     EXPECT_TRUE(std::equal(own.begin(), own.end(), together.begin() + sequence.first_row));
   }

@@ -51,7 +51,7 @@ TEST_P(MemoryPlanTest, IsTrueToATenth) {
   const TrainingBatch batch = batch_of(2000, 500);
   TrainingCache cache(decoder);
   for (int i = 0; i < 2; ++i) {
-    TrainingPass pass(context, decoder, adapter->parameters().gradients(), cache, batch, plan.keep,
+    TrainingPass pass(context, decoder, adapter->parameters().gradients(decoder), cache, batch, plan.keep,
                       &adapter->adapter());
     pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
   }

@@ -87,8 +87,8 @@ TEST_P(TrainedAdapterTest, GradientsAreThoseOfTheMergedWeights) {
   {
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
     TrainingCache cache(decoder);
-    TrainingPass pass(context_, decoder, adapter->parameters().gradients(), cache, own, Keep::layer_inputs,
-                      &adapter->adapter());
+    TrainingPass pass(context_, decoder, adapter->parameters().gradients(decoder), cache, own,
+                      Keep::layer_inputs, &adapter->adapter());
     pass.backward(coefficients);
   }
   ParameterStore sums;
@@ -97,7 +97,7 @@ TEST_P(TrainedAdapterTest, GradientsAreThoseOfTheMergedWeights) {
   {
     const auto& decoder = dynamic_cast<const Decoder&>(*merged);
     TrainingCache cache(decoder);
-    TrainingPass pass(context_, decoder, sums.gradients(), cache, own, Keep::everything);
+    TrainingPass pass(context_, decoder, sums.gradients(decoder), cache, own, Keep::everything);
     pass.backward(coefficients);
   }
   // dB = s · dW Aᵀ, dA = s · Bᵀ dW

@@ -11,7 +11,7 @@ constexpr int64_t kPiece = 256;  // tokens of a pass
 
 }  // namespace
 
-EmbeddingPass::EmbeddingPass(const Decoder& model, Context& context, std::vector<int32_t> tokens,
+EmbeddingPass::EmbeddingPass(const Model& model, Context& context, std::vector<int32_t> tokens,
                              DType key_dtype, DType value_dtype)
     : model_(model),
       context_(context),
@@ -26,16 +26,10 @@ bool EmbeddingPass::step() {
   const SequenceSlice slice = sequence_.slice(rows, done_);
   const Batch batch{std::span(tokens_).subspan(static_cast<size_t>(done_), static_cast<size_t>(rows)),
                     std::span(&slice, 1), wanted};
-  const Arena::Scope scope(context_.arena());
-  DecoderPass pass = model_.begin(context_, batch, sequence_.cache());
-  const AdapterScope adapters(context_, pass.plan);
-  for (int64_t layer = 0; layer < model_.info().layers; ++layer)
-    model_.run_layer(context_, layer, pass, sequence_.cache());
-  const Activations normed = model_.end(context_, pass);
   const auto hidden = static_cast<int64_t>(sum_.size());
-  for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t i = 0; i < hidden; ++i) sum_[static_cast<size_t>(i)] += normed.values[row * hidden + i];
-  }
+  std::vector<float> states(static_cast<size_t>(rows * hidden));
+  model_.hidden_states(context_, batch, sequence_.cache(), states.data());
+  for (size_t i = 0; i < states.size(); ++i) sum_[i % sum_.size()] += states[i];
   done_ += rows;
   return done_ == std::ssize(tokens_);
 }

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/decoder.h"
 #include "model/sequence_cache.h"
 
 namespace r1::server {
@@ -15,7 +14,7 @@ namespace r1::server {
 class EmbeddingPass {
  public:
   /// `tokens`: at least one. Both references must outlive the pass.
-  EmbeddingPass(const Decoder& model, Context& context, std::vector<int32_t> tokens, DType key_dtype,
+  EmbeddingPass(const Model& model, Context& context, std::vector<int32_t> tokens, DType key_dtype,
                 DType value_dtype);
 
   /// Computes the next piece; true when it was the last.
@@ -24,7 +23,7 @@ class EmbeddingPass {
   std::vector<float> result() const;
 
  private:
-  const Decoder& model_;
+  const Model& model_;
   Context& context_;
   const std::vector<int32_t> tokens_;
   SequenceCache sequence_;

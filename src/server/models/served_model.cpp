@@ -107,14 +107,12 @@ RequestId ServedModel::submit(Request request) {
 }
 
 std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
-  const auto* decoder = dynamic_cast<const Decoder*>(&model());
-  if (decoder == nullptr) throw_error(ErrorKind::unsupported, "{}: no embeddings with this model", name_);
   struct Work {
     std::unique_ptr<EmbeddingPass> pass;
     std::promise<std::vector<float>> done;
   };
   const auto work = std::make_shared<Work>();
-  work->pass = std::make_unique<EmbeddingPass>(*decoder, context_, tokens, settings_.engine.key_dtype,
+  work->pass = std::make_unique<EmbeddingPass>(model(), context_, tokens, settings_.engine.key_dtype,
                                                settings_.engine.value_dtype);
   std::future<std::vector<float>> result = work->done.get_future();
   {

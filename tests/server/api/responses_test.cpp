@@ -165,23 +165,20 @@ TEST(Embeddings, AreTheMeanOfTheLastHiddenStates) {
   EXPECT_NEAR(std::inner_product(vector.begin(), vector.end(), vector.begin(), 0.0), 1.0, 1e-5);
 
   // All at once, and by the definition.
-  const auto& decoder = dynamic_cast<const Decoder&>(model->model());
+  const Model& whole = model->model();
   ThreadPool pool(1);
   Context context(pool, *settings.kernels, Arithmetic::exact);
-  KvCache cache(decoder.kv_layers(), 10, DType::f32, DType::f32);
+  KvCache cache(whole.kv_layers(), 10, DType::f32, DType::f32);
   std::vector<int32_t> blocks(10), wanted(300);
   std::iota(blocks.begin(), blocks.end(), 0);
   std::iota(wanted.begin(), wanted.end(), 0);
   const SequenceSlice slice{300, 0, blocks};
-  const Arena::Scope scope(context.arena());
-  DecoderPass pass = decoder.begin(context, {tokens, std::span(&slice, 1), wanted}, cache);
-  for (int64_t layer = 0; layer < decoder.info().layers; ++layer)
-    decoder.run_layer(context, layer, pass, cache);
-  const Activations states = decoder.end(context, pass);
+  std::vector<float> states(static_cast<size_t>(300 * hidden));
+  whole.hidden_states(context, {tokens, std::span(&slice, 1), wanted}, cache, states.data());
   std::vector<double> mean(static_cast<size_t>(hidden), 0.0);
   for (int64_t row = 0; row < 300; ++row) {
     for (int64_t i = 0; i < hidden; ++i)
-      mean[static_cast<size_t>(i)] += states.values[row * hidden + i] / 300;
+      mean[static_cast<size_t>(i)] += states[static_cast<size_t>(row * hidden + i)] / 300;
   }
   const double length = std::sqrt(std::inner_product(mean.begin(), mean.end(), mean.begin(), 0.0));
   for (size_t i = 0; i < mean.size(); ++i) ASSERT_NEAR(vector[i], mean[i] / length, 1e-4) << i;
