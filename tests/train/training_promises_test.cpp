@@ -492,6 +492,7 @@ TEST_F(TrainingPromisesTest, DropoutIsOffInEvaluationAndByTheSeedInTraining) {
     *evaluation = trainer.evaluate(source).loss;
     EXPECT_EQ(trainer.evaluate(source).loss, *evaluation);
     // Without dropout at all.
+    tiny.adapter->adapter().set_dropout({0, 0});
     TrainingOptions off = options_;
     off.lora.dropout = 0;
     Trainer plain(tiny.base.context, tiny.decoder(), tiny.adapter->parameters(), off, source, nullptr,
