@@ -1,7 +1,6 @@
 #include "grammar/grammar.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string>
 
@@ -9,37 +8,56 @@
 #include "grammar/mask_cache.h"
 
 namespace r1::grammar {
+namespace {
 
-Grammar::Grammar(std::vector<State> states, std::vector<StateId> rule_starts, RuleId root)
+bool calls(const Edge& edge) {
+  return edge.kind == Edge::Kind::call || edge.kind == Edge::Kind::call_distinct;
+}
+
+bool takes_nothing(const Edge& edge) {
+  return edge.kind == Edge::Kind::empty || edge.kind == Edge::Kind::once;
+}
+
+}  // namespace
+
+Grammar::Grammar(std::vector<State> states, std::vector<StateId> rule_starts, RuleId root, Budget& budget)
     : states_(std::move(states)), rule_starts_(std::move(rule_starts)), root_(root) {
-  check_recursion();
+  check_recursion(budget);
+  find_byte_classes();
+  mark_memory();
   cache_ = std::make_unique<MaskCache>(*this);
 }
 
 Grammar::~Grammar() = default;
 
 /// A rule that reaches itself before a byte was taken would be followed without end.
-void Grammar::check_recursion() const {
+void Grammar::check_recursion(Budget& budget) const {
   const size_t rules = rule_starts_.size();
   // What each rule can call first, and whether it can end without a byte; until nothing changes any more.
   std::vector<bool> nullable(rules, false);
   std::vector<std::set<RuleId>> first(rules);
+  std::vector<int32_t> seen(states_.size(), -1);
+  int32_t round = 0;
   for (bool changed = true; changed;) {
     changed = false;
     for (size_t rule = 0; rule < rules; ++rule) {
       std::vector<StateId> open = {rule_starts_[rule]};
-      std::set<StateId> seen(open.begin(), open.end());
+      ++round;
+      seen[open[0]] = round;
       const auto visit = [&](StateId state) {
-        if (seen.insert(state).second) open.push_back(state);
+        if (seen[state] == round) return;
+        seen[state] = round;
+        open.push_back(state);
       };
       while (!open.empty()) {
         const State& at = states_[open.back()];
         open.pop_back();
+        budget.add_steps(1 + static_cast<int64_t>(at.edges.size()));
         if (at.ends_rule && !nullable[rule]) changed = nullable[rule] = true;
         for (const Edge& edge : at.edges) {
-          if (edge.kind == Edge::Kind::empty) visit(edge.target);
-          if (edge.kind != Edge::Kind::call) continue;
-          if (first[rule].insert(edge.value).second) changed = true;
+          if (takes_nothing(edge)) visit(edge.target);
+          if (!calls(edge)) continue;
+          first[rule].insert(edge.value);
           if (nullable[edge.value]) visit(edge.target);
         }
       }
@@ -70,14 +88,49 @@ void Grammar::check_recursion() const {
   }
 }
 
+void Grammar::find_byte_classes() {
+  std::array<bool, 257> begins{};
+  for (const State& state : states_) {
+    for (const Edge& edge : state.edges) {
+      if (edge.kind == Edge::Kind::bytes) begins[edge.low] = begins[edge.high + 1] = true;
+    }
+  }
+  int count = 0;
+  for (int byte = 0; byte < 256; ++byte) {
+    if (byte > 0 && begins[byte]) ++count;
+    byte_classes_[byte] = static_cast<uint8_t>(count);
+  }
+  byte_class_count_ = count + 1;
+}
+
+void Grammar::mark_memory() {
+  std::vector<char> seen(states_.size(), 0);
+  for (const StateId start : rule_starts_) {
+    std::vector<StateId> body = {start};
+    if (seen[start]) continue;
+    seen[start] = 1;
+    bool remembers = false;
+    for (size_t i = 0; i < body.size(); ++i) {
+      for (const Edge& edge : states_[body[i]].edges) {
+        remembers = remembers || edge.kind == Edge::Kind::call_distinct || edge.kind == Edge::Kind::once;
+        if (!seen[edge.target]) seen[edge.target] = 1, body.push_back(edge.target);
+      }
+    }
+    if (!remembers) continue;
+    remembers_ = true;
+    for (const StateId state : body) states_[state].remembers = true;
+  }
+}
+
 StateId GrammarBuilder::add_state() {
-  if (static_cast<int64_t>(states_.size()) >= kMaxStates)
-    throw_error(ErrorKind::invalid_argument, "schema: too large: more than {} states", kMaxStates);
+  budget_->add_states(1);
+  budget_->add_bytes(sizeof(State));
   states_.emplace_back();
   return static_cast<StateId>(states_.size() - 1);
 }
 
 void GrammarBuilder::add_edge(StateId from, const Edge& edge) {
+  budget_->add_bytes(sizeof(Edge));
   states_[from].edges.push_back(edge);
 }
 
@@ -115,7 +168,19 @@ Fragment GrammarBuilder::call(RuleId rule) {
   return part;
 }
 
-Fragment GrammarBuilder::sequence(std::vector<Fragment> parts) {
+Fragment GrammarBuilder::call_distinct(RuleId rule) {
+  const Fragment part{add_state(), add_state()};
+  add_edge(part.start, {Edge::Kind::call_distinct, 0, 0, rule, part.end});
+  return part;
+}
+
+Fragment GrammarBuilder::once(int32_t value) {
+  const Fragment part{add_state(), add_state()};
+  add_edge(part.start, {Edge::Kind::once, 0, 0, value, part.end});
+  return part;
+}
+
+Fragment GrammarBuilder::sequence(const std::vector<Fragment>& parts) {
   if (parts.empty()) return empty();
   for (size_t i = 1; i < parts.size(); ++i) link(parts[i - 1].end, parts[i].start);
   return {parts.front().start, parts.back().end};
@@ -148,56 +213,6 @@ Fragment GrammarBuilder::any_number(Fragment part) {
   return {state, end};
 }
 
-Fragment GrammarBuilder::characters(const std::vector<std::pair<char32_t, char32_t>>& ranges) {
-  const Fragment part{add_state(), add_state()};
-  for (const auto& [low, high] : ranges) {
-    if (low < 0xD800) add_utf8_range(part.start, part.end, low, std::min<char32_t>(high, 0xD7FF));
-    if (high > 0xDFFF) add_utf8_range(part.start, part.end, std::max<char32_t>(low, 0xE000), high);
-  }
-  return part;
-}
-
-/// Cuts the range where the encoding's length changes, then where a leading part of the bytes stops being a
-/// product of byte ranges.
-void GrammarBuilder::add_utf8_range(StateId from, StateId to, char32_t low, char32_t high) {
-  if (low > high) return;
-  for (const char32_t limit : {char32_t{0x7F}, char32_t{0x7FF}, char32_t{0xFFFF}}) {
-    if (low <= limit && high > limit) {
-      add_utf8_range(from, to, low, limit);
-      add_utf8_range(from, to, limit + 1, high);
-      return;
-    }
-  }
-  const int length = high <= 0x7F ? 1 : high <= 0x7FF ? 2 : high <= 0xFFFF ? 3 : 4;
-  for (int tail = 1; tail < length; ++tail) {
-    const char32_t mask = (char32_t{1} << (6 * tail)) - 1;
-    if ((low & ~mask) == (high & ~mask)) continue;
-    if ((low & mask) != 0) {
-      add_utf8_range(from, to, low, low | mask);
-      add_utf8_range(from, to, (low | mask) + 1, high);
-      return;
-    }
-    if ((high & mask) != mask) {
-      add_utf8_range(from, to, low, (high & ~mask) - 1);
-      add_utf8_range(from, to, high & ~mask, high);
-      return;
-    }
-  }
-  constexpr std::array<uint8_t, 5> kLead = {0, 0, 0xC0, 0xE0, 0xF0};
-  StateId at = from;
-  for (int i = 0; i < length; ++i) {
-    const int shift = 6 * (length - 1 - i);
-    const auto byte = [&](char32_t value) {
-      if (length == 1) return static_cast<uint8_t>(value);
-      if (i == 0) return static_cast<uint8_t>(kLead[length] | (value >> shift));
-      return static_cast<uint8_t>(0x80 | ((value >> shift) & 0x3F));
-    };
-    const StateId next = i + 1 == length ? to : add_state();
-    add_edge(at, {Edge::Kind::bytes, byte(low), byte(high), -1, next});
-    at = next;
-  }
-}
-
 RuleId GrammarBuilder::declare_rule() {
   rule_starts_.push_back(-1);
   return static_cast<RuleId>(rule_starts_.size() - 1);
@@ -214,8 +229,87 @@ RuleId GrammarBuilder::add_rule(Fragment body) {
   return rule;
 }
 
-std::shared_ptr<const Grammar> GrammarBuilder::finish(RuleId root) {
-  return std::make_shared<Grammar>(std::move(states_), std::move(rule_starts_), root);
+/// A state is of use when it can reach the end of its rule, by calls of rules that can be ended. Found from the
+/// ends backwards.
+/// Tells which rules can be ended; nothing is left out when the root is not among them.
+std::vector<char> GrammarBuilder::leave_out_dead_ends(RuleId root) {
+  const size_t count = states_.size();
+  std::vector<std::vector<std::pair<StateId, RuleId>>> back(
+      count);  // a state's predecessors; rule: by a call of it
+  for (size_t state = 0; state < count; ++state) {
+    for (const Edge& edge : states_[state].edges)
+      back[edge.target].push_back({static_cast<StateId>(state), calls(edge) ? edge.value : -1});
+    budget_->add_steps(1 + static_cast<int64_t>(states_[state].edges.size()));
+  }
+  std::vector<std::vector<RuleId>> starts(count);
+  for (size_t rule = 0; rule < rule_starts_.size(); ++rule)
+    starts[rule_starts_[rule]].push_back(static_cast<RuleId>(rule));
+  std::vector<char> useful(count, 0), can_end(rule_starts_.size(), 0);
+  std::vector<std::vector<StateId>> waiting(
+      rule_starts_.size());  // callers whose way behind the call is of use
+  std::vector<StateId> open;
+  const auto visit = [&](StateId state) {
+    if (!useful[state]) useful[state] = 1, open.push_back(state);
+  };
+  for (size_t state = 0; state < count; ++state) {
+    if (states_[state].ends_rule) visit(static_cast<StateId>(state));
+  }
+  while (!open.empty()) {
+    const StateId at = open.back();
+    open.pop_back();
+    budget_->add_steps(1 + static_cast<int64_t>(back[at].size()));
+    for (const auto& [from, rule] : back[at]) {
+      if (rule < 0 || can_end[rule]) {
+        visit(from);
+      } else {
+        waiting[rule].push_back(from);
+      }
+    }
+    for (const RuleId rule : starts[at]) {
+      can_end[rule] = 1;
+      for (const StateId from : waiting[rule]) visit(from);
+      waiting[rule].clear();
+    }
+  }
+  if (!can_end[root]) return can_end;
+  for (State& state : states_) {
+    std::erase_if(state.edges, [&](const Edge& edge) {
+      return !useful[edge.target] || (calls(edge) && !can_end[edge.value]);
+    });
+  }
+  return can_end;
+}
+
+/// Of the rules without a text that the root calls, one whose own rules contradict each other.
+RuleId GrammarBuilder::contradiction(RuleId root, const std::vector<char>& can_end) const {
+  std::vector<char> seen(rule_starts_.size(), 0);
+  for (RuleId rule = root;;) {
+    seen[rule] = 1;
+    RuleId inside = -1;
+    std::vector<StateId> open = {rule_starts_[rule]};
+    std::set<StateId> visited(open.begin(), open.end());
+    while (!open.empty()) {
+      const State& at = states_[open.back()];
+      open.pop_back();
+      for (const Edge& edge : at.edges) {
+        if (calls(edge) && !can_end[edge.value] && !seen[edge.value]) inside = edge.value;
+        if (calls(edge) && !can_end[edge.value]) continue;
+        if (visited.insert(edge.target).second) open.push_back(edge.target);
+      }
+    }
+    if (inside < 0) return rule;
+    rule = inside;
+  }
+}
+
+std::shared_ptr<const Grammar> GrammarBuilder::finish(RuleId root, std::string_view name) {
+  const std::vector<char> can_end = leave_out_dead_ends(root);
+  if (!can_end[root]) {
+    const auto found = rule_names_.find(contradiction(root, can_end));
+    throw_error(ErrorKind::unsupported, "{}: no text fits: its rules contradict each other",
+                found == rule_names_.end() ? name : std::string_view(found->second));
+  }
+  return std::make_shared<Grammar>(std::move(states_), std::move(rule_starts_), root, *budget_);
 }
 
 }  // namespace r1::grammar

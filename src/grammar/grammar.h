@@ -1,13 +1,18 @@
 // What an answer may look like, as a pushdown automaton over bytes: rules are small automata whose edges take
 // a byte, take a special token, or call another rule.
 //
-// Made by a GrammarBuilder (schema_grammar.h, regex_grammar.h, tool_grammar.h); obeyed by a Constraint.
+// Made by a GrammarBuilder (schema_grammar.h, regex_grammar.h); obeyed by a Constraint.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
+
+#include "grammar/budget.h"
 
 namespace r1::grammar {
 
@@ -15,16 +20,25 @@ using StateId = int32_t;
 using RuleId = int32_t;
 
 struct Edge {
-  enum class Kind : uint8_t { empty, bytes, token, call };
+  enum class Kind : uint8_t {
+    empty,
+    bytes,
+    token,
+    call,
+    call_distinct,  // a call whose text, as a JSON value, differs from those of all such calls before it in the
+                    // same use of the calling rule
+    once,           // takes nothing; each `value` may be passed once in a use of the rule
+  };
   Kind kind = Kind::empty;
   uint8_t low = 0, high = 0;  // bytes: the range, both included
   int32_t value = -1;         // token: its id; call: the rule
-  StateId target = -1;        // call: where to go on after the rule
+  StateId target = -1;        // call: where the caller continues behind the rule
 };
 
 struct State {
   std::vector<Edge> edges;
   bool ends_rule = false;
+  bool remembers = false;  // its rule has edges that look at what was written before
 };
 
 class MaskCache;
@@ -32,8 +46,9 @@ class MaskCache;
 /// Const after construction, but for a cache that has a lock; shared by all requests that use it.
 class Grammar {
  public:
-  /// Throws Error(unsupported) when a rule can call itself without taking a byte.
-  Grammar(std::vector<State> states, std::vector<StateId> rule_starts, RuleId root);
+  /// Every state but the rules' starts must reach the end of its rule. Throws Error(unsupported) when a rule can
+  /// call itself without taking a byte.
+  Grammar(std::vector<State> states, std::vector<StateId> rule_starts, RuleId root, Budget& budget);
   ~Grammar();
   Grammar(const Grammar&) = delete;
 
@@ -41,14 +56,24 @@ class Grammar {
   StateId rule_start(RuleId rule) const { return rule_starts_[rule]; }
   RuleId root() const { return root_; }
   int64_t size() const { return static_cast<int64_t>(states_.size()); }
+  /// Whether any state remembers.
+  bool remembers() const { return remembers_; }
+  /// Bytes of the same class go the same ways everywhere.
+  uint8_t byte_class(uint8_t byte) const { return byte_classes_[byte]; }
+  int byte_class_count() const { return byte_class_count_; }
   MaskCache& cache() const { return *cache_; }
 
  private:
-  void check_recursion() const;
+  void check_recursion(Budget& budget) const;
+  void find_byte_classes();
+  void mark_memory();
 
   std::vector<State> states_;
   std::vector<StateId> rule_starts_;
   RuleId root_;
+  bool remembers_ = false;
+  std::array<uint8_t, 256> byte_classes_{};
+  int byte_class_count_ = 1;
   std::unique_ptr<MaskCache> cache_;
 };
 
@@ -58,17 +83,21 @@ struct Fragment {
 };
 
 /// Makes a Grammar from pieces (Thompson's construction). A fragment may be used once; what is needed again
-/// is a rule. Throws Error(invalid_argument) when the grammar becomes too large.
+/// is a rule. Every function counts against the budget, which must live as long as the builder.
 class GrammarBuilder {
  public:
-  static constexpr int64_t kMaxStates = 300'000;
+  explicit GrammarBuilder(Budget& budget) : budget_(&budget) {}
+
+  Budget& budget() const { return *budget_; }
 
   Fragment empty();
   Fragment bytes(uint8_t low, uint8_t high);
   Fragment literal(std::string_view text);
   Fragment token(int32_t id);
   Fragment call(RuleId rule);
-  Fragment sequence(std::vector<Fragment> parts);
+  Fragment call_distinct(RuleId rule);
+  Fragment once(int32_t value);
+  Fragment sequence(const std::vector<Fragment>& parts);
   Fragment either(const std::vector<Fragment>& parts);
   Fragment optional(Fragment part);
   Fragment any_number(Fragment part);
@@ -78,20 +107,20 @@ class GrammarBuilder {
     std::vector<Fragment> parts;
     for (int64_t i = 0; i < low; ++i) parts.push_back(make());
     if (high < 0) parts.push_back(any_number(make()));
-    const Fragment all = sequence(std::move(parts));
+    const Fragment all = sequence(parts);
     StateId last = all.end;
     const StateId end = high > low ? add_state() : last;
     for (int64_t i = low; i < high; ++i) {
       const Fragment part = make();
-      add_edge(last, {Edge::Kind::empty, 0, 0, -1, part.start});
-      add_edge(last, {Edge::Kind::empty, 0, 0, -1, end});
+      link(last, part.start);
+      link(last, end);
       last = part.end;
     }
-    if (high > low) add_edge(last, {Edge::Kind::empty, 0, 0, -1, end});
+    if (high > low) link(last, end);
     return {all.start, end};
   }
-  /// The UTF-8 forms of the characters from `low` to `high` (surrogates are left out).
-  Fragment characters(const std::vector<std::pair<char32_t, char32_t>>& ranges);
+  /// A way to nothing: a fragment that no text fits.
+  Fragment nothing() { return {add_state(), add_state()}; }
 
   StateId add_state();
   void add_edge(StateId from, const Edge& edge);
@@ -101,15 +130,21 @@ class GrammarBuilder {
   RuleId declare_rule();
   void define_rule(RuleId rule, Fragment body);
   RuleId add_rule(Fragment body);
+  /// What messages call the rule.
+  void name_rule(RuleId rule, std::string name) { rule_names_[rule] = std::move(name); }
 
+  /// Leaves out what cannot be finished. Throws Error(unsupported), beginning with `name`, when nothing is left.
   /// The builder is empty afterwards.
-  std::shared_ptr<const Grammar> finish(RuleId root);
+  std::shared_ptr<const Grammar> finish(RuleId root, std::string_view name);
 
  private:
-  void add_utf8_range(StateId from, StateId to, char32_t low, char32_t high);
+  std::vector<char> leave_out_dead_ends(RuleId root);
+  RuleId contradiction(RuleId root, const std::vector<char>& can_end) const;
 
+  Budget* budget_;
   std::vector<State> states_;
   std::vector<StateId> rule_starts_;
+  std::map<RuleId, std::string> rule_names_;
 };
 
 }  // namespace r1::grammar

@@ -1,397 +1,244 @@
 #include "grammar/regex_grammar.h"
 
 #include <algorithm>
-#include <memory>
-#include <string>
 
 #include "base/error.h"
+#include "grammar/regex_syntax.h"
 
 namespace r1::grammar {
 namespace {
 
+using Kind = RegexNode::Kind;
+using Piece = AutomatonBuilder::Piece;
+using Condition = AutomatonBuilder::Condition;
+
 constexpr char32_t kLast = 0x10FFFF;
-constexpr int kMaxDepth = 100;
-constexpr int64_t kMaxRepeat = 10'000;
+constexpr int64_t kMaxDeterministicStates = 8'000;
 
-struct Node {
-  enum class Kind { characters, sequence, either, repeat, begin, end };
-  Kind kind = Kind::sequence;
-  CharacterRanges ranges{};
-  std::vector<Node> parts{};
-  int64_t low = 0, high = 0;  // repeat; high < 0: without limit
-};
-
-CharacterRanges normalise(CharacterRanges ranges) {
-  std::ranges::sort(ranges);
-  CharacterRanges out;
-  for (const auto& range : ranges) {
-    if (!out.empty() && range.first <= out.back().second + 1) {
-      out.back().second = std::max(out.back().second, range.second);
-    } else {
-      out.push_back(range);
-    }
-  }
-  return out;
+bool contains(const RegexNode& node, bool (*wanted)(Kind)) {
+  return wanted(node.kind) ||
+         std::ranges::any_of(node.parts, [&](const RegexNode& part) { return contains(part, wanted); });
 }
 
-CharacterRanges complement(const CharacterRanges& ranges) {
-  CharacterRanges out;
-  char32_t next = 0;
-  for (const auto& [low, high] : normalise(ranges)) {
-    if (low > next) out.push_back({next, low - 1});
-    next = high + 1;
-  }
-  if (next <= kLast) out.push_back({next, kLast});
-  return out;
+bool looks_ahead(const RegexNode& node) {
+  return contains(node, [](Kind kind) { return kind == Kind::ahead || kind == Kind::not_ahead; });
 }
-
-const CharacterRanges kDigits = {{'0', '9'}};
-const CharacterRanges kWord = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-const CharacterRanges kSpace = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680},
-                                {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F},
-                                {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
-const CharacterRanges kDot = complement({{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}});
-
-class Parser {
- public:
-  explicit Parser(std::string_view text) : text_(text) {}
-
-  Node parse() {
-    Node node = alternatives(0);
-    if (at_ < text_.size()) fail("an unmatched ')'");
-    return node;
-  }
-
- private:
-  [[noreturn]] void fail(std::string_view what) const {
-    throw_error(ErrorKind::invalid_argument, "regular expression: {} at byte {}", what, at_);
-  }
-  [[noreturn]] void unsupported(std::string_view what) const {
-    throw_error(ErrorKind::unsupported, "regular expression: {} at byte {}: not supported", what, at_);
-  }
-
-  bool more() const { return at_ < text_.size(); }
-  bool take(std::string_view what) {
-    if (!text_.substr(at_).starts_with(what)) return false;
-    at_ += what.size();
-    return true;
-  }
-
-  char32_t character() {
-    const auto first = static_cast<unsigned char>(text_[at_]);
-    const int length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    if (first >= 0x80 && (first < 0xC2 || first > 0xF4)) fail("invalid UTF-8");
-    if (at_ + static_cast<size_t>(length) > text_.size()) fail("invalid UTF-8");
-    char32_t value = length == 1 ? first : first & (0xFFU >> (length + 1));
-    for (int i = 1; i < length; ++i) value = value << 6 | (static_cast<unsigned char>(text_[at_ + i]) & 0x3F);
-    at_ += length;
-    return value;
-  }
-
-  Node alternatives(int depth) {
-    if (depth > kMaxDepth) fail("groups nested too deeply");
-    Node all{Node::Kind::either};
-    all.parts.push_back(sequence(depth));
-    while (take("|")) all.parts.push_back(sequence(depth));
-    return all.parts.size() == 1 ? std::move(all.parts.front()) : std::move(all);
-  }
-
-  Node sequence(int depth) {
-    Node all{Node::Kind::sequence};
-    while (more() && text_[at_] != '|' && text_[at_] != ')') {
-      Node part = atom(depth);
-      if (part.kind != Node::Kind::begin && part.kind != Node::Kind::end) part = repeated(std::move(part));
-      all.parts.push_back(std::move(part));
-    }
-    return all;
-  }
-
-  Node atom(int depth) {
-    if (take("^")) return {Node::Kind::begin};
-    if (take("$")) return {Node::Kind::end};
-    if (take(".")) return {Node::Kind::characters, kDot};
-    if (take("(")) {
-      if (take("?")) {
-        if (take("=") || take("!") || take("<=") || take("<!")) unsupported("look-around");
-        if (take("<") || take("P<")) {
-          while (more() && text_[at_] != '>') ++at_;
-          if (!take(">")) fail("a group's name without an end");
-        } else if (!take(":")) {
-          unsupported("this kind of group");
-        }
-      }
-      Node inside = alternatives(depth + 1);
-      if (!take(")")) fail("a group without an end");
-      return inside;
-    }
-    if (take("[")) return {Node::Kind::characters, bracket()};
-    if (text_[at_] == '*' || text_[at_] == '+' || text_[at_] == '?') fail("nothing to repeat");
-    CharacterRanges ranges;
-    if (take("\\")) {
-      ranges = escape(false);
-    } else {
-      const char32_t c = character();
-      ranges = {{c, c}};
-    }
-    return {Node::Kind::characters, ranges};
-  }
-
-  Node repeated(Node part) {
-    int64_t low = 1, high = 1;
-    if (take("*")) {
-      low = 0, high = -1;
-    } else if (take("+")) {
-      high = -1;
-    } else if (take("?")) {
-      low = 0;
-    } else if (more() && text_[at_] == '{' && bounds(low, high)) {
-    } else {
-      return part;
-    }
-    take("?");  // lazy: the same texts match
-    if (more() && (text_[at_] == '*' || text_[at_] == '+' || text_[at_] == '?'))
-      fail("a repeated repetition");
-    Node all{Node::Kind::repeat};
-    all.low = low, all.high = high;
-    all.parts.push_back(std::move(part));
-    return all;
-  }
-
-  /// {m}, {m,} or {m,n}; anything else is text.
-  bool bounds(int64_t& low, int64_t& high) {
-    size_t at = at_ + 1;
-    const auto number = [&](int64_t& value) {
-      const size_t begin = at;
-      value = 0;
-      while (at < text_.size() && text_[at] >= '0' && text_[at] <= '9' && at - begin < 6)
-        value = value * 10 + (text_[at++] - '0');
-      return at > begin;
-    };
-    if (!number(low)) return false;
-    high = low;
-    if (at < text_.size() && text_[at] == ',') {
-      ++at;
-      if (!number(high)) high = -1;
-    }
-    if (at >= text_.size() || text_[at] != '}') return false;
-    at_ = at + 1;
-    if (low > kMaxRepeat || high > kMaxRepeat) fail("more than 10000 repetitions");
-    if (high >= 0 && high < low) fail("a repetition whose bounds are the wrong way round");
-    return true;
-  }
-
-  char32_t hexadecimal(size_t digits) {
-    char32_t value = 0;
-    for (size_t i = 0; i < digits; ++i) {
-      const char c = at_ < text_.size() ? text_[at_++] : ' ';
-      if (c >= '0' && c <= '9')
-        value = value * 16 + static_cast<char32_t>(c - '0');
-      else if (c >= 'a' && c <= 'f')
-        value = value * 16 + static_cast<char32_t>(c - 'a' + 10);
-      else if (c >= 'A' && c <= 'F')
-        value = value * 16 + static_cast<char32_t>(c - 'A' + 10);
-      else
-        fail("a malformed escape");
-    }
-    return value;
-  }
-
-  CharacterRanges escape(bool in_class) {
-    if (!more()) fail("an escape without a character");
-    const char c = text_[at_];
-    if (static_cast<unsigned char>(c) >= 0x80) {
-      const char32_t value = character();
-      return {{value, value}};
-    }
-    ++at_;
-    const auto one = [](char32_t value) { return CharacterRanges{{value, value}}; };
-    switch (c) {
-      case 'd':
-        return kDigits;
-      case 'D':
-        return complement(kDigits);
-      case 'w':
-        return kWord;
-      case 'W':
-        return complement(kWord);
-      case 's':
-        return kSpace;
-      case 'S':
-        return complement(kSpace);
-      case 'n':
-        return one('\n');
-      case 'r':
-        return one('\r');
-      case 't':
-        return one('\t');
-      case 'f':
-        return one('\f');
-      case 'v':
-        return one('\v');
-      case '0':
-        return one(0);
-      case 'x':
-        return one(hexadecimal(2));
-      case 'u': {
-        char32_t value = 0;
-        if (take("{")) {
-          const size_t end = text_.find('}', at_);
-          if (end == text_.npos || end - at_ > 6 || end == at_) fail("a malformed escape");
-          value = hexadecimal(end - at_);
-          ++at_;
-        } else {
-          value = hexadecimal(4);
-          if (value >= 0xD800 && value < 0xDC00 && take("\\u"))
-            value = 0x10000 + ((value - 0xD800) << 10) + (hexadecimal(4) - 0xDC00);
-        }
-        if (value > kLast) fail("a character beyond U+10FFFF");
-        return one(value);
-      }
-      case 'b':
-        if (in_class) return one('\b');
-        unsupported("\\b");
-      case 'B':
-        unsupported("\\B");
-      case 'p':
-      case 'P':
-        unsupported("\\p");
-      case 'k':
-        unsupported("a back-reference");
-      default:
-        break;
-    }
-    if (c >= '1' && c <= '9') unsupported("a back-reference");
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) unsupported("this escape");
-    return one(static_cast<char32_t>(c));
-  }
-
-  CharacterRanges bracket() {
-    const bool negated = take("^");
-    CharacterRanges ranges;
-    const auto item = [&]() -> CharacterRanges {
-      if (take("\\")) return escape(true);
-      const char32_t c = character();
-      return {{c, c}};
-    };
-    while (true) {
-      if (!more()) fail("a class without an end");
-      if (take("]")) break;
-      const CharacterRanges first = item();
-      const bool single = first.size() == 1 && first[0].first == first[0].second;
-      if (single && at_ + 1 < text_.size() && text_[at_] == '-' && text_[at_ + 1] != ']') {
-        ++at_;
-        const CharacterRanges last = item();
-        if (last.size() != 1 || last[0].first != last[0].second || last[0].first < first[0].first)
-          fail("a malformed range of characters");
-        ranges.push_back({first[0].first, last[0].first});
-      } else {
-        ranges.insert(ranges.end(), first.begin(), first.end());
-      }
-    }
-    return negated ? complement(ranges) : normalise(ranges);
-  }
-
-  std::string_view text_;
-  size_t at_ = 0;
-};
 
 class Emitter {
  public:
-  Emitter(GrammarBuilder& builder, RegexUse use) : builder_(builder), use_(use) {}
+  Emitter(AutomatonBuilder& builder, Budget& budget) : builder_(builder), budget_(budget) {}
 
-  Fragment characters(const CharacterRanges& ranges) {
-    if (ranges.empty())
-      throw_error(ErrorKind::invalid_argument, "regular expression: a class of no characters");
-    return use_ == RegexUse::plain ? builder_.characters(ranges) : add_json_characters(builder_, ranges);
-  }
-
-  Fragment emit(const Node& node) {
+  Piece emit(const RegexNode& node) {
     switch (node.kind) {
-      case Node::Kind::characters:
-        return characters(node.ranges);
-      case Node::Kind::sequence: {
-        std::vector<Fragment> parts;
-        for (const Node& part : node.parts) parts.push_back(emit(part));
-        return builder_.sequence(std::move(parts));
+      case Kind::characters:
+        if (node.ranges.empty())
+          throw_error(ErrorKind::invalid_argument, "regular expression: a class of no characters");
+        return builder_.characters(node.ranges);
+      case Kind::sequence: {
+        Piece all = builder_.empty();
+        for (const RegexNode& part : node.parts) append(all, emit(part));
+        return all;
       }
-      case Node::Kind::either: {
-        std::vector<Fragment> parts;
-        for (const Node& part : node.parts) parts.push_back(emit(part));
-        return builder_.either(parts);
+      case Kind::either: {
+        const Piece all{builder_.add_state(), builder_.add_state()};
+        for (const RegexNode& part : node.parts) between(all, emit(part));
+        return all;
       }
-      case Node::Kind::repeat:
-        return builder_.repeat(node.low, node.high, [&] { return emit(node.parts.front()); });
-      case Node::Kind::begin:
-      case Node::Kind::end:
+      case Kind::repeat:
+        return repeat(node);
+      case Kind::begin:
+        return builder_.assertion(Condition::at_begin);
+      case Kind::end:
+        return builder_.assertion(Condition::at_end);
+      case Kind::ahead:
+      case Kind::not_ahead:
         break;
     }
     throw_error(ErrorKind::unsupported,
-                "regular expression: ^ and $ are supported at the beginning and the end only");
+                "regular expression: look-ahead inside of a repetition: not supported");
   }
 
-  /// One alternative at the top, whose anchors count.
-  Fragment top(Node node, bool search) {
-    if (node.kind != Node::Kind::sequence) node = {Node::Kind::sequence, {}, {std::move(node)}};
-    bool begins = !search, ends = !search;
-    if (!node.parts.empty() && node.parts.front().kind == Node::Kind::begin) {
-      begins = true;
-      node.parts.erase(node.parts.begin());
+  /// A sequence of which nothing but `rest` follows up to the text's end; look-ahead is seen here.
+  Piece emit_last(std::vector<RegexNode> parts, const RegexNode& rest, int depth) {
+    if (depth > 200) throw_error(ErrorKind::invalid_argument, "regular expression: too many look-aheads");
+    budget_.add_steps(static_cast<int64_t>(parts.size()) + 1);
+    Piece all = builder_.empty();
+    for (size_t i = 0; i < parts.size(); ++i) {
+      RegexNode& part = parts[i];
+      if (!looks_ahead(part)) {
+        append(all, emit(part));
+        continue;
+      }
+      const auto followed_by = [&](std::vector<RegexNode> first) {
+        first.insert(first.end(), parts.begin() + static_cast<std::ptrdiff_t>(i) + 1, parts.end());
+        return first;
+      };
+      if (part.kind == Kind::ahead || part.kind == Kind::not_ahead) {
+        append(all, builder_.automaton(behind_look_ahead(part, followed_by({}), rest, depth)));
+        return all;
+      }
+      // Alternatives are written out, so that each one's look-ahead sees all that follows.
+      const Piece ways{builder_.add_state(), builder_.add_state()};
+      if (part.kind == Kind::sequence) {
+        between(ways, emit_last(followed_by(part.parts), rest, depth + 1));
+      } else if (part.kind == Kind::either) {
+        for (const RegexNode& way : part.parts) between(ways, emit_last(followed_by({way}), rest, depth + 1));
+      } else if (part.high == 1) {
+        between(ways, emit_last(followed_by(part.parts), rest, depth + 1));
+        if (part.low == 0) between(ways, emit_last(followed_by({}), rest, depth + 1));
+      } else {
+        emit(part);  // throws
+      }
+      append(all, ways);
+      return all;
     }
-    if (!node.parts.empty() && node.parts.back().kind == Node::Kind::end) {
-      ends = true;
-      node.parts.pop_back();
-    }
-    std::vector<Fragment> parts;
-    if (!begins) parts.push_back(builder_.any_number(characters({{0, kLast}})));
-    parts.push_back(emit(node));
-    if (!ends) parts.push_back(builder_.any_number(characters({{0, kLast}})));
-    return builder_.sequence(std::move(parts));
+    append(all, emit(rest));
+    return all;
   }
 
  private:
-  GrammarBuilder& builder_;
-  RegexUse use_;
+  void append(Piece& all, const Piece& part) {
+    builder_.link(all.end, part.start);
+    all.end = part.end;
+  }
+  void between(const Piece& all, const Piece& part) {
+    builder_.link(all.start, part.start);
+    builder_.link(part.end, all.end);
+  }
+
+  Piece repeat(const RegexNode& node) {
+    const RegexNode& inside = node.parts.front();
+    Piece all = builder_.empty();
+    for (int64_t i = 0; i < node.low; ++i) append(all, emit(inside));
+    if (node.high < 0) {
+      const Piece part = emit(inside);
+      const int32_t round = builder_.add_state(), end = builder_.add_state();
+      builder_.link(all.end, round);
+      builder_.link(round, part.start);
+      builder_.link(part.end, round);
+      builder_.link(round, end);
+      return {all.start, end};
+    }
+    const int32_t end = builder_.add_state();
+    for (int64_t i = node.low; i < node.high; ++i) {
+      builder_.link(all.end, end);
+      append(all, emit(inside));
+    }
+    builder_.link(all.end, end);
+    return {all.start, end};
+  }
+
+  /// What follows a look-ahead, as far as it agrees with it.
+  Automaton behind_look_ahead(const RegexNode& look, std::vector<RegexNode> parts, const RegexNode& rest,
+                              int depth) {
+    const auto anchors = [](Kind kind) { return kind == Kind::begin; };
+    if (contains(look, anchors) ||
+        std::ranges::any_of(parts, [&](auto& part) { return contains(part, anchors); }))
+      throw_error(ErrorKind::unsupported,
+                  "regular expression: ^ inside of or behind a look-ahead: not supported");
+    AutomatonBuilder follow_builder(budget_), look_builder(budget_);
+    Emitter follow(follow_builder, budget_), ahead(look_builder, budget_);
+    const Piece follow_piece = follow.emit_last(std::move(parts), rest, depth + 1);
+    const Piece look_piece = ahead.emit_last(look.parts, any_characters(), depth + 1);
+    const Automaton following = follow_builder.finish(follow_piece, kMaxDeterministicStates);
+    const Automaton wanted = look_builder.finish(look_piece, kMaxDeterministicStates);
+    return look.kind == Kind::ahead ? intersection(following, wanted, budget_)
+                                    : difference(following, wanted, budget_);
+  }
+
+ public:
+  static RegexNode any_characters() {
+    RegexNode all{Kind::repeat};
+    all.low = 0, all.high = -1;
+    all.parts.push_back({Kind::characters, {{0, kLast}}});
+    return all;
+  }
+
+ private:
+  AutomatonBuilder& builder_;
+  Budget& budget_;
 };
 
 }  // namespace
 
-Fragment add_json_characters(GrammarBuilder& builder, const CharacterRanges& ranges) {
-  static constexpr std::pair<char32_t, const char*> kEscapes[] = {
-      {'"', "\\\""}, {'\\', "\\\\"}, {'\b', "\\b"}, {'\f', "\\f"},
-      {'\n', "\\n"}, {'\r', "\\r"},  {'\t', "\\t"}};
-  CharacterRanges plain;
-  std::vector<Fragment> parts;
-  for (const auto& [low, high] : ranges) {
-    for (const auto& [character, text] : kEscapes) {
-      if (character >= low && character <= high) parts.push_back(builder.literal(text));
-    }
-    for (const auto& [first, last] : {std::pair<char32_t, char32_t>{' ', '!'}, {'#', '['}, {']', kLast}}) {
-      if (std::max(low, first) <= std::min(high, last))
-        plain.push_back({std::max(low, first), std::min(high, last)});
-    }
+Automaton regex_automaton(std::string_view expression, bool search, Budget& budget) {
+  RegexNode node = parse_regex(expression);
+  AutomatonBuilder builder(budget);
+  Emitter emitter(builder, budget);
+  std::vector<RegexNode> parts;
+  // An expression that is anchored has no use for the characters before it, which would only cost states.
+  const bool begins =
+      node.kind == Kind::sequence && !node.parts.empty() && node.parts.front().kind == Kind::begin;
+  const bool ends = node.kind == Kind::sequence && !node.parts.empty() && node.parts.back().kind == Kind::end;
+  if (search && !begins) parts.push_back(Emitter::any_characters());
+  if (node.kind == Kind::sequence) {
+    for (RegexNode& part : node.parts) parts.push_back(std::move(part));
+  } else {
+    parts.push_back(std::move(node));
   }
-  if (!plain.empty()) parts.push_back(builder.characters(plain));
-  if (parts.empty())
-    throw_error(ErrorKind::unsupported, "regular expression: a class of control characters only, in JSON");
-  return builder.either(parts);
+  const RegexNode rest = search && !ends ? Emitter::any_characters() : RegexNode{};
+  const Piece whole = emitter.emit_last(std::move(parts), rest, 0);
+  return builder.finish(whole, kMaxDeterministicStates);
 }
 
-Fragment add_regex(GrammarBuilder& builder, std::string_view expression, RegexUse use, bool search) {
-  if (expression.size() > 20'000)
-    throw_error(ErrorKind::invalid_argument, "regular expression: {} bytes, 20000 are allowed",
-                expression.size());
-  Node node = Parser(expression).parse();
-  Emitter emitter(builder, use);
-  if (node.kind != Node::Kind::either) return emitter.top(std::move(node), search);
-  std::vector<Fragment> parts;
-  for (Node& part : node.parts) parts.push_back(emitter.top(std::move(part), search));
-  return builder.either(parts);
+namespace {
+
+template <class AddArc>
+Fragment add_automaton(GrammarBuilder& builder, const Automaton& automaton, const AddArc& add_arc) {
+  std::vector<StateId> states;
+  const int32_t count = std::max(1, automaton.size());
+  states.reserve(count);
+  for (int32_t i = 0; i < count; ++i) states.push_back(builder.add_state());
+  const StateId end = builder.add_state();
+  for (int32_t state = 0; state < automaton.size(); ++state) {
+    if (automaton.accepting[state]) builder.link(states[state], end);
+    for (const Automaton::Arc& arc : automaton.arcs[state]) add_arc(states[state], arc, states[arc.target]);
+  }
+  return {states[0], end};
+}
+
+}  // namespace
+
+Fragment add_text(GrammarBuilder& builder, const Automaton& automaton) {
+  return add_automaton(builder, automaton, [&](StateId from, const Automaton::Arc& arc, StateId to) {
+    builder.add_edge(from, {Edge::Kind::bytes, arc.low, arc.high, -1, to});
+  });
+}
+
+Fragment add_json_text(GrammarBuilder& builder, const Automaton& automaton) {
+  static constexpr std::pair<uint8_t, char> kEscapes[] = {{'"', '"'},  {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'},
+                                                          {'\n', 'n'}, {'\r', 'r'},  {'\t', 't'}};
+  StateId of = -1, escape = -1;  // the state behind a backslash, of the state `of`
+  return add_automaton(builder, automaton, [&](StateId from, const Automaton::Arc& arc, StateId to) {
+    for (const auto& [byte, letter] : kEscapes) {
+      if (byte < arc.low || byte > arc.high) continue;
+      if (of != from) {
+        of = from;
+        escape = builder.add_state();
+        builder.add_edge(from, {Edge::Kind::bytes, '\\', '\\', -1, escape});
+      }
+      const auto as_byte = static_cast<uint8_t>(letter);
+      builder.add_edge(escape, {Edge::Kind::bytes, as_byte, as_byte, -1, to});
+    }
+    for (const auto& [first, last] : {std::pair<uint8_t, uint8_t>{' ', '!'}, {'#', '['}, {']', 0xFF}}) {
+      if (std::max(arc.low, first) <= std::min(arc.high, last)) {
+        builder.add_edge(from,
+                         {Edge::Kind::bytes, std::max(arc.low, first), std::min(arc.high, last), -1, to});
+      }
+    }
+  });
+}
+
+std::shared_ptr<const Grammar> compile_regex(std::string_view expression, Budget& budget) {
+  GrammarBuilder builder(budget);
+  const Automaton automaton = regex_automaton(expression, false, budget);
+  const RuleId root = builder.add_rule(add_text(builder, automaton));
+  return builder.finish(root, "regular expression");
 }
 
 std::shared_ptr<const Grammar> compile_regex(std::string_view expression) {
-  GrammarBuilder builder;
-  const RuleId root = builder.add_rule(add_regex(builder, expression, RegexUse::plain, false));
-  return builder.finish(root);
+  Budget budget;
+  return compile_regex(expression, budget);
 }
 
 }  // namespace r1::grammar

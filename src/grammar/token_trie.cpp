@@ -41,4 +41,10 @@ TokenTrie::TokenTrie(const Tokenizer& tokenizer, int64_t vocabulary, std::vector
   for (const int32_t node : path) nodes_[node].subtree_end = static_cast<int32_t>(nodes_.size());
 }
 
+std::string_view TokenTrie::bytes_at(int32_t node) const {
+  int32_t below = node;
+  while (nodes_[below].token < 0) ++below;  // every leaf ends a token
+  return tokenizer_.token_bytes(nodes_[below].token).substr(0, nodes_[node].depth);
+}
+
 }  // namespace r1::grammar

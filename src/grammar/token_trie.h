@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -29,6 +30,9 @@ class TokenTrie {
   std::span<const Node> nodes() const { return nodes_; }
   /// The next token with the same bytes; -1: none.
   int32_t same_bytes(int32_t token) const { return same_bytes_[token]; }
+
+  /// What leads from the root to a node.
+  std::string_view bytes_at(int32_t node) const;
 
   const std::vector<int32_t>& end_tokens() const { return end_tokens_; }
   /// 64-bit words of a mask with a bit for each token.
