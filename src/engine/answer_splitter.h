@@ -1,5 +1,6 @@
-// An answer's text side: tokens in; reasoning, answer and tool calls out, stop strings obeyed. The only splitter: the
-// same tokens give the same texts in `r1 run`, the server, scores and training (the rules: text/stream_parser.h).
+// An answer's text side: tokens in; reasoning, answer and tool calls out, stop strings obeyed. The only
+// splitter: the same tokens give the same texts in `r1 run`, the server, scores and training (the rules:
+// text/stream_parser.h).
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ class AnswerSplitter {
   /// Error(invalid_argument) for an empty stop string.
   AnswerSplitter(const TextModel& model, const GenerationOptions& options, const StreamStart& start);
 
-  /// Adds what is complete with this token to `delta`. False: the answer ends here (a stop string, or the one call
-  /// that was asked for).
+  /// Adds what is complete with this token to `delta`. False: the answer ends here (a stop string, or the one
+  /// call that was asked for).
   bool push(const SampledToken& token, AnswerDelta& delta);
   /// Adds what was held back. Call once, after the last token.
   void finish(AnswerDelta& delta);

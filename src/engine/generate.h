@@ -37,8 +37,8 @@ struct TextRequest {
   std::function<void(TextKind, std::string_view)> on_text{};
 };
 
-/// Queues the request; `on_done` is called once on the engine's thread. `model` must live until then. Throws as
-/// TextModel::request and Engine::submit do.
+/// Queues the request; `on_done` is called once on the engine's thread. `model` must live until then. Throws
+/// as TextModel::request and Engine::submit do.
 RequestId submit_text(Engine& engine, const TextModel& model, TextRequest request,
                       std::function<void(Generation)> on_done);
 

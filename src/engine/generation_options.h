@@ -1,5 +1,5 @@
-// How an answer is generated: the one set of options that the command line, the server, scores and training fill.
-// TextModel::request() turns it into an engine's Request, AnswerSplitter reads the part about text.
+// How an answer is generated: the one set of options that the command line, the server, scores and training
+// fill. TextModel::request() turns it into an engine's Request, AnswerSplitter reads the part about text.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ struct GenerationOptions {
   int64_t answer_reserve = 0;    // of max_tokens: tokens kept for the answer; the thinking is closed in time
   int32_t lookup = 5;            // tokens drafted by prompt look-up a step (exact); 0: off
   int32_t priority = 0;          // higher first
+  uint64_t owner = 0;            // who asks: the engine's turns go round the owners
   bool loop_detection = true;    // end an answer that only repeats itself
 
   std::vector<std::string> stop_strings{};  // end the answer; not looked for in the thinking

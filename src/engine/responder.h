@@ -1,5 +1,5 @@
-// Answers to chat questions, from wherever they come: an engine of this process here, an HTTP endpoint elsewhere. Who
-// asks (scores, evaluation, rollouts) does not know which.
+// Answers to chat questions, from wherever they come: an engine of this process here, an HTTP endpoint
+// elsewhere. Who asks (scores, evaluation, rollouts) does not know which.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class Responder {
   using OnAnswer = std::function<void(int64_t sample, Generation answer)>;
 
   virtual ~Responder() = default;
-  /// Queues the question. `on_answer` is called once a sample, from step(). Throws Error for a question that cannot be
-  /// asked; what goes wrong later is an answer that ends with AnswerEnd::error.
+  /// Queues the question. `on_answer` is called once a sample, from step(). Throws Error for a question that
+  /// cannot be asked; what goes wrong later is an answer that ends with AnswerEnd::error.
   virtual void ask(const Question& question, const OnAnswer& on_answer) = 0;
   /// Works for a while. False: no answer is outstanding.
   virtual bool step() = 0;

@@ -9,9 +9,10 @@
 
 namespace r1 {
 
-/// Finds the stop string that is complete first; of several that end at the same byte, the longest. How the text is cut
-/// makes no difference. Text that may still turn out to be the beginning of one is held back. Time is linear in the
-/// text, whatever the stop strings are (Knuth, Morris and Pratt, 1977). One stream, one thread.
+/// Finds the stop string that is complete first; of several that end at the same byte, the longest. How the
+/// text is cut makes no difference. Text that may still turn out to be the beginning of one is held back.
+/// Time is linear in the text, whatever the stop strings are (Knuth, Morris and Pratt, 1977). One stream, one
+/// thread.
 class StopMatcher {
  public:
   /// Empty strings throw Error(invalid_argument).

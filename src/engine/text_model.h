@@ -1,5 +1,6 @@
-// A model with its text side: file, vocabulary, chat template, thinking tokens, adapters. What every program that
-// generates text needs before it has an engine: the command line, the server, scores and training share it.
+// A model with its text side: file, vocabulary, chat template, thinking tokens, adapters. What every program
+// that generates text needs before it has an engine: the command line, the server, scores and training share
+// it.
 #pragma once
 
 #include <cstdint>
@@ -59,16 +60,17 @@ class TextModel {
   /// For constraints; made when first asked for.
   std::shared_ptr<const grammar::TokenTrie> token_trie() const;
 
-  /// Tokens of a prompt: special tokens written in it count, BOS goes in front where the vocabulary wants one.
+  /// Tokens of a prompt: special tokens written in it count, BOS goes in front where the vocabulary wants
+  /// one.
   std::vector<int32_t> encode(const std::string& text) const;
-  /// The text that asks for the next answer: by the model's chat template and, with a template of the R1 family, with an
-  /// opened thinking block behind it (think) or an empty one. Throws Error(unsupported) where there is no template,
-  /// JinjaError where the template refuses the messages.
+  /// The text that asks for the next answer: by the model's chat template and, with a template of the R1
+  /// family, with an opened thinking block behind it (think) or an empty one. Throws Error(unsupported) where
+  /// there is no template, JinjaError where the template refuses the messages.
   std::string chat_prompt(const std::vector<ChatMessage>& messages, bool think = true) const;
   /// Whether an answer to this prompt begins inside the thinking.
   StreamStart start_of(std::span<const int32_t> prompt) const;
-  /// The engine's request; its callbacks are the caller's. A constraint gets a state of its own with each call.
-  /// Throws Error(invalid_argument) for a thinking budget where the model cannot think.
+  /// The engine's request; its callbacks are the caller's. A constraint gets a state of its own with each
+  /// call. Throws Error(invalid_argument) for a thinking budget where the model cannot think.
   Request request(std::vector<int32_t> prompt, const GenerationOptions& options,
                   const Adapter* adapter = nullptr) const;
 

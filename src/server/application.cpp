@@ -45,6 +45,38 @@ class DecoratedSink : public ResponseSink {
   Metrics& metrics_;
 };
 
+constexpr size_t kStrangersBody = size_t{16} << 10;  // of requests that presented no key where one is needed
+
+constexpr size_t kMaxJsonTexts = 250'000;  // of texts, objects and lists in a body
+
+/// A body of few bytes can be a great many values, each with memory of its own and a turn in every loop. Numbers
+/// are not counted: they are cheap, and token ids are many.
+void check_json_size(std::string_view body) {
+  size_t count = 0;
+  bool in_text = false;
+  for (size_t at = 0; at < body.size(); ++at) {
+    const char c = body[at];
+    if (in_text) {
+      if (c == '\\') ++at;
+      in_text = c != '"';
+    } else if (c == '"' || c == '{' || c == '[') {
+      in_text = c == '"';
+      ++count;
+    }
+  }
+  if (count > kMaxJsonTexts)
+    throw ApiError(400, "", "too_many_values",
+                   fmt::format("the body: expected at most {} texts, objects and lists, found {}",
+                               kMaxJsonTexts, count));
+}
+
+/// Whether the limits of a key count for this path.
+bool is_generating(const HttpRequest& head) {
+  return head.method == "POST" &&
+         (head.path.ends_with("/completions") || head.path.ends_with("/embeddings") ||
+          head.path.ends_with("/responses") || head.path.ends_with("/messages"));
+}
+
 /// The chat site's back end is for its own page alone, whoever else may call the API.
 bool is_private(const HttpRequest& request) {
   return request.path.starts_with("/api/site/");
@@ -185,6 +217,7 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
     error.headers.push_back({"Retry-After", "5"});
     throw error;
   }
+  if (!is_private(request)) check_json_size(request.body);
   if (request.method == "POST" && !request.body.empty()) {
     // A form of another page can post text/plain without asking first; JSON it cannot.
     const std::string_view type = request.header("content-type");
@@ -198,27 +231,73 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
 
 void Application::handle(const std::shared_ptr<const HttpRequest>& request,
                          const std::shared_ptr<ResponseSink>& sink) {
-  std::string rest, allowed;
-  const Route* route = router_.find(request->method, request->path, rest, allowed);
-  std::vector<HttpHeader> headers = cors_headers(*request);
-  headers.push_back({"x-request-id", request->id});
-  headers.push_back({"request-id", request->id});  // Anthropic's name
-  const auto decorated = std::make_shared<DecoratedSink>(sink, std::move(headers),
-                                                         route == nullptr ? "other" : route->path, metrics_);
+  std::shared_ptr<ResponseSink> answer = sink;  // soon with what every answer carries
   const auto tell = [&](const ApiError& error) {
-    decorated->respond(is_anthropic_path(request->path) ? anthropic_error_response(error, request->id)
-                                                        : error_response(error));
+    answer->respond(is_anthropic_path(request->path) ? anthropic_error_response(error, request->id)
+                                                     : error_response(error));
   };
   try {
-    dispatch(*request, decorated);
-  } catch (const ApiError& error) {
-    tell(error);
-  } catch (const Error& error) {
-    tell(to_api_error(error));
-  } catch (const std::bad_alloc&) {
+    try {
+      std::string rest, allowed;
+      const Route* route = router_.find(request->method, request->path, rest, allowed);
+      std::vector<HttpHeader> headers = cors_headers(*request);
+      headers.push_back({"x-request-id", request->id});
+      headers.push_back({"request-id", request->id});  // Anthropic's name
+      answer = std::make_shared<DecoratedSink>(sink, std::move(headers),
+                                               route == nullptr ? "other" : route->path, metrics_);
+      dispatch(*request, answer);
+    } catch (const ApiError& error) {
+      tell(error);
+    } catch (const Error& error) {
+      tell(to_api_error(error));
+    } catch (const std::bad_alloc&) {
+      tell({503, "", "out_of_memory", "out of memory"});
+    } catch (const std::exception& error) {
+      tell({500, "", "internal_error", error.what()});
+    }
+  } catch (const std::bad_alloc&) {  // on the way to the answer; what the request held is free by now
     tell({503, "", "out_of_memory", "out of memory"});
+  }
+}
+
+/// Who is charged for the request, and how long its body may be. Throws ApiError.
+HttpAdmission Application::admit_by_route(const HttpRequest& head) {
+  check_host_and_origin(head);
+  std::string rest, allowed;
+  const Route* route = router_.find(head.method, head.path, rest, allowed);
+  const HttpAdmission stranger{{}, "stranger", kStrangersBody};
+  if (head.method == "OPTIONS" || route == nullptr) return stranger;
+  if (!authenticator_.key_needed()) return {};
+  if (is_private(head)) {
+    if (auto owner = site_owner(authenticator_, head)) return {{}, *std::move(owner)};
+    return stranger;
+  }
+  if (route->open) return stranger;
+  const std::string key = authenticate(head);
+  if (is_generating(head)) limiter_.check(key);
+  return {{}, std::string(kKeyOwner) + key};
+}
+
+HttpAdmission Application::admit(const HttpRequest& head) {
+  const auto refused = [&](const ApiError& error) {
+    const std::string id = random_id("req_");
+    HttpAdmission admission;
+    admission.refusal =
+        is_anthropic_path(head.path) ? anthropic_error_response(error, id) : error_response(error);
+    for (HttpHeader& header : cors_headers(head)) admission.refusal->headers.push_back(std::move(header));
+    admission.refusal->headers.push_back({"x-request-id", id});
+    admission.refusal->headers.push_back({"request-id", id});
+    metrics_.count_response("refused by its head", error.status);
+    return admission;
+  };
+  try {
+    return admit_by_route(head);
+  } catch (const ApiError& error) {
+    return refused(error);
+  } catch (const Error& error) {
+    return refused(to_api_error(error));
   } catch (const std::exception& error) {
-    tell({500, "", "internal_error", error.what()});
+    return refused({500, "", "internal_error", error.what()});
   }
 }
 
@@ -236,7 +315,8 @@ HttpServerHooks Application::hooks() {
             HttpResponse response = error_response({status, "", "bad_request", message});
             response.headers.push_back({"x-request-id", random_id("req_")});
             return response;
-          }};
+          },
+          [this](const HttpRequest& head) { return admit(head); }};
 }
 
 void Application::drain() {

@@ -40,6 +40,8 @@ class Application {
 
   void handle(const std::shared_ptr<const HttpRequest>& request, const std::shared_ptr<ResponseSink>& sink);
   bool is_quick(const HttpRequest& request) const;
+  /// What is decided about a request by its head alone: host, origin, key and the key's limits.
+  HttpAdmission admit(const HttpRequest& head);
   HttpServerHooks hooks();
 
   /// From now on: 503 to everything new.
@@ -55,6 +57,7 @@ class Application {
   /// Throws ApiError when the request may not be answered.
   void check_host_and_origin(const HttpRequest& request) const;
   std::string authenticate(const HttpRequest& request) const;
+  HttpAdmission admit_by_route(const HttpRequest& head);
   std::vector<HttpHeader> cors_headers(const HttpRequest& request) const;
   void store_usage();
   void dispatch(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink);

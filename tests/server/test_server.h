@@ -163,6 +163,11 @@ class RecordingSink : public ResponseSink {
     const std::lock_guard lock(mutex_);
     return done_;
   }
+  /// Whether the handler wants to know when the client goes.
+  bool is_watched() {
+    const std::lock_guard lock(mutex_);
+    return static_cast<bool>(abort_);
+  }
   void hang_up() {
     std::function<void()> callback;
     {
@@ -226,7 +231,8 @@ class TestServer {
     fake = std::make_shared<ScriptedModel>(*tokenizer, context);
     r1::Vocabulary vocabulary{*tokenizer, kTemplate, tokenizer->bos(), tokenizer->eos(), {*tokenizer->eos()}};
     models = std::make_unique<ModelHost>(ModelHost::Options{});
-    models->add_loaded(std::make_shared<ServedModel>("small", TextModel(fake, std::move(vocabulary)), settings));
+    models->add_loaded(
+        std::make_shared<ServedModel>("small", TextModel(fake, std::move(vocabulary)), settings));
     options.version = "test";
     application = std::make_unique<Application>(*models, std::move(options));
   }

@@ -12,9 +12,8 @@ namespace r1::server {
 namespace {
 
 // A released migration never changes: add another.
-constexpr std::array<Migration, 1> kMigrations{{{
-    "keys",
-    R"sql(
+constexpr std::array<Migration, 2> kMigrations{{{"keys",
+                                                 R"sql(
 CREATE TABLE api_keys (
   key INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -24,12 +23,14 @@ CREATE TABLE api_keys (
   concurrency INTEGER NOT NULL, tokens_a_minute INTEGER NOT NULL,
   requests INTEGER NOT NULL DEFAULT 0,
   prompt_tokens INTEGER NOT NULL DEFAULT 0, generated_tokens INTEGER NOT NULL DEFAULT 0);
-)sql",
-}}};
+)sql"},
+                                                {"the highest priority that a key may ask for", R"sql(
+ALTER TABLE api_keys ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+)sql"}}};
 
 const std::string kColumns =
     "SELECT name, hint, created, revoked, last_used, concurrency, tokens_a_minute, requests, prompt_tokens, "
-    "generated_tokens FROM api_keys ";
+    "generated_tokens, priority FROM api_keys ";
 
 bool is_name(const std::string& name) {
   return name != "command-line" && !name.empty() && name.size() <= 64 &&
@@ -45,7 +46,7 @@ KeyRecord record_of(const Statement& row) {
           row.integer(2),
           row.optional_integer(3),
           row.optional_integer(4),
-          {row.integer(5), row.integer(6)},
+          {row.integer(5), row.integer(6), static_cast<int32_t>(row.integer(10))},
           {row.integer(7), row.integer(8), row.integer(9)}};
 }
 
@@ -53,6 +54,7 @@ KeyRecord record_of(const Statement& row) {
 
 KeyStore::KeyStore(const std::filesystem::path& file) : database_(file) {
   database_.migrate("api_keys", kMigrations);
+  if (file != ":memory:") reader_.emplace(file);
 }
 
 std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
@@ -67,11 +69,10 @@ std::string KeyStore::create(const std::string& name, const KeyLimits& limits) {
   taken.reset();
   database_
       .prepare(
-          "INSERT INTO api_keys (name, hash, hint, created, concurrency, tokens_a_minute) VALUES (?1, ?2, "
-          "?3, "
-          "?4, ?5, ?6)")
+          "INSERT INTO api_keys (name, hash, hint, created, concurrency, tokens_a_minute, priority) VALUES "
+          "(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
       .bind(name, secret_hash(key), key.substr(key.size() - 4), static_cast<int64_t>(std::time(nullptr)),
-            limits.concurrency, limits.tokens_a_minute)
+            limits.concurrency, limits.tokens_a_minute, limits.priority)
       .run();
   transaction.commit();
   return key;
@@ -95,8 +96,9 @@ std::vector<KeyRecord> KeyStore::list() {
 }
 
 std::optional<KeyRecord> KeyStore::find(const char* column, const std::string& value) {
-  const std::lock_guard lock(mutex_);
-  Statement row = database_.prepare(kColumns + fmt::format("WHERE {} = ?1 AND revoked IS NULL", column));
+  const std::lock_guard lock(reader_ ? reader_mutex_ : mutex_);
+  Statement row = (reader_ ? *reader_ : database_)
+                      .prepare(kColumns + fmt::format("WHERE {} = ?1 AND revoked IS NULL", column));
   if (!row.bind(value).step()) return std::nullopt;
   return record_of(row);
 }

@@ -18,6 +18,7 @@ namespace r1::server {
 struct KeyLimits {
   int64_t concurrency = 0;      // requests that generate at the same time; 0: no limit
   int64_t tokens_a_minute = 0;  // prompt and answer, over the last 60 s; 0: no limit
+  int32_t priority = 0;         // the highest that a request may ask for
 };
 
 struct KeyUsage {
@@ -61,6 +62,10 @@ class KeyStore {
 
   std::mutex mutex_;
   Database database_;
+  // A connection of its own for look-ups, which also the thread of all sockets makes: they never wait for a
+  // write.
+  std::mutex reader_mutex_;
+  std::optional<Database> reader_;  // none for a store in memory: it has one connection
 };
 
 }  // namespace r1::server

@@ -1,6 +1,7 @@
 #include "server/access/rate_limiter.h"
 
 #include <cmath>
+#include <limits>
 
 #include "server/http/api_error.h"
 
@@ -25,7 +26,7 @@ void add(KeyUsage& sum, const KeyUsage& more) {
 }  // namespace
 
 RateTicket::~RateTicket() {
-  limiter_.release(key_name_);
+  limiter_.release(key_name_, sequences_);
 }
 
 void RateTicket::count_prompt(int64_t tokens) {
@@ -36,6 +37,11 @@ void RateTicket::count_generated(int64_t tokens) {
   limiter_.count(key_name_, 0, tokens);
 }
 
+void RateTicket::add_sequences(int64_t count) {
+  limiter_.add_sequences(key_name_, count);
+  sequences_ += count;
+}
+
 void RateLimiter::forget_old(State& state) const {
   const auto now = clock_();
   while (!state.seconds.empty() && now - state.seconds.front().begin >= kMinute) {
@@ -44,12 +50,16 @@ void RateLimiter::forget_old(State& state) const {
   }
 }
 
-std::shared_ptr<RateTicket> RateLimiter::admit(const std::string& key_name) {
-  if (key_name.empty()) return nullptr;
+KeyLimits RateLimiter::limits_of(const std::string& key_name) const {
   const auto record = keys_ == nullptr ? std::nullopt : keys_->find_name(key_name);
-  const KeyLimits limits = record ? record->limits : KeyLimits{};
-  const std::lock_guard lock(mutex_);
-  State& state = states_[key_name];
+  if (record) return record->limits;
+  KeyLimits operators;  // the command line's key
+  operators.priority = std::numeric_limits<int32_t>::max();
+  return operators;
+}
+
+/// Under mutex_.
+void RateLimiter::check(const std::string& key_name, const KeyLimits& limits, State& state) {
   forget_old(state);
   if (limits.concurrency > 0 && state.running >= limits.concurrency) {
     ++state.refused;
@@ -70,9 +80,36 @@ std::shared_ptr<RateTicket> RateLimiter::admit(const std::string& key_name) {
                    fmt::format("the key '{}' may use {} tokens a minute and has used {}", key_name,
                                limits.tokens_a_minute, state.tokens));
   }
+}
+
+void RateLimiter::check(const std::string& key_name) {
+  if (key_name.empty()) return;
+  const KeyLimits limits = limits_of(key_name);
+  const std::lock_guard lock(mutex_);
+  check(key_name, limits, states_[key_name]);
+}
+
+std::shared_ptr<RateTicket> RateLimiter::admit(const std::string& key_name) {
+  if (key_name.empty()) return nullptr;
+  const KeyLimits limits = limits_of(key_name);
+  const std::lock_guard lock(mutex_);
+  State& state = states_[key_name];
+  check(key_name, limits, state);
+  auto ticket = std::make_shared<RateTicket>(*this, key_name, limits.priority);
   ++state.running;
   ++state.usage.requests;
-  return std::make_shared<RateTicket>(*this, key_name);
+  return ticket;
+}
+
+void RateLimiter::add_sequences(const std::string& key_name, int64_t count) {
+  const std::lock_guard lock(mutex_);
+  State& state = states_[key_name];
+  if (state.sequences + count > kMaxSequences) {
+    ++state.refused;
+    refuse_for_now(1, fmt::format("the key '{}' may have {} answers at a time, running and waiting", key_name,
+                                  kMaxSequences));
+  }
+  state.sequences += count;
 }
 
 void RateLimiter::count(const std::string& key_name, int64_t prompt, int64_t generated) {
@@ -86,9 +123,11 @@ void RateLimiter::count(const std::string& key_name, int64_t prompt, int64_t gen
   state.tokens += prompt + generated;
 }
 
-void RateLimiter::release(const std::string& key_name) {
+void RateLimiter::release(const std::string& key_name, int64_t sequences) {
   const std::lock_guard lock(mutex_);
-  --states_[key_name].running;
+  State& state = states_[key_name];
+  --state.running;
+  state.sequences -= sequences;
 }
 
 std::map<std::string, KeyUsage> RateLimiter::take_usage() {

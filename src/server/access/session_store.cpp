@@ -43,7 +43,7 @@ void SessionStore::open(std::string_view token, const std::string& key_hash, int
       .bind(secret_hash(token), key_hash, ends)
       .run();
   database_.prepare("DELETE FROM sessions WHERE ends <= ?1 OR session <= ?2")
-      .bind(now, database_.last_row() - kMostSessions)
+      .bind(now, database_.last_row() - kMaxSessions)
       .run();
   transaction.commit();
 }

@@ -20,7 +20,7 @@ std::string secret_hash(std::string_view secret);
 /// Safe to use from several threads. Functions throw Error as Database says.
 class SessionStore {
  public:
-  static constexpr int64_t kMostSessions = 10'000;  // the oldest go first
+  static constexpr int64_t kMaxSessions = 10'000;  // the oldest go first
 
   /// Opens or creates the file; ":memory:": nothing outlives it.
   explicit SessionStore(const std::filesystem::path& file);

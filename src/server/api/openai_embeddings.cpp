@@ -1,6 +1,8 @@
 #include "server/api/openai_embeddings.h"
 
+#include <atomic>
 #include <cstring>
+#include <memory>
 
 #include "server/api/generation_fields.h"
 #include "server/api/json_fields.h"
@@ -69,12 +71,15 @@ void create_embeddings(ServerContext& context, const HttpRequest& request, Respo
     refuse("dimensions", "dimensions: this model's vectors have {}", model->info().hidden);
   fields.refuse_unknown();
   const auto ticket = context.limiter.admit(request.key_name);
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  sink.on_abort([gone] { *gone = true; });
   Json data = Json::array();
   int64_t tokens = 0;
   for (size_t i = 0; i < inputs.size(); ++i) {
     tokens += std::ssize(inputs[i]);
     if (ticket) ticket->count_prompt(std::ssize(inputs[i]));
-    const std::vector<float> vector = model->embed(inputs[i]);
+    const std::vector<float> vector = model->embed(inputs[i], gone);
+    if (*gone) return;  // nobody reads the answer
     data.push_back({{"object", "embedding"},
                     {"index", i},
                     {"embedding", encoded ? Json(base64(vector)) : Json(vector)}});

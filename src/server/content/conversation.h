@@ -13,6 +13,9 @@ namespace r1::site {
 using Json = nlohmann::ordered_json;
 
 /// A file as a question lists it.
+inline constexpr size_t kMaxQuestionFiles = 32;
+inline constexpr size_t kMaxImportedNodes = 20'000;  // of one document
+
 struct AttachedFile {
   std::string id, name;
   int64_t bytes = 0;   // of the file that was uploaded

@@ -85,7 +85,11 @@ std::string ConversationStore::export_markdown(const std::string& owner, const s
 
 ConversationStore::Imported ConversationStore::import(const std::string& owner, std::string_view document) {
   const std::vector<ImportedConversation> conversations = read_export(document);
+  size_t rows = 0;
+  for (const ImportedConversation& imported : conversations)
+    rows += 1 + imported.conversation.nodes.size() + imported.files.size();
   const std::lock_guard lock(mutex_);
+  use_room(owner, std::ssize(document) + static_cast<int64_t>(rows) * kRowBytes);
   Transaction transaction(database_);
   Imported counts;
   for (const ImportedConversation& imported : conversations) {

@@ -1,5 +1,7 @@
 // The store's nodes and files.
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "server/content/conversation_rows.h"
 #include "server/content/conversation_store.h"
@@ -9,6 +11,14 @@ namespace r1::site {
 namespace {
 
 using Code = SiteError::Code;
+
+int64_t bytes_of(const Node& node) {
+  return std::ssize(node.content) + std::ssize(node.reasoning) + ConversationStore::kRowBytes;
+}
+
+int64_t bytes_of(const StoredFile& file) {
+  return std::ssize(file.text) + ConversationStore::kRowBytes;
+}
 
 bool same_files(const std::vector<AttachedFile>& a, const std::vector<AttachedFile>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
@@ -50,6 +60,12 @@ void ConversationStore::insert_node(const std::string& owner, int64_t conversati
     parent = found.integer(0);
   } else if (node.role == Role::assistant) {
     refuse(Code::invalid, "parent: an answer needs a question");
+  }
+  if (node.files.size() > kMaxQuestionFiles)
+    refuse(Code::invalid, "files: expected at most {}, found {}", kMaxQuestionFiles, node.files.size());
+  std::set<std::string_view> named;
+  for (const AttachedFile& file : node.files) {
+    if (!named.insert(file.id).second) refuse(Code::invalid, "files: '{}' is named twice", file.id);
   }
   const AnswerState state = node.role == Role::user ? AnswerState::done : node.state;
   database_
@@ -97,6 +113,7 @@ ConversationStore::Added ConversationStore::add_question(const std::string& owne
   }
   Node node = question;
   node.role = Role::user;
+  use_room(owner, bytes_of(node));
   insert_node(owner, key, node);
   touch(key, node.id);
   Added added{find_node(owner, node.id)->second.node, true};
@@ -119,6 +136,7 @@ ConversationStore::Added ConversationStore::add_answer(const std::string& owner,
   }
   Node node = answer;
   node.role = Role::assistant;
+  use_room(owner, bytes_of(node));
   insert_node(owner, key, node);
   touch(key, node.id);
   transaction.commit();
@@ -140,6 +158,30 @@ void ConversationStore::update_answers(const std::string& owner, std::span<const
         .run();
   }
   transaction.commit();
+}
+
+/// What everything of an owner takes, roughly: texts, and some for each row and its index.
+int64_t ConversationStore::stored_bytes(const std::string& owner) {
+  Statement sum = database_.prepare(
+      "SELECT (SELECT coalesce(sum(length(CAST(content AS BLOB)) + length(CAST(reasoning AS BLOB)) + "
+      "coalesce(length(CAST(request AS BLOB)), 0) + length(CAST(sources AS BLOB)) + ?2), 0) FROM nodes WHERE "
+      "owner = ?1) + "
+      "(SELECT coalesce(sum(length(CAST(text AS BLOB)) + ?2), 0) FROM files WHERE owner = ?1) + "
+      "(SELECT coalesce(sum(length(CAST(title AS BLOB)) + ?2), 0) FROM conversations WHERE owner = ?1)");
+  sum.bind(owner, kRowBytes).step();
+  return sum.integer(0);
+}
+
+/// Counts what is about to be stored. Summing everything up costs a look at every row: done once an owner,
+/// and again when the room seems used up, for something may have been removed. Under mutex_.
+void ConversationStore::use_room(const std::string& owner, int64_t bytes) {
+  if (owner_bytes_ == 0 || owner == unlimited_owner_) return;
+  const auto [place, is_new] = used_.try_emplace(owner, 0);
+  if (is_new || place->second + bytes > owner_bytes_) place->second = stored_bytes(owner);
+  if (place->second + bytes > owner_bytes_)
+    refuse(Code::too_large, "this would be more than the {} MiB that a key may store: delete something first",
+           owner_bytes_ >> 20);
+  place->second += bytes;
 }
 
 std::vector<Node> ConversationStore::branch(const std::string& owner, const std::string& conversation,
@@ -169,6 +211,7 @@ void ConversationStore::insert_file(const std::string& owner, const StoredFile& 
 void ConversationStore::add_file(const std::string& owner, const StoredFile& file) {
   if (!is_valid_id(file.id)) refuse(Code::invalid, "id: expected 8 to 64 of [A-Za-z0-9_-]");
   const std::lock_guard lock(mutex_);
+  use_room(owner, bytes_of(file));
   insert_file(owner, file);
 }
 

@@ -255,6 +255,9 @@ Node read_node(const Json& object, const std::string& where) {
   node.content = fields.text("content");
   if (node.role == Role::user) {
     const Json& files = fields.list("files");
+    if (files.size() > kMaxQuestionFiles)
+      refuse(SiteError::Code::invalid, "{}: expected at most {} files, found {}", fields.path("files"),
+             kMaxQuestionFiles, files.size());
     for (size_t i = 0; i < files.size(); ++i) {
       node.files.push_back(read_file(files[i], item(fields.path("files"), i)));
     }
@@ -299,8 +302,13 @@ std::vector<ImportedConversation> read_export(std::string_view text) {
   fields.refuse_unknown();
   std::vector<ImportedConversation> conversations;
   std::set<std::string> ids;
+  size_t nodes = 0;
   for (size_t i = 0; i < list.size(); ++i) {
     conversations.push_back(read_conversation(list[i], item("conversations", i)));
+    nodes += conversations.back().conversation.nodes.size();
+    if (nodes > kMaxImportedNodes)
+      refuse(SiteError::Code::too_large,
+             "the document has more than {} questions and answers: import it in parts", kMaxImportedNodes);
     const std::string& id = conversations.back().conversation.id;
     if (!ids.insert(id).second) {
       refuse(SiteError::Code::invalid, "conversations[{}].id: '{}' is there twice", i, id);

@@ -117,6 +117,7 @@ ConversationStore::Created ConversationStore::create(const std::string& owner, c
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_);
   if (auto row = find_conversation(owner, id)) return {std::move(row->summary), false};
+  use_room(owner, std::ssize(title) + kRowBytes);
   database_
       .prepare("INSERT INTO conversations (owner, id, title, created, updated) VALUES (?1, ?2, ?3, ?4, ?5)")
       .bind(owner, id, title, created, now())

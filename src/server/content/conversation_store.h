@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -103,6 +104,14 @@ class ConversationStore {
 
   void check_integrity();
 
+  static constexpr int64_t kRowBytes = 1024;  // a row with its keys and indexes, beside its texts
+  /// What an owner may store; but for `unlimited_owner`, who runs the server. 0: no limit. Beyond it adding
+  /// throws SiteError(too_large). Answers that are being written are stored all the same.
+  void set_quota(int64_t owner_bytes, const std::string& unlimited_owner) {
+    owner_bytes_ = owner_bytes;
+    unlimited_owner_ = unlimited_owner;
+  }
+
  private:
   struct Row {
     int64_t key;
@@ -122,9 +131,15 @@ class ConversationStore {
   StoredFile read_file_unlocked(const std::string& owner, const std::string& id);
   Json export_unlocked(const std::string& owner, const std::string& id);
 
+  int64_t stored_bytes(const std::string& owner);
+  void use_room(const std::string& owner, int64_t bytes);
+
   std::mutex mutex_;
   Database database_;
   Clock clock_;
+  int64_t owner_bytes_ = 0;
+  std::string unlimited_owner_;
+  std::map<std::string, int64_t> used_;  // bytes by owner, of those who stored something since the start
 };
 
 }  // namespace r1::site

@@ -22,9 +22,9 @@ namespace {
 using Code = SiteError::Code;
 
 // A document of a thousand pages stays far below all of these.
-constexpr int kMostEntries = 4096;
-constexpr int64_t kMostUnpackedBytes = int64_t{128} << 20;
-constexpr int64_t kMostRatio = 200;  // unpacked to packed, over the whole archive
+constexpr int kMaxEntries = 4096;
+constexpr int64_t kMaxUnpackedBytes = int64_t{128} << 20;
+constexpr int64_t kMaxRatio = 200;  // unpacked to packed, over the whole archive
 constexpr int64_t kRatioMatters = int64_t{8} << 20;
 
 bool leads_out(std::string_view name) {
@@ -46,8 +46,8 @@ class DocxArchive {
     archive_entry* entry = nullptr;
     int code = 0, entries = 0;
     while ((code = archive_read_next_header(archive_.get(), &entry)) == ARCHIVE_OK || code == ARCHIVE_WARN) {
-      if (++entries > kMostEntries) {
-        refuse(Code::extraction_failed, "the archive has more than {} entries", kMostEntries);
+      if (++entries > kMaxEntries) {
+        refuse(Code::extraction_failed, "the archive has more than {} entries", kMaxEntries);
       }
       read_entry(entry);
     }
@@ -80,7 +80,7 @@ class DocxArchive {
       if (got < 0) damaged();
       if (got == 0) return;
       unpacked_ += got;
-      if (unpacked_ > kMostUnpackedBytes || (unpacked_ > kRatioMatters && unpacked_ / packed_ > kMostRatio)) {
+      if (unpacked_ > kMaxUnpackedBytes || (unpacked_ > kRatioMatters && unpacked_ / packed_ > kMaxRatio)) {
         refuse(Code::extraction_failed, "the archive unpacks to far more than a document would (a zip bomb)");
       }
       part->append(buffer.data(), static_cast<size_t>(got));
@@ -338,7 +338,7 @@ std::string decode_charset(std::string_view bytes, const std::string& charset) {
 std::string read_docx(std::string_view bytes) {
   const DocxArchive archive(bytes);
   if (!archive.has_document) {
-    refuse(Code::extraction_failed, "the archive is no Word document: it has no word/document.xml");
+    refuse(Code::extraction_failed, "the archive is not a Word document: word/document.xml is missing");
   }
   std::string text = text_of_xml(archive.document);
   for (const std::string* notes : {&archive.footnotes, &archive.endnotes}) {

@@ -128,6 +128,10 @@ size_t take_bytes(char* bytes, size_t size, size_t count, void* context) {
   return size * count;
 }
 
+int look_whether_cancelled(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return (*static_cast<const Cancelled*>(context))() ? 1 : 0;
+}
+
 /// Only "http://name…" and "https://name…", without a user's name, spaces or control characters.
 void check_url(const std::string& url) {
   const std::string_view text = url;
@@ -166,7 +170,8 @@ bool is_public_address(const sockaddr& address) {
 PageFetcher::PageFetcher(FetchLimits limits, AddressGuard guard)
     : limits_(limits), guard_(std::move(guard)) {}
 
-FetchedPage PageFetcher::get(const std::string& url, const std::vector<std::string>& types) const {
+FetchedPage PageFetcher::get(const std::string& url, const std::vector<std::string>& types,
+                             const Cancelled& cancelled) const {
   check_url(url);
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> owned(curl_easy_init(), curl_easy_cleanup);
   CURL* handle = owned.get();
@@ -188,6 +193,11 @@ FetchedPage PageFetcher::get(const std::string& url, const std::vector<std::stri
   curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &fetch);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &fetch);
+  if (cancelled) {
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &cancelled);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, look_whether_cancelled);
+  }
   const CURLcode code = curl_easy_perform(handle);
   const char* final_url = nullptr;
   long status = 0;
@@ -198,6 +208,7 @@ FetchedPage PageFetcher::get(const std::string& url, const std::vector<std::stri
     throw_error(ErrorKind::invalid_argument, "{}: leads to {}, which is not a public address", url,
                 fetch.refused_address);
   }
+  if (code == CURLE_ABORTED_BY_CALLBACK) throw_error(ErrorKind::cancelled, "{}: cancelled", url);
   if (fetch.too_long) {
     throw_error(ErrorKind::network, "{}: the page is longer than {} bytes", url, limits_.body_bytes);
   }

@@ -29,6 +29,9 @@ struct FetchLimits {
   int redirects = 5;
 };
 
+/// Asked several times a second while something is waited for. Empty: never.
+using Cancelled = std::function<bool()>;
+
 struct FetchedPage {
   std::string url;           // where the redirects led
   std::string content_type;  // as sent
@@ -42,8 +45,10 @@ class PageFetcher {
   explicit PageFetcher(FetchLimits limits = {}, AddressGuard guard = is_public_address);
 
   /// A page whose type is one of `types` ("text/html"; "text/*"). Throws Error(network) in one line for
-  /// anything but a complete 200, Error(invalid_argument) for an address that is none or is not allowed.
-  FetchedPage get(const std::string& url, const std::vector<std::string>& types) const;
+  /// anything but a complete 200, Error(invalid_argument) for an address that is none or is not allowed,
+  /// Error(cancelled).
+  FetchedPage get(const std::string& url, const std::vector<std::string>& types,
+                  const Cancelled& cancelled = {}) const;
 
  private:
   FetchLimits limits_;

@@ -11,6 +11,8 @@ namespace {
 
 using Code = SiteError::Code;
 
+constexpr size_t kMaxQueryBytes = 2000;  // of a question that is sent to the service
+
 std::string percent_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -46,14 +48,14 @@ std::optional<std::string> IndexProvider::reason_not_ready() {
   return std::nullopt;
 }
 
-std::vector<SearchText> IndexProvider::search(const std::string& query, int limit) {
+std::vector<SearchText> IndexProvider::search(const std::string& query, int limit, const Cancelled&) {
   return index_.search(query, limit);
 }
 
 SearxngProvider::SearxngProvider(SearxngOptions options, const FileExtractor& extractor)
     : options_(std::move(options)),
       extractor_(extractor),
-      service_({}, [](const sockaddr&) { return true; }),
+      service_(options_.service_limits, [](const sockaddr&) { return true; }),
       pages_(options_.page_limits, options_.page_guard) {
   while (options_.address.ends_with('/')) options_.address.pop_back();
 }
@@ -63,10 +65,10 @@ std::optional<std::string> SearxngProvider::reason_not_ready() {
   return std::nullopt;
 }
 
-void SearxngProvider::read_page(SearchText& result) const {
+void SearxngProvider::read_page(SearchText& result, const Cancelled& cancelled) const {
   try {
     const FetchedPage page =
-        pages_.get(*result.source.url, {"text/*", "application/xhtml+xml", "application/pdf"});
+        pages_.get(*result.source.url, {"text/*", "application/xhtml+xml", "application/pdf"}, cancelled);
     result.text =
         beginning(extractor_.extract_page(page.url, page.content_type, page.body).text, options_.text_bytes);
   } catch (const std::exception&) {
@@ -74,12 +76,14 @@ void SearxngProvider::read_page(SearchText& result) const {
   }
 }
 
-std::vector<SearchText> SearxngProvider::search(const std::string& query, int limit) {
+std::vector<SearchText> SearxngProvider::search(const std::string& query, int limit,
+                                                const Cancelled& cancelled) {
   if (const auto reason = reason_not_ready()) refuse(Code::search_failed, "searxng: {}", *reason);
   std::vector<SearchText> results;
   try {
     const FetchedPage answer = service_.get(
-        options_.address + "/search?format=json&q=" + percent_encoded(query), {"application/json"});
+        options_.address + "/search?format=json&q=" + percent_encoded(query.substr(0, kMaxQueryBytes)),
+        {"application/json"}, cancelled);
     const Json json = Json::parse(answer.body);
     for (const Json& item : json.at("results")) {
       if (static_cast<int>(results.size()) == limit) break;
@@ -103,7 +107,8 @@ std::vector<SearchText> SearxngProvider::search(const std::string& query, int li
   }
   std::vector<std::thread> threads;
   threads.reserve(results.size());
-  for (SearchText& result : results) threads.emplace_back([this, &result] { read_page(result); });
+  for (SearchText& result : results)
+    threads.emplace_back([this, &result, &cancelled] { read_page(result, cancelled); });
   for (std::thread& thread : threads) thread.join();
   return results;
 }

@@ -21,7 +21,8 @@ class SearchProvider {
   /// Nothing: it can be asked. Else why not, in one line.
   virtual std::optional<std::string> reason_not_ready() = 0;
   /// Best first, numbered from 1; at most `limit`. Throws SiteError(search_failed).
-  virtual std::vector<SearchText> search(const std::string& query, int limit) = 0;
+  /// `cancelled` is asked several times a second, on other threads too; true: ends soon, with that error.
+  virtual std::vector<SearchText> search(const std::string& query, int limit, const Cancelled& cancelled) = 0;
 };
 
 /// "index": what the user has indexed on this machine.
@@ -30,7 +31,7 @@ class IndexProvider : public SearchProvider {
   explicit IndexProvider(SearchIndex& index) : index_(index) {}
   std::string name() const override { return "index"; }
   std::optional<std::string> reason_not_ready() override;
-  std::vector<SearchText> search(const std::string& query, int limit) override;
+  std::vector<SearchText> search(const std::string& query, int limit, const Cancelled& cancelled) override;
 
  private:
   SearchIndex& index_;
@@ -39,6 +40,7 @@ class IndexProvider : public SearchProvider {
 struct SearxngOptions {
   std::string address;  // "http://127.0.0.1:8888"; the operator's choice, so any address; "": none
   FetchLimits page_limits{int64_t{4} << 20, std::chrono::milliseconds(6'000), 5};
+  FetchLimits service_limits{int64_t{8} << 20, std::chrono::milliseconds(10'000), 5};  // of its own answer
   size_t text_bytes = 6000;                     // of each page, for the prompt
   AddressGuard page_guard = is_public_address;  // for the pages that the results name
 };
@@ -51,10 +53,10 @@ class SearxngProvider : public SearchProvider {
   SearxngProvider(SearxngOptions options, const FileExtractor& extractor);
   std::string name() const override { return "searxng"; }
   std::optional<std::string> reason_not_ready() override;
-  std::vector<SearchText> search(const std::string& query, int limit) override;
+  std::vector<SearchText> search(const std::string& query, int limit, const Cancelled& cancelled) override;
 
  private:
-  void read_page(SearchText& result) const;
+  void read_page(SearchText& result, const Cancelled& cancelled) const;
 
   SearxngOptions options_;
   const FileExtractor& extractor_;

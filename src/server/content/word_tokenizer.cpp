@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "server/content/site_error.h"
 #include "text/unicode.h"
 
 namespace r1::site {
@@ -142,6 +143,7 @@ std::string full_text_query(std::string_view typed, Match match, bool last_by_pr
   std::vector<std::string> words;
   std::string word;
   bool word_alone = false;
+  size_t count = 0;  // of words and CJK characters
   const auto finish = [&] {
     if (match == Match::any_word && word_alone) {
       add_pairs(word, words);
@@ -159,6 +161,11 @@ std::string full_text_query(std::string_view typed, Match match, bool last_by_pr
       const bool alone = stands_alone(character.code_point);
       if (alone != word_alone) finish();
       word_alone = alone;
+      if (alone || word.empty()) ++count;
+      if (count > kMaxQueryWords) {
+        if (match == Match::any_word) break;
+        refuse(SiteError::Code::invalid, "query: expected at most {} words", kMaxQueryWords);
+      }
       word += typed.substr(at, character.length);
       open_end = true;
     } else {

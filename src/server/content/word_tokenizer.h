@@ -16,8 +16,11 @@ namespace r1::site {
 void register_word_tokenizer(Database& database);
 
 /// A query of FTS5 from what a person typed: words divided by space and punctuation; a run of CJK characters
-/// is one phrase. Empty when there is no word in it. Never a syntax error.
+/// is one phrase. Empty when there is no word in it. Never a syntax error. At most kMaxQueryWords words (a
+/// CJK character counts as one): with all_words more of them throw SiteError(invalid), with any_word the
+/// first are taken.
 enum class Match { all_words, any_word };
+inline constexpr size_t kMaxQueryWords = 64;
 std::string full_text_query(std::string_view typed, Match match, bool last_by_prefix);
 
 struct SnippetPart {

@@ -7,7 +7,7 @@
 namespace r1::server {
 namespace {
 
-constexpr int kMostDigits = 16;  // of a chunk's size, leading zeros too
+constexpr int kMaxDigits = 16;  // of a chunk's size, leading zeros too
 
 int digit_of(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -29,7 +29,7 @@ bool is_token(std::string_view name) {
 void HttpBodyReader::take_size(char c) {
   const int digit = digit_of(c);
   if (digit >= 0) {
-    if (++digits_ > kMostDigits) return fail(400, "malformed body: a chunk's size has too many digits");
+    if (++digits_ > kMaxDigits) return fail(400, "malformed body: a chunk's size has too many digits");
     left_ = left_ * 16 + static_cast<uint64_t>(digit);
     if (left_ > limit_ - body_.size()) fail(413, "the body is too large");
     return;

@@ -23,6 +23,14 @@ class HttpBodyReader {
     return reader;
   }
 
+  /// Lowers the limit. False: the length that was announced, or what has come, is over it.
+  bool limit(uint64_t bytes) {
+    if (bytes >= limit_) return true;
+    if (!chunked_ || body_.size() > bytes) return false;
+    limit_ = bytes;
+    return true;
+  }
+
   /// Returns how many bytes were used: all of them, unless the body has ended or has failed.
   size_t feed(std::string_view bytes);
   bool done() const { return part_ == Part::done; }

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <optional>
 #include <utility>
 
 #include "server/http/http_exchange.h"
@@ -26,23 +27,6 @@ constexpr std::chrono::seconds kLinger{2};            // for the client to read 
 // What the kernel may hold unsent for a connection. Its own limit grows to megabytes, and whatever lies there
 // hides from queue_bytes that nobody reads.
 constexpr int kUnsentBytes = 128 << 10;
-
-/// A body's part of the memory that all bodies may take.
-class BodyHold {
- public:
-  explicit BodyHold(std::shared_ptr<std::atomic<int64_t>> sum) : sum_(std::move(sum)) {}
-  BodyHold(const BodyHold&) = delete;
-  ~BodyHold() { *sum_ -= bytes_; }
-  /// Returns the sum of all.
-  int64_t grow_to(int64_t bytes) {
-    const int64_t more = bytes - std::exchange(bytes_, bytes);
-    return *sum_ += more;
-  }
-
- private:
-  std::shared_ptr<std::atomic<int64_t>> sum_;
-  int64_t bytes_ = 0;
-};
 
 template <class Stream>
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection<Stream>> {
@@ -77,27 +61,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   }
 
   void tick(Clock::time_point now) override {
-    const HttpServerOptions& options = shared_.options;
-    const auto over = [&](Clock::time_point since, HttpServerOptions::Seconds limit) {
-      return std::chrono::duration<double>(now - since) > limit;
-    };
-    if (closed_) return;
-    if (lingering_) {
-      if (over(phase_start_, kLinger)) close();
-    } else if (exchange_) {
-      if (writing_ && over(write_start_, options.write_timeout)) return close();
-      if (!writing_ && over(last_write_, options.heartbeat)) {
-        last_write_ = now;
-        exchange_->beat();
-      }
-    } else if (parser_.state() == HttpParser::State::body) {
-      if (over(phase_start_, options.body_timeout)) refuse(408, "the body did not arrive in time");
-    } else if (parser_.started()) {
-      if (over(phase_start_, options.head_timeout)) refuse(408, "the headers did not arrive in time");
-    } else if (shared_.draining ||
-               over(phase_start_, served_ ? options.idle_timeout : options.head_timeout)) {
-      close();
-    }
+    guarded([&] { look_at_clock(now); });
   }
 
   void close() override {
@@ -108,8 +72,49 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   }
 
   bool closed() const override { return closed_; }
+  bool idle() const override { return !exchange_ && !parser_.started() && !lingering_; }
 
  private:
+  /// Whatever goes wrong with one connection (memory runs out) ends that connection alone.
+  template <class Function>
+  void guarded(Function function) {
+    try {
+      function();
+    } catch (const std::exception&) {
+      close();
+    }
+  }
+
+  void look_at_clock(Clock::time_point now) {
+    const HttpServerOptions& options = shared_.options;
+    const auto over = [&](Clock::time_point since, HttpServerOptions::Seconds limit) {
+      return std::chrono::duration<double>(now - since) > limit;
+    };
+    if (closed_) return;
+    if (lingering_) {
+      if (over(phase_start_, kLinger)) close();
+    } else if (exchange_) {
+      if (writing_ && over(write_start_, options.write_timeout)) return close();
+      if (exchange_->whole_bytes() > 0 &&
+          over(last_answer_, options.write_timeout +
+                                 HttpServerOptions::Seconds(static_cast<double>(exchange_->whole_bytes()) /
+                                                            options.slowest_reader)))
+        return close();
+      if (!writing_ && over(last_write_, options.heartbeat)) {
+        last_write_ = now;
+        exchange_->beat();
+      }
+    } else if (parser_.state() == HttpParser::State::body) {
+      if (over(phase_start_, options.body_timeout) || over(last_read_, options.body_pause))
+        refuse(408, "the body did not arrive in time");
+    } else if (parser_.started()) {
+      if (over(phase_start_, options.head_timeout)) refuse(408, "the headers did not arrive in time");
+    } else if (shared_.draining ||
+               over(phase_start_, served_ ? options.idle_timeout : options.head_timeout)) {
+      close();
+    }
+  }
+
   tcp::socket& socket() {
     if constexpr (std::is_same_v<Stream, tcp::socket>) {
       return stream_;
@@ -121,6 +126,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void end_exchange(bool aborted) {
     if (!exchange_) return;
     const auto exchange = std::exchange(exchange_, nullptr);
+    open_.reset();
     --shared_.active_requests;
     if (aborted) exchange->abort();
   }
@@ -133,13 +139,14 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     stream_.async_read_some(asio::buffer(buffer_),
                             [self = this->shared_from_this()](error_code error, size_t bytes) {
                               self->reading_ = false;
-                              self->on_read(error, bytes);
+                              self->guarded([&] { self->on_read(error, bytes); });
                             });
   }
 
   void on_read(error_code error, size_t bytes) {
     if (closed_) return;
     if (error) return close();
+    last_read_ = Clock::now();
     if (!lingering_) {
       pending_.append(buffer_.data(), bytes);
       parse();
@@ -153,9 +160,12 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
       const size_t used = parser_.feed(pending_);
       pending_.erase(0, used);
       if (!began) phase_start_ = Clock::now();
+      const bool head_read =
+          parser_.state() == HttpParser::State::body || parser_.state() == HttpParser::State::complete;
+      if (head_read && !admission_ && !admit()) return;
       if (const auto body = static_cast<int64_t>(parser_.body_bytes()); body > 0) {
-        if (!hold_) hold_ = std::make_shared<BodyHold>(shared_.body_bytes);
-        if (hold_->grow_to(body) > shared_.options.body_memory)
+        if (!hold_) hold_ = shared_.bodies.hold(admission_->owner);
+        if (!hold_->grow_to(body))
           return refuse(503, "the requests that have arrived take too much memory: try again in a moment");
       }
       if (parser_.state() == HttpParser::State::failed) {
@@ -174,17 +184,30 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     }
   }
 
+  /// The head is there. False: refused.
+  bool admit() {
+    admission_ = shared_.hooks.admit ? shared_.hooks.admit(parser_.head()) : HttpAdmission{};
+    if (refuse_) admission_->refusal = shared_.hooks.error_page(503, "too many connections");
+    if (admission_->refusal) {
+      refuse(std::move(*admission_->refusal));
+      return false;
+    }
+    parser_.limit_body(admission_->body_bytes);
+    return true;
+  }
+
   std::shared_ptr<HttpExchange> begin_exchange(bool keep_alive, bool chunked, bool head_only) {
     const std::weak_ptr<Connection> weak = this->shared_from_this();
     auto wake = [weak, &io = shared_.io] {
       asio::post(io, [weak] {
-        if (const auto self = weak.lock()) self->write();
+        if (const auto self = weak.lock()) self->guarded([&] { self->write(); });
       });
     };
     ++shared_.active_requests;
-    last_write_ = Clock::now();
-    exchange_ = std::make_shared<HttpExchange>(keep_alive, chunked, head_only, shared_.options.queue_bytes,
-                                               std::move(wake));
+    last_write_ = last_answer_ = Clock::now();
+    exchange_ = std::make_shared<HttpExchange>(
+        keep_alive, chunked, head_only, shared_.options.queue_bytes,
+        shared_.answers.hold(admission_ ? admission_->owner : std::string()), std::move(wake));
     return exchange_;
   }
 
@@ -196,32 +219,41 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     served_ = true;
     auto exchange = begin_exchange(request->keep_alive && !shared_.draining, request->chunked_answers,
                                    request->method == "HEAD");
-    if (refuse_) {
-      exchange->close_after();
-      return exchange->respond(shared_.hooks.error_page(503, "too many connections"));
-    }
+    const std::string owner = std::exchange(admission_, std::nullopt)->owner;
+    open_ = shared_.open.hold(owner);
+    if (!open_->grow_to(1))
+      return busy(*exchange, "too many of your requests are open: end some of them first");
     if (shared_.hooks.is_quick(*request))
       return shared_.hooks.handle(std::move(request), std::move(exchange));
-    asio::post(*shared_.workers,
-               [&shared = shared_, request = std::move(request), exchange = std::move(exchange)]() mutable {
-                 shared.hooks.handle(std::move(request), std::move(exchange));
-               });
+    const bool taken =
+        shared_.workers->add(owner, [&shared = shared_, request, exchange](const std::stop_token&) {
+          shared.hooks.handle(request, exchange);
+        });
+    if (!taken) busy(*exchange, "too many of your requests wait: try again in a moment");
   }
 
-  /// Answers what is no request, and closes.
-  void refuse(int status, const std::string& message) {
+  void busy(HttpExchange& exchange, const char* message) {
+    HttpResponse response = shared_.hooks.error_page(503, message);
+    response.headers.push_back({"Retry-After", "1"});
+    exchange.respond(std::move(response));
+  }
+
+  /// Answers what is no request, or is not let in, and closes.
+  void refuse(int status, const std::string& message) { refuse(shared_.hooks.error_page(status, message)); }
+  void refuse(HttpResponse response) {
     auto exchange = begin_exchange(false, true, false);
     pending_.clear();
     parser_.drop();
     hold_.reset();
-    exchange->respond(shared_.hooks.error_page(status, message));
+    admission_.reset();
+    exchange->respond(std::move(response));
   }
 
   void write() {
     if (closed_ || !exchange_) return;
     if (exchange_->overflowed()) return close();  // also in the middle of a write that nobody takes
     if (writing_) return;
-    if (output_.empty()) exchange_->take(output_);
+    if (output_.empty() && exchange_->take(output_)) last_answer_ = Clock::now();
     if (output_.empty()) {
       if (exchange_->finished()) finish();
       return;
@@ -236,7 +268,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   void write_some() {
     stream_.async_write_some(asio::buffer(output_.data() + written_, output_.size() - written_),
                              [self = this->shared_from_this()](error_code error, size_t bytes) {
-                               self->on_written(error, bytes);
+                               self->guarded([&] { self->on_written(error, bytes); });
                              });
   }
 
@@ -279,12 +311,14 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   const bool refuse_;
   std::string remote_;
   HttpParser parser_;
-  std::shared_ptr<BodyHold> hold_;  // of the request that is read
+  std::optional<HttpAdmission> admission_;  // of the request that is read
+  std::shared_ptr<QuotaHold> hold_;         // its body
+  std::shared_ptr<QuotaHold> open_;         // of the request that is answered
   std::shared_ptr<HttpExchange> exchange_;
   std::string pending_;  // read, not yet parsed
   std::string output_;   // being written
   size_t written_ = 0;
-  Clock::time_point phase_start_, write_start_, last_write_;
+  Clock::time_point phase_start_, write_start_, last_write_, last_read_, last_answer_;
   bool reading_ = false, writing_ = false, closed_ = false, lingering_ = false, interim_ = false,
        served_ = false;
   std::array<char, kReadBytes> buffer_;

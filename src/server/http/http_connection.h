@@ -6,10 +6,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <memory>
 
 #include "server/http/http_server.h"
+#include "server/http/quota.h"
+#include "server/http/work_queue.h"
 
 namespace r1::server {
 
@@ -18,11 +19,11 @@ struct HttpShared {
   HttpServerOptions options;
   HttpServerHooks hooks;
   boost::asio::io_context io{1};
-  std::unique_ptr<boost::asio::thread_pool> workers;
+  std::unique_ptr<WorkQueue> workers;
   std::atomic<int64_t> connections{0};
   std::atomic<int64_t> active_requests{0};
-  // Shared: requests may be held for longer than the server.
-  std::shared_ptr<std::atomic<int64_t>> body_bytes = std::make_shared<std::atomic<int64_t>>(0);
+  Quota bodies, answers;  // bytes; I/O thread
+  Quota open;             // requests that are not answered yet; I/O thread
   std::atomic<bool> draining{false};
 };
 
@@ -35,6 +36,8 @@ class HttpConnection {
   virtual void tick(std::chrono::steady_clock::time_point now) = 0;
   virtual void close() = 0;
   virtual bool closed() const = 0;
+  /// Nothing of a request is there.
+  virtual bool idle() const = 0;
 };
 
 /// `tls`: null for plain HTTP. `refuse`: answer 503 to the first request and close.

@@ -7,8 +7,9 @@
 namespace r1::server {
 
 HttpExchange::HttpExchange(bool keep_alive, bool chunked, bool head_only, size_t queue_bytes,
-                           std::function<void()> wake)
+                           std::shared_ptr<QuotaHold> hold, std::function<void()> wake)
     : wake_(std::move(wake)),
+      hold_(std::move(hold)),
       queue_bytes_(queue_bytes),
       keep_alive_(keep_alive && chunked),
       chunked_(chunked),
@@ -36,7 +37,12 @@ void HttpExchange::respond(HttpResponse response) {
   outbox_ = serialise_head(response.status, response.headers, BodyFraming::length, response.body.size(),
                            keep_alive_);
   if (!head_only_) outbox_ += response.body;
+  whole_bytes_ = outbox_.size();
   begun_ = ended_ = true;
+  if (!hold_->grow_to(static_cast<int64_t>(whole_bytes_))) {
+    overflowed_ = true;  // answers that nobody reads take too much memory
+    outbox_.clear();
+  }
   abort_callback_ = nullptr;
   wake();
 }
@@ -83,11 +89,17 @@ void HttpExchange::on_abort(std::function<void()> callback) {
   if (callback) callback();
 }
 
-void HttpExchange::take(std::string& out) {
+bool HttpExchange::take(std::string& out) {
   const std::lock_guard lock(mutex_);
   woken_ = false;
   out.swap(outbox_);
   in_flight_ = out.size();
+  return whole_bytes_ > 0 && !out.empty();
+}
+
+size_t HttpExchange::whole_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return whole_bytes_;
 }
 
 bool HttpExchange::finished() const {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "server/http/quota.h"
 #include "server/http/response_sink.h"
 
 namespace r1::server {
@@ -13,8 +14,10 @@ namespace r1::server {
 /// The connection's side is called on the I/O thread; the ResponseSink side from anywhere.
 class HttpExchange : public ResponseSink {
  public:
-  /// `wake`: asks the connection to look at take() soon; callable from any thread.
-  HttpExchange(bool keep_alive, bool chunked, bool head_only, size_t queue_bytes, std::function<void()> wake);
+  /// `hold`: counts a whole answer until it is written. `wake`: asks the connection to look at take() soon;
+  /// callable from any thread.
+  HttpExchange(bool keep_alive, bool chunked, bool head_only, size_t queue_bytes,
+               std::shared_ptr<QuotaHold> hold, std::function<void()> wake);
 
   void respond(HttpResponse response) override;
   void begin_stream(int status, std::vector<HttpHeader> headers, std::string heartbeat) override;
@@ -23,7 +26,10 @@ class HttpExchange : public ResponseSink {
   void on_abort(std::function<void()> callback) override;
 
   /// Bytes to write next, moved into `out` (which is empty); they count as queued until the next take().
-  void take(std::string& out);
+  /// True: this is a whole answer.
+  bool take(std::string& out);
+  /// Of a whole answer; 0: there is none yet, or this is a stream.
+  size_t whole_bytes() const;
   /// Everything has been given to take().
   bool finished() const;
   bool keep_alive() const { return keep_alive_; }
@@ -45,6 +51,8 @@ class HttpExchange : public ResponseSink {
   std::string outbox_;
   std::string heartbeat_;
   size_t in_flight_ = 0;
+  size_t whole_bytes_ = 0;
+  std::shared_ptr<QuotaHold> hold_;
   const size_t queue_bytes_;
   bool keep_alive_;  // I/O thread, before the head is written
   const bool chunked_, head_only_;

@@ -212,6 +212,11 @@ void HttpParser::begin_body() {
   if (state_ == State::complete) expects_continue_ = false;
 }
 
+void HttpParser::limit_body(size_t bytes) {
+  if (state_ == State::body && !body_->limit(bytes))
+    fail(413, fmt::format("the body has more than {} bytes", bytes));
+}
+
 size_t HttpParser::feed_head(std::string_view bytes) {
   size_t used = 0;
   // A line break left over before the request line is passed over, as RFC 9112 asks.
@@ -251,10 +256,9 @@ size_t HttpParser::feed_body(std::string_view bytes) {
 }
 
 size_t HttpParser::feed(std::string_view bytes) {
-  size_t used = 0;
-  if (state_ == State::head) used = feed_head(bytes);
-  if (state_ == State::body && used < bytes.size()) used += feed_body(bytes.substr(used));
-  return used;
+  // A head alone first: whoever reads it may refuse the body.
+  if (state_ == State::head) return feed_head(bytes);
+  return state_ == State::body ? feed_body(bytes) : 0;
 }
 
 }  // namespace r1::server

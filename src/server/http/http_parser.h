@@ -31,13 +31,19 @@ class HttpParser {
 
   explicit HttpParser(const HttpLimits& limits) : limits_(limits) {}
 
-  /// Takes bytes and returns how many were used: all of them, or those up to the end of the request.
+  /// Takes bytes and returns how many were used: all of them, or those up to the end of the head or of the
+  /// request.
   size_t feed(std::string_view bytes);
   State state() const { return state_; }
   /// Whether anything of a request has been seen.
   bool started() const { return state_ != State::head || !held_.empty(); }
   /// The client waits for "100 Continue" before it sends the body. True once.
   bool take_expects_continue();
+
+  /// State::body and State::complete: the request, without its body.
+  const HttpRequest& head() const { return request_; }
+  /// State::body: a smaller limit for this body. Fails with 413 where it is over.
+  void limit_body(size_t bytes);
 
   /// Bytes of the body that have come.
   size_t body_bytes() const { return body_ ? body_->size() : 0; }

@@ -17,6 +17,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
+constexpr int64_t kSmallestShare = int64_t{1} << 20;  // bytes
+
 }  // namespace
 
 struct HttpServer::State {
@@ -27,7 +29,9 @@ struct HttpServer::State {
   }
 
   void listen();
+  void run();
   void accept();
+  bool close_idle();
   void tick();
 
   HttpShared shared;
@@ -55,11 +59,12 @@ void HttpServer::State::listen() {
                      asio::ssl::context::no_tlsv1_1);
     tls->use_certificate_chain_file(options.certificate_file, error);
     if (error)
-      throw_error(ErrorKind::io, "{}: no certificate chain in PEM: {}", options.certificate_file,
+      throw_error(ErrorKind::io, "{}: cannot read a certificate chain in PEM: {}", options.certificate_file,
                   error.message());
     tls->use_private_key_file(options.private_key_file, asio::ssl::context::pem, error);
     if (error)
-      throw_error(ErrorKind::io, "{}: no private key in PEM: {}", options.private_key_file, error.message());
+      throw_error(ErrorKind::io, "{}: cannot read a private key in PEM: {}", options.private_key_file,
+                  error.message());
   }
   const asio::ip::address address = asio::ip::make_address(options.address, error);
   check(error);
@@ -73,22 +78,48 @@ void HttpServer::State::listen() {
   acceptor.listen(asio::socket_base::max_listen_connections, error);
   check(error);
   port = acceptor.local_endpoint().port();
-  const double shortest = std::min({options.head_timeout, options.body_timeout, options.idle_timeout,
-                                    options.write_timeout, options.heartbeat})
+  const double shortest = std::min({options.head_timeout, options.body_timeout, options.body_pause,
+                                    options.idle_timeout, options.write_timeout, options.heartbeat})
                               .count();
   interval = std::chrono::milliseconds(std::clamp(static_cast<int>(shortest * 250), 10, 250));
+}
+
+/// Memory that runs out outside of a connection's own work costs what was being done, not the server.
+void HttpServer::State::run() {
+  while (true) {
+    try {
+      shared.io.run();
+      return;
+    } catch (const std::bad_alloc&) {
+    }
+  }
+}
+
+/// Makes room for a connection that may have something to ask. The oldest goes first.
+bool HttpServer::State::close_idle() {
+  for (const auto& weak : connections) {
+    const auto connection = weak.lock();
+    if (!connection || connection->closed() || !connection->idle()) continue;
+    connection->close();
+    return true;
+  }
+  return false;
 }
 
 void HttpServer::State::accept() {
   acceptor.async_accept([this](error_code error, tcp::socket socket) {
     if (!acceptor.is_open()) return;
     if (!error) {
-      const bool full = shared.connections >= static_cast<int64_t>(shared.options.connections);
+      bool full = shared.connections >= static_cast<int64_t>(shared.options.connections);
+      if (full) full = !close_idle();
       // Far beyond the cap not even a refusal is worth its memory.
       if (shared.connections < static_cast<int64_t>(shared.options.connections) + 256) {
-        auto connection = make_connection(shared, std::move(socket), tls.get(), full);
-        connections.push_back(connection);
-        connection->start();
+        try {
+          auto connection = make_connection(shared, std::move(socket), tls.get(), full);
+          connections.push_back(connection);
+          connection->start();
+        } catch (const std::bad_alloc&) {  // the client is refused by the closed socket
+        }
       }
     } else if (error == asio::error::no_descriptors || error == asio::error::no_buffer_space) {
       // Out of descriptors: try again with the next tick instead of spinning.
@@ -120,10 +151,19 @@ void HttpServer::State::tick() {
 HttpServer::HttpServer(const HttpServerOptions& options, HttpServerHooks hooks)
     : state_(std::make_unique<State>(options, std::move(hooks))) {
   state_->listen();
-  state_->shared.workers = std::make_unique<asio::thread_pool>(std::max(1, options.workers));
+  const int64_t share = std::max(1, options.owner_share);
+  state_->shared.bodies.set_limits(
+      {options.body_memory, std::max(options.body_memory / share, kSmallestShare)});
+  state_->shared.answers.set_limits(
+      {options.answer_memory, std::max(options.answer_memory / share, kSmallestShare)});
+  const auto connections = static_cast<int64_t>(options.connections);
+  state_->shared.open.set_limits({INT64_MAX, std::max<int64_t>(1, connections / 2)});
+  const int workers = std::max(1, options.workers);
+  state_->shared.workers =
+      std::make_unique<WorkQueue>(WorkQueue::Limits{workers, std::max(1, workers / 2), options.waiting});
   state_->accept();
   state_->tick();
-  state_->thread = std::thread([state = state_.get()] { state->shared.io.run(); });
+  state_->thread = std::thread([state = state_.get()] { state->run(); });
 }
 
 HttpServer::~HttpServer() {
@@ -163,7 +203,7 @@ void HttpServer::stop() {
   });
   closed.get_future().wait();
   // Handlers first: they may still hand in answers, which go nowhere.
-  state_->shared.workers->join();
+  state_->shared.workers->stop();
   state_->shared.io.stop();
   state_->thread.join();
 }

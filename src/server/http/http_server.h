@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/http/http_message.h"
@@ -25,13 +26,26 @@ struct HttpServerOptions {
   size_t connections = 4096;               // more are answered 503 and closed
   size_t queue_bytes = size_t{4} << 20;    // unread bytes of an answer's stream before it is given up
   int64_t body_memory = int64_t{1} << 30;  // bodies of all requests; what would be more is answered 503
-  int workers = 4;
+  int64_t answer_memory =
+      int64_t{1} << 30;   // whole answers that are not read yet; then connections are closed
+  int owner_share = 4;    // of these two, one owner may have this part
+  int workers = 4;        // of which one owner may have half (at least one)
+  size_t waiting = 1024;  // requests of one owner that wait for a worker; more are answered 503
   using Seconds = std::chrono::duration<double>;
-  Seconds head_timeout{10};   // from a request's first byte (or the connection) to the end of its head
-  Seconds body_timeout{120};  // from there to the end of the body
-  Seconds idle_timeout{75};   // between requests
-  Seconds write_timeout{30};  // a write that the client takes nothing of
+  Seconds head_timeout{10};       // from a request's first byte (or the connection) to the end of its head
+  Seconds body_timeout{120};      // from there to the end of the body
+  Seconds body_pause{20};         // without a byte of the body
+  Seconds idle_timeout{75};       // between requests
+  Seconds write_timeout{30};      // a write that the client takes nothing of
+  double slowest_reader = 16384;  // bytes a second of a whole answer, beyond write_timeout
   Seconds heartbeat{15};
+};
+
+/// What is known of a request before its body is read.
+struct HttpAdmission {
+  std::optional<HttpResponse> refusal{};  // answered at once; the connection is closed
+  std::string owner{};                    // who is charged for its memory and its turns
+  size_t body_bytes = SIZE_MAX;           // the body has at most so many, within HttpLimits
 };
 
 struct HttpServerHooks {
@@ -39,8 +53,11 @@ struct HttpServerHooks {
   /// not block). Must not throw.
   std::function<void(std::shared_ptr<const HttpRequest>, std::shared_ptr<ResponseSink>)> handle;
   std::function<bool(const HttpRequest&)> is_quick;
-  /// The answer to what is no request (400, 408, 413, 431, 503 …).
+  /// Builds the error response for a connection whose request could not be parsed or admitted.
   std::function<HttpResponse(int status, const std::string& message)> error_page;
+  /// Looks at a request's head (its body is empty), on the I/O thread, before the body is read. May be empty:
+  /// everybody is one owner and nothing is refused. Must not throw.
+  std::function<HttpAdmission(const HttpRequest&)> admit{};
 };
 
 class HttpServer {

@@ -10,7 +10,7 @@ namespace r1::server {
 namespace {
 
 void fill_randomly(void* bytes, size_t count) {
-  if (getentropy(bytes, count) != 0) throw_error(ErrorKind::io, "no random numbers to be had");
+  if (getentropy(bytes, count) != 0) throw_error(ErrorKind::io, "cannot read random bytes from the system");
 }
 
 }  // namespace

@@ -60,6 +60,8 @@ class CompletionObserver {
   virtual void on_choice_end(int64_t choice, const ChoiceResult& result) = 0;
   /// All choices have ended.
   virtual void on_end(const CompletionUsage& usage) = 0;
+  /// Instead of what an exception kept it from hearing: the end, for want of memory. Must not throw.
+  virtual void on_out_of_memory() noexcept {}
 };
 
 class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
@@ -82,6 +84,9 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   struct Choice;
   CompletionJob(CompletionSpec spec, std::shared_ptr<CompletionObserver> observer, ModelMetrics& metrics);
   void submit_choices();
+  bool on_token_guarded(int64_t index, const SampledToken& token);
+  void on_finish_guarded(int64_t index, const RequestSummary& summary);
+  void end_choice(int64_t index, const ChoiceResult& result);
   bool on_token(int64_t index, const SampledToken& token);
   static void complete(const Choice& choice, CompletionDelta& delta);
   void on_finish(int64_t index, const RequestSummary& summary);
@@ -98,6 +103,7 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   std::vector<RequestId> ids_;
   int64_t open_choices_ = 0;
   bool cancelled_ = false;
+  std::atomic<bool> failed_{false};  // memory ran out
   CompletionUsage usage_;
 };
 
@@ -115,7 +121,8 @@ class CompletionCollector : public CompletionObserver {
       : choices_(static_cast<size_t>(choices)), done_(std::move(done)) {}
   bool on_delta(int64_t choice, CompletionDelta delta) override;
   void on_choice_end(int64_t choice, const ChoiceResult& result) override;
-  void on_end(const CompletionUsage& usage) override { done_(std::move(choices_), usage); }
+  void on_end(const CompletionUsage& usage) override { done_(choices_, usage); }
+  void on_out_of_memory() noexcept override;
 
  private:
   std::vector<CollectedChoice> choices_;

@@ -45,10 +45,17 @@ ModelHost::~ModelHost() {
 /// Under mutex_.
 void ModelHost::check_name(const std::string& name) const {
   for (const auto& entry : entries_) {
-    if (entry->name == name ||
+    if (entry->name == name || std::ranges::find(entry->aliases, name) != entry->aliases.end() ||
         std::ranges::find(entry->adapters, name, &AdapterLocation::name) != entry->adapters.end())
       throw_error(ErrorKind::invalid_argument, "two models are called '{}'", name);
   }
+}
+
+void ModelHost::add_alias(std::string name) {
+  const std::lock_guard lock(mutex_);
+  check_name(name);
+  if (entries_.empty()) throw_error(ErrorKind::invalid_argument, "name {}: there is no model for it", name);
+  entries_.front()->aliases.push_back(std::move(name));
 }
 
 void ModelHost::add_adapter(AdapterLocation adapter) {
@@ -123,12 +130,14 @@ ModelHost::Choice ModelHost::find(const std::string& name) {
     for (const auto& entry : entries_) {
       const bool adapted =
           std::ranges::find(entry->adapters, name, &AdapterLocation::name) != entry->adapters.end();
-      if (name.empty() || entry->name == name || adapted) {
+      const bool other_name = std::ranges::find(entry->aliases, name) != entry->aliases.end();
+      if (name.empty() || entry->name == name || other_name || adapted) {
         wanted = entry.get();
-        choice.name = adapted ? name : entry->name;
+        choice.name = adapted || other_name ? name : entry->name;
         break;
       }
       names += (names.empty() ? "" : ", ") + entry->name;
+      for (const std::string& alias : entry->aliases) names += ", " + alias;
       for (const AdapterLocation& adapter : entry->adapters) names += ", " + adapter.name;
     }
     if (wanted == nullptr) {
@@ -185,6 +194,10 @@ std::vector<ModelHost::Description> ModelHost::list() const {
       description.can_think = entry->model->can_think();
     }
     result.push_back(description);
+    for (const std::string& alias : entry->aliases) {
+      result.push_back(description);
+      result.back().name = alias;
+    }
     for (const AdapterLocation& adapter : entry->adapters) {
       result.push_back(description);
       result.back().name = adapter.name;

@@ -39,6 +39,8 @@ class ModelHost {
 
   /// The first one is the default. Throws Error(invalid_argument) for a name that is taken.
   void add(std::string name, std::filesystem::path path);
+  /// Another name of the first model. Before anything is loaded.
+  void add_alias(std::string name);
   /// An adapter of the first model; its name is a model's name too. Before anything is loaded.
   void add_adapter(AdapterLocation adapter);
   void add_loaded(std::shared_ptr<ServedModel> model);
@@ -65,6 +67,7 @@ class ModelHost {
   struct Entry {
     std::string name;
     std::filesystem::path path;
+    std::vector<std::string> aliases;
     std::vector<AdapterLocation> adapters;
     std::mutex loading;                  // held by who loads it
     bool is_loading = false;             // guarded by mutex_: counts as loaded

@@ -106,7 +106,8 @@ RequestId ServedModel::submit(Request request) {
   return *id;
 }
 
-std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
+std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens,
+                                      std::shared_ptr<const std::atomic<bool>> cancelled) {
   struct Work {
     std::unique_ptr<EmbeddingPass> pass;
     std::promise<std::vector<float>> done;
@@ -117,8 +118,12 @@ std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
   std::future<std::vector<float>> result = work->done.get_future();
   {
     const std::lock_guard lock(mutex_);
-    errands_.push_back([work] {
+    background_work_.push_back([work, cancelled] {
       try {
+        if (cancelled && *cancelled) {
+          work->done.set_value({});
+          return true;
+        }
         if (!work->pass->step()) return false;
         work->done.set_value(work->pass->result());
       } catch (...) {
@@ -135,17 +140,18 @@ std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens) {
   return vector;
 }
 
-/// A piece of the first errand, if there is one.
-bool ServedModel::run_errand() {
-  std::function<bool()> errand;
+/// A piece of the first one's work; then it is the next one's turn. False: there is none.
+bool ServedModel::run_background_work() {
+  std::function<bool()> work;
   {
     const std::lock_guard lock(mutex_);
-    if (errands_.empty()) return false;
-    errand = errands_.front();
+    if (background_work_.empty()) return false;
+    work = std::move(background_work_.front());
+    background_work_.pop_front();
   }
-  if (!errand()) return true;
+  if (work()) return true;
   const std::lock_guard lock(mutex_);
-  errands_.pop_front();
+  background_work_.push_back(std::move(work));
   return true;
 }
 
@@ -196,12 +202,15 @@ void ServedModel::run(const std::stop_token& stop) {
       const std::lock_guard lock(mutex_);
       seen = events_;
     }
-    bool worked = run_errand();
+    bool worked = run_background_work();
     try {
       worked = engine_->step() || worked;
     } catch (const std::exception& error) {
       worked = true;
-      fail_all(error.what());
+      try {
+        fail_all(error.what());
+      } catch (const std::exception&) {  // memory is short: the next step fails again, or does not
+      }
     }
     if (worked) continue;
     std::unique_lock lock(mutex_);

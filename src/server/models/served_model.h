@@ -36,8 +36,8 @@ struct AdapterLocation {
   std::filesystem::path path;
 };
 
-/// A text model with an engine on a thread of its own. Const but for the engine; safe to use from many threads. The last
-/// owner joins the engine's thread.
+/// A text model with an engine on a thread of its own. Const but for the engine; safe to use from many
+/// threads. The last owner joins the engine's thread.
 class ServedModel : public TextModel {
  public:
   /// Loads from a file or hub directory. Throws Error.
@@ -63,16 +63,17 @@ class ServedModel : public TextModel {
   void cancel(RequestId id);
   void answer_now(RequestId id);
   /// The mean of the tokens' last hidden states, scaled to length 1 (server/models/embedding.h). Computed
-  /// between the engine's steps; waits. At least one token, at most context_length(). Error(unsupported): not
-  /// with this model.
-  std::vector<float> embed(const std::vector<int32_t>& tokens);
+  /// between the engine's steps; waits. `cancelled` is looked at before each piece: then the vector is empty.
+  /// At least one token, at most context_length(). Error(unsupported): not with this model.
+  std::vector<float> embed(const std::vector<int32_t>& tokens,
+                           std::shared_ptr<const std::atomic<bool>> cancelled = nullptr);
   EngineStatistics statistics() const { return engine_->statistics(); }
   int64_t active_requests() const;
   std::chrono::steady_clock::time_point last_use() const;
 
  private:
   void run(const std::stop_token& stop);
-  bool run_errand();
+  bool run_background_work();
   void fail_all(const std::string& message);
 
   std::string name_;
@@ -87,8 +88,8 @@ class ServedModel : public TextModel {
 
   mutable std::mutex mutex_;  // guards the rest but the thread
   std::condition_variable_any wake_;
-  std::deque<std::function<bool()>> errands_;  // each a piece of work; true: it was the last of them
-  uint64_t events_ = 0;                        // submissions and cancellations, for the thread to notice
+  std::deque<std::function<bool()>> background_work_;  // each does a piece; true: it was the last of them
+  uint64_t events_ = 0;  // submissions and cancellations, for the thread to notice
   std::unordered_set<RequestId> alive_;
   std::string failure_;  // the engine threw: what the requests that it takes down are told
   std::chrono::steady_clock::time_point last_use_;

@@ -117,7 +117,7 @@ void AnswerBoard::check_fits(const std::string& owner, const AnswerRequest& requ
   SiteQuestion question;
   question.branch = store_.branch(owner, request.conversation, request.parent);
   if (question.branch.back().role != site::Role::user)
-    site::refuse(Code::invalid, "parent: '{}' is no question", request.parent);
+    site::refuse(Code::invalid, "parent: '{}' is not a question", request.parent);
   if (!known->loaded) return;
   question.system_prompt = request.system_prompt;
   question.deep_think = request.deep_think;
@@ -150,7 +150,7 @@ AnswerBoard::Started AnswerBoard::start(const std::string& owner, const AnswerRe
   auto [added, is_new] = store_.add_answer(owner, request.conversation, node);
   if (!is_new) return {latest(owner, std::move(added)), false};
   const auto answer = put(owner, request.conversation, added);
-  preparing_.add([this, answer, ticket](const std::stop_token&) { prepare(answer, false, ticket); });
+  prepare_later(answer, false, ticket);
   return {std::move(added), true};
 }
 
@@ -169,13 +169,22 @@ site::Node AnswerBoard::go_on(const std::string& owner, const std::string& id) {
   node.error = nullptr;
   store_.update_answers(owner, std::span(&node, 1));
   const auto answer = put(owner, found.conversation, node);
-  preparing_.add([this, answer, ticket](const std::stop_token&) { prepare(answer, true, ticket); });
+  prepare_later(answer, true, ticket);
   return node;
+}
+
+void AnswerBoard::prepare_later(const std::shared_ptr<LiveAnswer>& answer, bool begun,
+                                const std::shared_ptr<RateTicket>& ticket) {
+  // Whoever runs the server is one of the owners here: with keys there are others beside.
+  const bool taken = preparing_.add(
+      answer->owner(),
+      [this, answer, begun, ticket](const std::stop_token& stop) { prepare(answer, begun, ticket, stop); });
+  if (!taken) answer->fail({503, "", "busy", "too many of your answers wait: try again in a moment"});
 }
 
 /// In the background: everything up to the first token.
 void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
-                          const std::shared_ptr<RateTicket>& ticket) {
+                          const std::shared_ptr<RateTicket>& ticket, const std::stop_token& stop) {
   try {
     const std::string& owner = answer->owner();
     const site::Node node = answer->node();
@@ -192,7 +201,9 @@ void AnswerBoard::prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
       const std::string& query = question.branch.back().content;
       answer->enter({{"name", "searching"}, {"query", query.substr(0, query.find('\n'))}});
       question.results =
-          provider(value_or(node.request, "search_provider", std::string())).search(query, kResults);
+          provider(value_or(node.request, "search_provider", std::string())).search(query, kResults, [&] {
+            return answer->is_over() || stop.stop_requested();
+          });
     }
     if (answer->is_over()) return;  // stopped
 

@@ -15,7 +15,7 @@
 #include "server/api/server_context.h"
 #include "server/content/conversation_store.h"
 #include "server/content/search_provider.h"
-#include "server/site/background.h"
+#include "server/http/work_queue.h"
 #include "server/site/live_answer.h"
 
 namespace r1::server {
@@ -71,8 +71,10 @@ class AnswerBoard {
   std::shared_ptr<LiveAnswer> find(const std::string& owner, const std::string& id) const;
   std::shared_ptr<LiveAnswer> put(const std::string& owner, const std::string& conversation, site::Node node);
   std::shared_ptr<RateTicket> admit(const std::string& owner);
+  void prepare_later(const std::shared_ptr<LiveAnswer>& answer, bool begun,
+                     const std::shared_ptr<RateTicket>& ticket);
   void prepare(const std::shared_ptr<LiveAnswer>& answer, bool begun,
-               const std::shared_ptr<RateTicket>& ticket);
+               const std::shared_ptr<RateTicket>& ticket, const std::stop_token& stop);
   void check_fits(const std::string& owner, const AnswerRequest& request) const;
   void wake_keeper();
   void keep(const std::stop_token& stop);
@@ -90,7 +92,7 @@ class AnswerBoard {
   std::vector<std::shared_ptr<CompletionJob>> jobs_;
 
   std::mutex store_mutex_;  // one writer of changes at a time
-  Background preparing_{4};
+  WorkQueue preparing_{{.threads = 4, .running = 2, .waiting = 32}};
   std::jthread keeper_;  // last: it uses the rest
 };
 

@@ -9,7 +9,7 @@
 namespace r1::server {
 namespace {
 
-constexpr int64_t kMost = int64_t{1} << 40;  // of tokens
+constexpr int64_t kMax = int64_t{1} << 40;  // of tokens
 
 AnswerRequest read_answer_request(const Json& body) {
   JsonFields fields(body);
@@ -27,8 +27,8 @@ AnswerRequest read_answer_request(const Json& body) {
     JsonFields inner(*sampling, "sampling");
     request.temperature = inner.number("temperature", 0, 2);
     request.top_p = inner.number("top_p", 0, 1);
-    request.max_tokens = inner.integer("max_tokens", 1, kMost);
-    request.thinking_budget = inner.integer("thinking_budget", 0, kMost);
+    request.max_tokens = inner.integer("max_tokens", 1, kMax);
+    request.thinking_budget = inner.integer("thinking_budget", 0, kMax);
     request.seed = inner.integer("seed", 0);
     inner.refuse_unknown();
   }
@@ -57,7 +57,7 @@ void context(SiteService& site, const SiteRequest& request, ResponseSink& sink) 
   JsonFields fields(body);
   const auto conversation = fields.text("conversation"), parent = fields.text("parent");
   const std::string content = fields.text("content").value_or("");
-  const std::vector<std::string> ids = fields.texts("files", 1000);
+  const std::vector<std::string> ids = fields.texts("files", site::kMaxQuestionFiles);
   const std::string name = fields.text("model").value_or("");
   SiteQuestion question;
   question.deep_think = fields.boolean("deep_think").value_or(true);

@@ -1,5 +1,7 @@
 // /api/site/files, search and index (docs/site-api.md, "Files", "Search and index").
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
 #include "server/api/json_fields.h"
 #include "server/content/site_error.h"
@@ -43,6 +45,12 @@ void show_text(SiteService& site, const SiteRequest& request, ResponseSink& sink
                 site.store.read_file(request.owner, request.ids[0]).text});
 }
 
+/// Where an indexed file lies on the server's disk is shown to who runs it; to others, its name.
+std::string shown_location(const SiteRequest& request, const std::string& location) {
+  if (request.owner == kLocalOwner || !location.starts_with('/')) return location;
+  return location.substr(location.rfind('/') + 1);
+}
+
 void search(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
   const Json body = request.json();
   JsonFields fields(body);
@@ -52,7 +60,9 @@ void search(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
   fields.refuse_unknown();
   site::SearchProvider& provider = site.answers.provider(name);
   Json sources = Json::array();
-  for (const site::SearchText& result : provider.search(query, limit))
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  sink.on_abort([gone] { *gone = true; });
+  for (const site::SearchText& result : provider.search(query, limit, [gone] { return gone->load(); }))
     sources.push_back(site::to_json(result.source));
   reply(sink, 200, {{"provider", provider.name()}, {"sources", std::move(sources)}});
 }
@@ -91,9 +101,13 @@ void remove_entry(SiteService& site, const SiteRequest& request, ResponseSink& s
   reply_nothing(sink);
 }
 
-void list_entries(SiteService& site, const SiteRequest&, ResponseSink& sink) {
+void list_entries(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
   Json entries = Json::array();
-  for (const site::IndexEntry& entry : site.index.list()) entries.push_back(site::to_json(entry));
+  for (site::IndexEntry entry : site.index.list()) {
+    entry.location = shown_location(request, entry.location);
+    if (request.owner != kLocalOwner) entry.error.reset();  // it can name files
+    entries.push_back(site::to_json(entry));
+  }
   reply(sink, 200, {{"entries", std::move(entries)}});
 }
 
@@ -102,7 +116,7 @@ void show_document(SiteService& site, const SiteRequest& request, ResponseSink& 
   reply(sink, 200,
         {{"id", document.id},
          {"title", document.title},
-         {"location", document.location},
+         {"location", shown_location(request, document.location)},
          {"text", document.text}});
 }
 

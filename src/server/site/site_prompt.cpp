@@ -5,11 +5,24 @@
 namespace r1::server {
 namespace {
 
-std::string text_of_question(site::ConversationStore& store, const std::string& owner,
-                             const site::Node& node) {
+constexpr int64_t kMaxTokenBytes =
+    128;  // the longest tokens of usual vocabularies are runs of that many spaces
+
+/// At most `room` bytes, which goes down by what it takes. Throws ApiError.
+std::string text_of_question(site::ConversationStore& store, const std::string& owner, const site::Node& node,
+                             int64_t& room) {
+  const auto take = [&](const std::string& text) {
+    room -= std::ssize(text);
+    if (room < 0)
+      throw ApiError(400, "content", "context_overflow",
+                     "the conversation and its files have more bytes than the model's context can hold");
+  };
+  take(node.content);
   std::vector<site::PromptFile> files;
-  for (const site::AttachedFile& file : node.files)
+  for (const site::AttachedFile& file : node.files) {
     files.push_back({file.name, store.read_file(owner, file.id).text});
+    take(files.back().text);
+  }
   return files.empty() ? node.content : site::file_prompt(files, node.content);
 }
 
@@ -59,13 +72,16 @@ void ask_model(site::ConversationStore& store, const std::string& owner, const S
     message.content = std::move(content);
     chat.messages.push_back(std::move(message));
   };
+  // Longer texts than any context holds are not even put together: a file that many questions have is many
+  // texts.
+  int64_t room = spec.model->context_length() * kMaxTokenBytes;
   if (!question.system_prompt.empty()) add("system", question.system_prompt);
   for (const site::Node& node : question.branch) {
     if (node.role == site::Role::assistant) {
       add("assistant", node.content);
       continue;
     }
-    std::string text = text_of_question(store, owner, node);
+    std::string text = text_of_question(store, owner, node, room);
     if (&node == &question.branch.back() && !question.results.empty())
       text = site::search_prompt(question.results, text, node.content, question.today);
     add("user", std::move(text));

@@ -30,16 +30,6 @@ std::string owner_of_key(const std::string& key_name) {
          (key_name == Authenticator::kCommandLine ? "" : key_name);
 }
 
-/// Whose request this is; nothing: somebody who has not signed in.
-std::optional<std::string> owner_of(const Authenticator& authenticator, const HttpRequest& request) {
-  if (!authenticator.key_needed()) return std::string(kLocalOwner);
-  if (const auto name = authenticator.session(cookie(request, kCookie))) return owner_of_key(*name);
-  std::string_view given = request.header("authorization");
-  if (given.size() <= 7 || !equal_ignoring_case(given.substr(0, 7), "bearer ")) return std::nullopt;
-  const auto name = authenticator.name_of(given.substr(7));
-  return name ? std::optional(owner_of_key(*name)) : std::nullopt;
-}
-
 /// Whether the path is the pattern with something for each "*", which go to `ids`.
 bool fits(std::string_view pattern, std::string_view path, std::vector<std::string>& ids) {
   ids.clear();
@@ -77,7 +67,7 @@ void dispatch(SiteService& site, const std::vector<SiteRoute>& routes, const Htt
   for (const SiteRoute& route : routes) {
     if (route.method != method || !fits(route.pattern, path, request.ids)) continue;
     check_intent(http, route.upload);
-    request.owner = owner_of(site.context.authenticator, http).value_or("");
+    request.owner = site_owner(site.context.authenticator, http).value_or("");
     if (request.owner.empty() && !route.open)
       throw ApiError(401, "", "sign_in_required", "sign in with a key first");
     return route.handler(site, request, sink);
@@ -141,6 +131,15 @@ void sign_out(SiteService& site, const SiteRequest& request, ResponseSink& sink)
 }
 
 }  // namespace
+
+std::optional<std::string> site_owner(const Authenticator& authenticator, const HttpRequest& request) {
+  if (!authenticator.key_needed()) return std::string(kLocalOwner);
+  if (const auto name = authenticator.session(cookie(request, kCookie))) return owner_of_key(*name);
+  std::string_view given = request.header("authorization");
+  if (given.size() <= 7 || !equal_ignoring_case(given.substr(0, 7), "bearer ")) return std::nullopt;
+  const auto name = authenticator.name_of(given.substr(7));
+  return name ? std::optional(owner_of_key(*name)) : std::nullopt;
+}
 
 void add_session_routes(std::vector<SiteRoute>& routes) {
   for (SiteRoute route : {plain_route("GET", "/info", show_info), plain_route("POST", "/session", sign_in),

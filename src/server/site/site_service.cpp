@@ -30,7 +30,9 @@ SiteService::SiteService(ServerContext& server_context, const SiteOptions& site_
       index(options.index, extractor),
       providers(make_providers(options, index, extractor)),
       metrics(std::make_shared<LiveMetrics>(server_context)),
-      answers(server_context, store, providers, options.log) {}
+      answers(server_context, store, providers, options.log) {
+  store.set_quota(options.owner_bytes, std::string(kLocalOwner));
+}
 
 void SiteService::tick() {
   metrics->tick();
@@ -52,7 +54,7 @@ void SiteService::stop() {
 }
 
 void SiteService::refresh_later(const std::string& entry) {
-  indexing_.add([this, entry](const std::stop_token& stop) {
+  indexing_.add("", [this, entry](const std::stop_token& stop) {
     try {
       index.refresh(entry, [&](int64_t, int64_t, const std::string&) { return !stop.stop_requested(); });
     } catch (const std::exception& error) {  // removed meanwhile, or the disk is full

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <semaphore>
 #include <string>
 #include <vector>
@@ -15,8 +16,8 @@
 #include "server/content/extraction.h"
 #include "server/content/search_index.h"
 #include "server/http/router.h"
+#include "server/http/work_queue.h"
 #include "server/site/answer_board.h"
-#include "server/site/background.h"
 #include "server/site/live_metrics.h"
 
 namespace r1::server {
@@ -26,6 +27,7 @@ struct SiteOptions {
   std::vector<std::string> extract_child;                // FileExtractor's
   std::string searxng;                                   // address of a SearXNG service; empty: none
   bool secure_cookies = false;                           // under TLS
+  int64_t owner_bytes = int64_t{1} << 30;                // of a key's conversations and files; 0: no limit
   std::function<void(const std::string&)> log = [](const std::string&) {};
 };
 
@@ -62,8 +64,11 @@ class SiteService {
  private:
   static constexpr int kReaders = 3;
   std::chrono::steady_clock::time_point next_tidying_;
-  Background indexing_{1};  // last: it uses the rest
+  WorkQueue indexing_{{.threads = 1}};  // last: it uses the rest
 };
+
+/// Whose conversations a request under /api/site is about; nothing: of somebody who has not signed in.
+std::optional<std::string> site_owner(const Authenticator& authenticator, const HttpRequest& request);
 
 /// A request under /api/site, with who asks.
 struct SiteRequest {

@@ -337,6 +337,77 @@ TEST_F(Store, deletes_a_conversation_of_thousands_of_turns) {
   store.check_integrity();
 }
 
+TEST_F(Store, an_owner_has_a_quota) {
+  store.set_quota(1 << 20, "operator");
+  store.create(me, "conversation-1", "A title", 900);
+  const std::string large(300'000, 'x');
+  for (int i = 0; i < 3; ++i)
+    store.add_question(me, "conversation-1", question(fmt::format("question-{}", i), std::nullopt, large));
+  const auto one_more = [&] {
+    store.add_question(me, "conversation-1", question("question-9", std::nullopt, large));
+  };
+  EXPECT_EQ(refusal(one_more, SiteError::Code::too_large),
+            "this would be more than the 1 MiB that a key may store: delete something first");
+  StoredFile file;
+  file.id = "file-0001";
+  file.text = large;
+  refusal([&] { store.add_file(me, file); }, SiteError::Code::too_large);
+  refusal(
+      [&] {
+        store.import(me, std::string(2 << 20, ' ') +
+                             R"({"format": "r1-conversations", "version": 1, "conversations": []})");
+      },
+      SiteError::Code::too_large);
+  // Another one has room of its own, who runs the server has no quota, and what is removed makes room.
+  store.add_file("somebody", file);
+  store.create("operator", "conversation-2", "A title", 900);
+  for (int i = 0; i < 9; ++i)
+    store.add_question("operator", "conversation-2",
+                       question(fmt::format("question-{}", i), std::nullopt, large));
+  store.remove(me, "conversation-1");
+  store.create(me, "conversation-1", "A title", 900);
+  one_more();
+}
+
+TEST_F(Store, an_import_has_a_limited_number_of_nodes) {
+  Json nodes = Json::array();
+  for (size_t i = 0; i <= kMaxImportedNodes; ++i) {
+    nodes.push_back({{"id", fmt::format("question-{:06}", i)},
+                     {"parent", nullptr},
+                     {"role", "user"},
+                     {"created", 1},
+                     {"content", "q"},
+                     {"files", Json::array()}});
+  }
+  const Json document = {{"format", "r1-conversations"},
+                         {"version", 1},
+                         {"conversations",
+                          {{{"id", "conversation-1"},
+                            {"title", "t"},
+                            {"created", 1},
+                            {"updated", 1},
+                            {"leaf", nullptr},
+                            {"running", nullptr},
+                            {"nodes", nodes},
+                            {"files", Json::array()}}}}};
+  refusal([&] { store.import(me, document.dump()); }, SiteError::Code::too_large);
+  EXPECT_TRUE(store.list(me, 10, std::nullopt).conversations.empty());
+}
+
+TEST_F(Store, a_search_has_a_limited_number_of_words) {
+  fill();
+  std::string words;
+  for (size_t i = 0; i < kMaxQueryWords; ++i) words += fmt::format("heron{} ", i);
+  EXPECT_TRUE(store.search(me, words, 5).empty());
+  refusal([&] { store.search(me, words + "one", 5); }, SiteError::Code::invalid);
+  std::string characters;
+  for (size_t i = 0; i <= kMaxQueryWords; ++i) characters += "鹭";
+  refusal([&] { store.search(me, characters, 5); }, SiteError::Code::invalid);
+  // Any of the words: the first ones are asked for.
+  EXPECT_EQ(full_text_query(words + "one two", Match::any_word, false),
+            full_text_query(words, Match::any_word, false));
+}
+
 TEST(StoreFile, running_answers_are_stopped_after_a_crash) {
   const Folder folder;
   {

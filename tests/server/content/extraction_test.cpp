@@ -162,9 +162,9 @@ TEST(Extraction, docx_that_means_harm) {
             "a.docx: the archive has an entry that leads out of it: '/etc/x'");
   EXPECT_EQ(refused(zip({{"word/document.xml", document("")}}, true)), "a.docx: the document is encrypted");
   EXPECT_EQ(refused(zip({{"xl/workbook.xml", "x"}})),
-            "a.docx: the archive is no Word document: it has no word/document.xml");
+            "a.docx: the archive is not a Word document: word/document.xml is missing");
   EXPECT_EQ(refused(zip({{"a/word.zip", zip({{"word/document.xml", document("")}})}})),
-            "a.docx: the archive is no Word document: it has no word/document.xml");
+            "a.docx: the archive is not a Word document: word/document.xml is missing");
   EXPECT_EQ(refused(zip({{"word/document.xml", "<w:document><w:p"}})),
             "a.docx: word/document.xml is not XML: byte 15");
   EXPECT_EQ(refused("PK\x03\x04 and then nothing of it"), "a.docx: the archive is damaged");

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
+#include <future>
+#include <thread>
 
 #include "base/error.h"
 #include "tests/server/content/local_web.h"
@@ -122,6 +125,27 @@ TEST(PageFetch, limits) {
   EXPECT_NE(failure(fetcher, web.url("/picture")).find("'image/png' are not read"), std::string::npos);
   EXPECT_NE(failure(fetcher, web.url("/missing")).find("the address answered 404"), std::string::npos);
   EXPECT_NE(failure(fetcher, web.url("/slow")).find("timed out"), std::string::npos);
+}
+
+TEST(PageFetch, can_be_cancelled_while_nothing_comes) {
+  std::promise<void> over;
+  const std::shared_future<void> end = over.get_future().share();
+  LocalWeb web([&](const std::string&) {
+    end.wait();
+    return LocalWeb::page("text/plain", "late");
+  });
+  std::atomic<bool> cancelled{false};
+  const PageFetcher fetcher({int64_t{1} << 20, std::chrono::minutes(10), 5},
+                            [](const sockaddr&) { return true; });
+  std::thread canceller([&] { cancelled = true; });
+  try {
+    fetcher.get(web.url("/slow"), {"text/*"}, [&] { return cancelled.load(); });
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::cancelled) << error.what();
+  }
+  canceller.join();
+  over.set_value();
 }
 
 TEST(PageFetch, only_http_addresses) {

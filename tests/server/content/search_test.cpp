@@ -154,7 +154,7 @@ TEST_F(Search, searxng_results_with_their_pages) {
   options.address = web.url("/");
   options.page_guard = only_loopback;
   SearxngProvider provider(options, extractor);
-  const auto found = provider.search("what? 水獭&q=", 5);
+  const auto found = provider.search("what? 水獭&q=", 5, {});
   EXPECT_EQ(asked, "/search?format=json&q=what%3F%20%E6%B0%B4%E7%8D%AD%26q%3D");
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].text, "The whole page about otters.\n");
@@ -163,9 +163,9 @@ TEST_F(Search, searxng_results_with_their_pages) {
   EXPECT_EQ(found[1].source.number, 2);
   EXPECT_NE(render_search_results(found).find("[webpage 2 begin]Gone"), std::string::npos);
   options.page_guard = is_public_address;  // as it is outside tests: results that lead inside are not fetched
-  EXPECT_EQ(SearxngProvider(options, extractor).search("x", 5).at(0).text, "");
+  EXPECT_EQ(SearxngProvider(options, extractor).search("x", 5, {}).at(0).text, "");
   options.address = web.url("/broken/");
-  EXPECT_THROW(SearxngProvider(options, extractor).search("x", 5), SiteError);
+  EXPECT_THROW(SearxngProvider(options, extractor).search("x", 5, {}), SiteError);
   EXPECT_EQ(SearxngProvider({}, extractor).reason_not_ready(), "no address configured");
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -22,7 +23,8 @@ using namespace std::chrono_literals;
 /// Answers /hello at once; /stream sends numbers until told otherwise; /flood sends as much as it can.
 class Fixture {
  public:
-  explicit Fixture(HttpServerOptions options = {}) {
+  explicit Fixture(HttpServerOptions options = {},
+                   std::function<HttpAdmission(const HttpRequest&)> admit = {}) {
     options.port = 0;
     HttpServerHooks hooks;
     hooks.is_quick = [](const HttpRequest& request) { return request.path == "/quick"; };
@@ -31,6 +33,7 @@ class Fixture {
     };
     hooks.handle = [this](const std::shared_ptr<const HttpRequest>& request,
                           const std::shared_ptr<ResponseSink>& sink) { handle(*request, sink); };
+    hooks.admit = std::move(admit);
     server = std::make_unique<HttpServer>(options, std::move(hooks));
   }
   ~Fixture() {
@@ -58,6 +61,11 @@ class Fixture {
       });
       return;
     }
+    if (request.path == "/large") return sink->respond(HttpResponse::text(200, std::string(900'000, 'x')));
+    if (request.path == "/wait") {
+      ++waiting;
+      while (!stop) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
     sink->respond(HttpResponse::text(200, request.path + ":" + request.body));
   }
   bool wait_for_abort(int count = 1) const {
@@ -67,11 +75,24 @@ class Fixture {
   }
 
   std::atomic<bool> stop{false};
-  std::atomic<int> aborted{0};
+  std::atomic<int> aborted{0}, waiting{0};
   std::mutex mutex;
   std::vector<std::thread> threads;
   std::unique_ptr<HttpServer> server;
 };
+
+/// Takes the header X-Owner for who asks; "none" is refused, and without it bodies are short.
+HttpAdmission by_header(const HttpRequest& head) {
+  const std::string owner(head.header("x-owner"));
+  if (owner == "none") return {HttpResponse::text(401, "no key"), "", 0};
+  if (owner.empty()) return {{}, "stranger", 10};
+  return {{}, owner, SIZE_MAX};
+}
+
+std::string post_head(const std::string& owner, size_t bytes, const std::string& more = "") {
+  return "POST /x HTTP/1.1\r\nHost: a\r\n" + (owner.empty() ? "" : "X-Owner: " + owner + "\r\n") + more +
+         "Content-Length: " + std::to_string(bytes) + "\r\n\r\n";
+}
 
 TEST(HttpServer, KeepsConnectionsAndAnswersPipelinedRequestsInOrder) {
   Fixture fixture;
@@ -202,13 +223,42 @@ TEST(HttpServer, RefusesConnectionsBeyondItsCap) {
   options.connections = 2;
   Fixture fixture(options);
   Client first(fixture.server->port()), second(fixture.server->port());
-  first.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
-  second.send("GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
-  first.read_until("/a:");
-  second.read_until("/b:");
+  for (Client* client : {&first, &second}) {
+    client->send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+    client->read_until("xxxx");
+  }
   Client third(fixture.server->port());
   third.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_THAT(third.read_all(), HasSubstr("503 Service Unavailable"));
+}
+
+TEST(HttpServer, IdleConnectionsMakeRoomForNewOnes) {
+  HttpServerOptions options;
+  options.connections = 2;
+  Fixture fixture(options);
+  Client idle(fixture.server->port()), busy(fixture.server->port());
+  busy.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  busy.read_until("xxxx");
+  Client third(fixture.server->port());
+  third.send("GET /c HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_THAT(third.read_until("/c:"), HasSubstr("200 OK"));
+  EXPECT_EQ(idle.read_all(), "");
+}
+
+TEST(HttpServer, AnOwnerOpensHalfOfTheRequestsAtMost) {
+  HttpServerOptions options;
+  options.connections = 8;
+  Fixture fixture(options, by_header);
+  std::vector<Client> greedy;
+  for (int i = 0; i < 5; ++i) {
+    greedy.emplace_back(fixture.server->port());
+    greedy.back().send("GET /stream HTTP/1.1\r\nHost: a\r\nX-Owner: greedy\r\n\r\n");
+    EXPECT_THAT(greedy.back().read_until("\r\n\r\n"),
+                HasSubstr(i < 4 ? "200 OK" : "503 Service Unavailable"));
+  }
+  Client modest(fixture.server->port());
+  modest.send("GET /hello HTTP/1.1\r\nHost: a\r\nX-Owner: modest\r\n\r\n");
+  EXPECT_THAT(modest.read_until("/hello:"), HasSubstr("200 OK"));
 }
 
 TEST(HttpServer, ClosesBehindTheLastAnswerWhenDraining) {
@@ -231,6 +281,99 @@ TEST(HttpServer, AnswersHttp10WithoutChunks) {
   Client head(fixture.server->port());
   head.send("HEAD /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(head.read_all(), ::testing::EndsWith("\r\n\r\n"));
+}
+
+TEST(HttpServer, DecidesByTheHeadBeforeTheBodyIsRead) {
+  Fixture fixture({}, by_header);
+  Client refused(fixture.server->port()), waiting(fixture.server->port()), stranger(fixture.server->port()),
+      chunked(fixture.server->port()), known(fixture.server->port());
+  refused.send(post_head("none", 1'000'000));  // not a byte of the body
+  EXPECT_THAT(refused.read_all(), HasSubstr("401 Unauthorized"));
+  waiting.send(post_head("none", 1'000'000, "Expect: 100-continue\r\n"));
+  EXPECT_THAT(waiting.read_all(), ::testing::StartsWith("HTTP/1.1 401"));
+  stranger.send(post_head("", 11));
+  EXPECT_THAT(stranger.read_all(), HasSubstr("413 Content Too Large"));
+  chunked.send(
+      "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "b\r\n");
+  EXPECT_THAT(chunked.read_all(), HasSubstr("413 Content Too Large"));
+  known.send(post_head("ada", 3) + "abc");
+  EXPECT_THAT(known.read_until("/x:abc"), HasSubstr("200 OK"));
+}
+
+TEST(HttpServer, ABodyThatStopsComingIsGivenUp) {
+  HttpServerOptions options;
+  options.body_pause = HttpServerOptions::Seconds(0.1);
+  Fixture fixture(options);
+  Client client(fixture.server->port());
+  client.send(post_head("", 100) + "some");
+  EXPECT_THAT(client.read_all(), HasSubstr("408 Request Timeout"));
+}
+
+TEST(HttpServer, AnOwnersBodiesLeaveRoomForOthers) {
+  HttpServerOptions options;
+  options.body_memory = 4 << 20;
+  options.owner_share = 4;
+  Fixture fixture(options, by_header);
+  const std::string body(700'000, 'x');
+  Client first(fixture.server->port()), second(fixture.server->port()), modest(fixture.server->port());
+  first.send("POST /wait HTTP/1.1\r\nHost: a\r\nX-Owner: greedy\r\nContent-Length: 700000\r\n\r\n" + body);
+  while (fixture.waiting == 0) std::this_thread::sleep_for(2ms);
+  second.send(post_head("greedy", 700'000) + body);
+  EXPECT_THAT(second.read_all(), HasSubstr("503 Service Unavailable"));
+  modest.send(post_head("modest", 700'000) + body);
+  EXPECT_THAT(modest.read_until("\r\n\r\n"), HasSubstr("200 OK"));
+  fixture.stop = true;
+}
+
+TEST(HttpServer, AnOwnersRequestsLeaveThreadsForOthers) {
+  HttpServerOptions options;
+  options.workers = 4;
+  Fixture fixture(options, by_header);
+  std::vector<Client> greedy;
+  for (int i = 0; i < 8; ++i) {
+    greedy.emplace_back(fixture.server->port());
+    greedy.back().send("GET /wait HTTP/1.1\r\nHost: a\r\nX-Owner: greedy\r\n\r\n");
+  }
+  Client modest(fixture.server->port());
+  modest.send("GET /hello HTTP/1.1\r\nHost: a\r\nX-Owner: modest\r\n\r\n");
+  EXPECT_THAT(modest.read_until("/hello:"), HasSubstr("200 OK"));
+  EXPECT_LE(fixture.waiting, 2);
+  fixture.stop = true;
+}
+
+TEST(HttpServer, WholeAnswersThatNobodyReadsAreCounted) {
+  HttpServerOptions options;
+  options.answer_memory = 4 << 20;
+  options.owner_share = 4;
+  Fixture fixture(options, by_header);
+  std::vector<Client> slow;
+  for (int i = 0; i < 6; ++i) {
+    slow.emplace_back(fixture.server->port(), 4096);
+    slow.back().send("GET /large HTTP/1.1\r\nHost: a\r\nX-Owner: greedy\r\n\r\n");
+  }
+  // The first one's answer fits; of those behind it nothing is kept.
+  for (int tries = 0; tries < 1000 && fixture.server->connections() > 2; ++tries)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_LE(fixture.server->connections(), 2);
+  Client modest(fixture.server->port());
+  modest.send("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Owner: modest\r\n\r\n");
+  EXPECT_GT(modest.read_all().size(), 900'000U);
+}
+
+TEST(HttpServer, AReaderThatIsTooSlowForAWholeAnswerIsLetGo) {
+  HttpServerOptions options;
+  options.write_timeout = HttpServerOptions::Seconds(0.2);
+  options.slowest_reader = 1e9;
+  Fixture fixture(options);
+  Client client(fixture.server->port(), 4096);
+  client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.read_until("200 OK");
+  for (int tries = 0; tries < 1000 && fixture.server->connections() > 0; ++tries) {
+    client.read_until(std::string(static_cast<size_t>(tries) * 100 + 100, 'x'));  // a little at a time
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_EQ(fixture.server->connections(), 0);
 }
 
 }  // namespace

@@ -87,5 +87,26 @@ TEST_F(ModelHostTest, AModelThatCannotBeLoadedTakesNoPlace) {
   EXPECT_NO_THROW(models.acquire("two"));
 }
 
+TEST_F(ModelHostTest, AModelHasAllItsNames) {
+  ModelHost models({settings_});
+  models.add("one", file_);
+  models.add_alias("other");
+  EXPECT_THROW(models.add_alias("one"), Error);
+  EXPECT_THROW(models.add("other", file_), Error);
+  Application application(models, {});
+  for (const char* name : {"one", "other"}) {
+    const auto sink = ask(application, name, Json::object());
+    const HttpResponse& answer = sink->wait();
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(Json::parse(answer.body)["model"], name);
+  }
+  const auto list = models.list();
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[1].name, "other");
+  EXPECT_TRUE(list[1].loaded);
+  EXPECT_EQ(models.loaded().size(), 1U) << "it is there once";
+  application.cancel_all();
+}
+
 }  // namespace
 }  // namespace r1::server
