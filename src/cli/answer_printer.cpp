@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "cli/terminal_text.h"
+
 namespace r1::cli {
 namespace {
 
@@ -16,8 +18,8 @@ void write(std::string_view text) {
 
 }  // namespace
 
-AnswerPrinter::AnswerPrinter(bool colour, bool tags, bool hide_thinking)
-    : colour_(colour), tags_(tags), hide_(hide_thinking) {}
+AnswerPrinter::AnswerPrinter(bool terminal, bool tags, bool hide_thinking)
+    : terminal_(terminal), tags_(tags), hide_(hide_thinking) {}
 
 void AnswerPrinter::print(TextKind kind, std::string_view text) {
   if (kind == TextKind::reasoning) {
@@ -25,20 +27,24 @@ void AnswerPrinter::print(TextKind kind, std::string_view text) {
     if (!thinking_) {
       thinking_ = true;
       if (tags_) write("<think>\n");
-      if (colour_) write(kDim);
+      if (terminal_) write(kDim);
     }
   } else if (thinking_) {
-    if (colour_) write(kReset);
+    if (terminal_) write(kReset);
     write(tags_ ? "\n</think>\n\n" : "\n\n");
     thinking_ = false;
   }
-  write(text);
+  if (terminal_) {
+    write(terminal_text(text, true));
+  } else {
+    write(text);
+  }
   if (!text.empty()) line_open_ = text.back() != '\n';
   std::fflush(stdout);
 }
 
 void AnswerPrinter::finish() {
-  if (thinking_ && colour_) write(kReset);
+  if (thinking_ && terminal_) write(kReset);
   if (line_open_) write("\n");
   std::fflush(stdout);
 }

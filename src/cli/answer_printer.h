@@ -10,16 +10,16 @@ namespace r1::cli {
 
 class AnswerPrinter {
  public:
-  /// `tags`: write <think> and </think> around the thinking (output that is no terminal); `hide`: leave it
-  /// out.
-  AnswerPrinter(bool colour, bool tags, bool hide_thinking);
+  /// `terminal`: dims the thinking, and writes out what a terminal would take for commands. `tags`: write
+  /// <think> and </think> around the thinking (output that is no terminal); `hide`: leave it out.
+  AnswerPrinter(bool terminal, bool tags, bool hide_thinking);
 
   void print(TextKind kind, std::string_view text);
   /// Ends the line and resets the colours.
   void finish();
 
  private:
-  bool colour_, tags_, hide_;
+  bool terminal_, tags_, hide_;
   bool thinking_ = false;
   bool line_open_ = false;
 };

@@ -6,10 +6,8 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <type_traits>
 #include <utility>
 
@@ -18,6 +16,8 @@
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
 #include "cli/model_location.h"
+#include "cli/terminal_text.h"
+#include "cli/text_file.h"
 #include "formats/output_file.h"
 
 namespace r1::cli {
@@ -47,8 +47,8 @@ class Chat {
     const InterruptGuard guard;
     LineEditor editor(default_model_cache().root() / "history");
     fmt::print("{} · {} tokens of context · /help lists commands, Ctrl-C stops an answer, Ctrl-D leaves\n\n",
-               session_.text().info().name.empty() ? session_.text().info().architecture
-                                                   : session_.text().info().name,
+               terminal_text(session_.text().info().name.empty() ? session_.text().info().architecture
+                                                                 : session_.text().info().name),
                session_.engine().options().context_length);
     std::string line;
     bool warned = false;
@@ -70,7 +70,7 @@ class Chat {
           ask(line);
         }
       } catch (const Error& error) {
-        fmt::print(stderr, "r1: {}\n", error.what());
+        fmt::print(stderr, "r1: {}\n", terminal_text(error.what()));
       }
     }
   }
@@ -207,12 +207,9 @@ class Chat {
     const size_t space = text.find(' ');
     if (space == std::string::npos) throw_error(ErrorKind::invalid_argument, "/file: expected PATH QUESTION");
     const std::filesystem::path path = text.substr(0, space);
-    std::ifstream in(path, std::ios::binary);
-    if (!in) throw_error(ErrorKind::io, "{}: cannot open", path.string());
-    std::ostringstream content;
-    content << in.rdbuf();
+    const std::string content = read_text_file(path);
     ask(fmt::format("[file name]: {}\n[file content begin]\n{}\n[file content end]\n{}",
-                    path.filename().string(), content.str(), text.substr(space + 1)));
+                    path.filename().string(), content, text.substr(space + 1)));
   }
 
   void save(const std::string& path) {
@@ -223,10 +220,9 @@ class Chat {
   }
 
   void load(const std::string& path) {
-    std::ifstream in(path);
-    if (!in) throw_error(ErrorKind::io, "{}: cannot open", path);
+    const std::string text = read_text_file(path);
     try {
-      conversation_.load(nlohmann::ordered_json::parse(in));
+      conversation_.load(nlohmann::ordered_json::parse(text));
     } catch (const nlohmann::json::exception& error) {
       throw_error(ErrorKind::bad_file, "{}: {}", path, error.what());
     }

@@ -17,6 +17,7 @@
 #include "cli/model_location.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
+#include "cli/terminal_text.h"
 #include "formats/model_file.h"
 #include "model/model.h"
 
@@ -165,7 +166,7 @@ void print(const nlohmann::json& report) {
   const auto number = [](const nlohmann::json& value) { return value.get<double>(); };
   const double read = number(report["limits"]["read_bytes_per_second"]);
   const double operations = number(report["limits"]["operations_per_second"]);
-  fmt::print("{}  ({}, {:.2f}B weights, {})\n", report["model"].get<std::string>(),
+  fmt::print("{}  ({}, {:.2f}B weights, {})\n", terminal_text(report["model"].get<std::string>()),
              report["architecture"].get<std::string>(), number(report["parameters"]) / 1e9,
              format_bytes(number(report["weight_bytes"])));
   fmt::print("{} threads, {} kernels; this machine now: {:.1f} GB/s read, {:.0f} int8 GOP/s\n",

@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_location.h"
 #include "cli/progress_bar.h"
+#include "cli/terminal_text.h"
 #include "formats/convert.h"
 
 namespace r1::cli {
@@ -35,7 +36,7 @@ void convert(ConvertCommandOptions& options) {
         bar.update(progress.bytes_done, progress.bytes, std::string(progress.tensor));
       });
   bar.finish();
-  for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+  for (const std::string& note : report.notes) fmt::print("note: {}\n", terminal_text(note));
   fmt::print("{}: {} tensors, {}\n", options.output, report.tensors,
              format_bytes(static_cast<double>(report.bytes)));
 }

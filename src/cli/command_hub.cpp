@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/model_location.h"
 #include "cli/progress_bar.h"
+#include "cli/terminal_text.h"
 #include "formats/model_file.h"
 
 namespace r1::cli {
@@ -58,7 +59,7 @@ void show_metadata(const GgufFile& file) {
     } else {
       text = std::to_string(*file.find_i64(key));
     }
-    fmt::print("  {:<48} {}\n", key, text);
+    fmt::print("  {:<48} {}\n", terminal_text(key), terminal_text(text));
   }
 }
 
@@ -71,7 +72,7 @@ void show(const std::string& model, bool tensors) {
                file->gguf()->shard_count() == 1 ? "" : "s");
     show_metadata(*file->gguf());
   } else {
-    fmt::print("\nconfig.json\n{}\n", file->hub()->config->dump(2));
+    fmt::print("\nconfig.json\n{}\n", terminal_text(file->hub()->config->dump(2), true));
   }
   std::map<DType, std::pair<int64_t, size_t>> types;
   for (const TensorView& tensor : file->tensors()) {
@@ -86,7 +87,7 @@ void show(const std::string& model, bool tensors) {
   if (!tensors) return;
   fmt::print("\nTensors\n");
   for (const TensorView& tensor : file->tensors()) {
-    fmt::print("  {:<48} {:<8} {}\n", tensor.name, name(tensor.dtype), format_shape(tensor));
+    fmt::print("  {:<48} {:<8} {}\n", terminal_text(tensor.name), name(tensor.dtype), format_shape(tensor));
   }
 }
 

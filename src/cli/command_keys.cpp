@@ -82,6 +82,10 @@ void add_keys_command(Command app) {
       ->add_option("--tokens-per-minute", options->limits.tokens_a_minute,
                    "tokens of prompts and answers a minute; 0: no limit")
       ->check(not_negative());
+  creating
+      ->add_option("--priority", options->limits.priority,
+                   "highest priority that its requests may ask for; they go before those of lower ones")
+      ->check(in_range(0, 1'000'000));
   sub("list", "The keys, their limits and what they used", list);
   sub("revoke", "Accept a key no longer, from now on", revoke)
       ->add_option("name", options->name, "the key's name")

@@ -1,9 +1,7 @@
 // r1 perplexity: how well a model predicts a text.
 #include <fmt/format.h>
 
-#include <fstream>
 #include <memory>
-#include <sstream>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -11,6 +9,7 @@
 #include "cli/model_location.h"
 #include "cli/options.h"
 #include "cli/progress_bar.h"
+#include "cli/text_file.h"
 #include "engine/perplexity.h"
 #include "formats/model_file.h"
 #include "formats/vocabulary.h"
@@ -29,11 +28,7 @@ void measure(PerplexityCommandOptions& options) {
   const auto model_file = ModelFile::open(locate_model(options.model));
   const Vocabulary vocabulary = load_vocabulary(*model_file);
   const std::unique_ptr<Model> model = load_model(model_file, load_options());
-  std::ifstream in(options.file, std::ios::binary);
-  if (!in) throw_error(ErrorKind::io, "{}: cannot open", options.file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  std::vector<int32_t> tokens = vocabulary.tokenizer.encode(text.str(), true);
+  std::vector<int32_t> tokens = vocabulary.tokenizer.encode(read_text_file(options.file), true);
   std::optional<int32_t> bos;
   if (vocabulary.tokenizer.add_bos()) bos = vocabulary.bos;
   if (bos) tokens.insert(tokens.begin(), *bos);

@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_location.h"
 #include "cli/progress_bar.h"
+#include "cli/terminal_text.h"
 
 namespace r1::cli {
 namespace {
@@ -40,8 +41,8 @@ void print_plan(const std::vector<QuantisePlanEntry>& plan, bool all) {
     ++count;
     bytes += entry.bytes_to;
     if (all) {
-      fmt::print("  {:<44} {:>7} -> {:<7} {}\n", entry.name, name(entry.from), name(entry.to.dtype),
-                 entry.to.reason);
+      fmt::print("  {:<44} {:>7} -> {:<7} {}\n", terminal_text(entry.name), name(entry.from),
+                 name(entry.to.dtype), entry.to.reason);
     }
   }
   for (const auto& [key, sum] : groups) {

@@ -3,10 +3,8 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <sstream>
 
 #include "base/error.h"
 #include "cli/answer_printer.h"
@@ -15,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/session.h"
 #include "cli/shipped_model.h"
+#include "cli/text_file.h"
 
 namespace r1::cli {
 namespace {
@@ -36,12 +35,6 @@ struct RunOptions {
   GenerationOptions generation;
   bool seed_given = false;
 };
-
-std::string read_all(std::istream& in) {
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 /// \n, \r, \t, \", \', \\ as in C; anything else stays as it is.
 std::string unescape(const std::string& text) {
@@ -65,13 +58,11 @@ std::optional<std::string> read_prompt(const RunOptions& options, bool prompt_gi
   std::optional<std::string> prompt;
   if (!options.prompt_file.empty()) {
     if (prompt_given) throw_error(ErrorKind::invalid_argument, "expected one prompt, found both -p and -f");
-    std::ifstream in(options.prompt_file, std::ios::binary);
-    if (!in) throw_error(ErrorKind::io, "{}: cannot open", options.prompt_file);
-    prompt = read_all(in);
+    prompt = read_text_file(options.prompt_file);
   } else if (prompt_given) {
     prompt = options.prompt;
   } else if (isatty(STDIN_FILENO) == 0) {
-    prompt = read_all(std::cin);
+    prompt = read_all(std::cin, "standard input");
     if (prompt->empty()) return std::nullopt;
   }
   // The newline that ends a file is not part of the question.
@@ -113,11 +104,21 @@ void answer_once(Session& session, const RunOptions& options, const std::string&
 }
 
 void run(RunOptions& options, bool prompt_given) {
+  if (!options.model.empty() && !options.positional_model.empty()) {
+    throw_error(ErrorKind::invalid_argument, "expected one model, found '{}' and -m '{}'",
+                options.positional_model, options.model);
+  }
   if (options.model.empty()) options.model = options.positional_model;
   const bool shipped = options.model.empty();
   if (shipped) options.model = locate_shipped_model("r1 run MODEL").string();
   if (options.conversation && options.no_conversation)
     throw_error(ErrorKind::invalid_argument, "expected one of -cnv and -no-cnv, found both");
+  if (options.no_conversation && !options.system_prompt.empty())
+    throw_error(ErrorKind::invalid_argument,
+                "--system-prompt: -no-cnv takes the prompt as it is, without a system prompt");
+  if (options.no_conversation && options.no_thinking)
+    throw_error(ErrorKind::invalid_argument,
+                "--no-think: -no-cnv takes the prompt as it is; the prompt decides");
   if (!options.seed_given) options.generation.sampling.seed = random_seed();
   const std::optional<std::string> prompt = read_prompt(options, prompt_given);
   if (shipped && !options.quiet && (prompt || isatty(STDIN_FILENO) != 0))

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 
@@ -19,6 +20,8 @@
 #include "cli/options.h"
 #include "cli/shipped_model.h"
 #include "cli/site_location.h"
+#include "cli/terminal_text.h"
+#include "cli/text_file.h"
 #include "server/access/key_store.h"
 #include "server/application.h"
 #include "server/http/http_server.h"
@@ -30,7 +33,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kMostMinutes = 1e6;  // two years: far from where a clock's count ends
+constexpr double kMaxMinutes = 1e6;  // two years: far from where a clock's count ends
 
 struct ServeOptions {
   std::vector<std::string> models;
@@ -38,7 +41,7 @@ struct ServeOptions {
   std::vector<std::string> adapters;  // "NAME=DIRECTORY"
   std::string host = "127.0.0.1";
   int port = 8080;
-  std::string api_key;
+  std::string api_key, api_key_file;
   std::vector<std::string> allowed_hosts, origins;
   std::string certificate, private_key;
   std::string site_folder, searxng;
@@ -59,7 +62,7 @@ struct ServeOptions {
 };
 
 void log(const std::string& text) {
-  fmt::print(stderr, "r1: {}\n", text);
+  fmt::print(stderr, "r1: {}\n", terminal_text(text));
 }
 
 bool is_loopback(const std::string& address) {
@@ -102,6 +105,28 @@ server::ModelSettings model_settings(const ServeOptions& options) {
   return settings;
 }
 
+/// The one key beside those of `r1 keys`: of the file, the environment or the command line.
+std::string api_key_of(const ServeOptions& options) {
+  if (!options.api_key.empty() && !options.api_key_file.empty())
+    throw_error(ErrorKind::invalid_argument, "expected one of --api-key and --api-key-file, found both");
+  std::string key = options.api_key;
+  if (!options.api_key.empty()) {
+    log("--api-key: everybody on this machine can see it among the processes; --api-key-file or R1_API_KEY "
+        "hides it");
+  } else if (!options.api_key_file.empty()) {
+    key = read_text_file(options.api_key_file);
+  } else if (const char* given = std::getenv("R1_API_KEY")) {
+    key = given;
+  }
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r' || key.back() == ' ')) key.pop_back();
+  if (key.empty() && !options.api_key_file.empty())
+    throw_error(ErrorKind::invalid_argument, "{}: expected a key, found an empty file", options.api_key_file);
+  const bool visible = std::ranges::all_of(key, [](char c) { return c > ' ' && c < '\x7f'; });
+  if (!visible)
+    throw_error(ErrorKind::invalid_argument, "the API key: expected visible ASCII characters in one line");
+  return key;
+}
+
 /// Waits for SIGTERM or SIGINT, which are blocked in all threads; calls `tidy` every second.
 template <class Tidy>
 void wait_for_signal(const sigset_t& signals, Tidy tidy) {
@@ -118,15 +143,15 @@ void keep_heaps_few() {
 }
 
 /// Keys of `r1 keys` are asked for wherever other machines could come in, and where somebody wants it.
-std::unique_ptr<server::KeyStore> open_keys(const ServeOptions& options, bool loopback) {
+std::unique_ptr<server::KeyStore> open_keys(const ServeOptions& options, bool loopback, bool has_key) {
   if (loopback && !options.require_keys) return nullptr;
   auto keys = std::make_unique<server::KeyStore>(options.keys_file.empty() ? data_folder() / "keys.db"
                                                                            : fs::path(options.keys_file));
   const auto in_use = [](const server::KeyRecord& key) { return !key.revoked; };
-  if (options.api_key.empty() && std::ranges::none_of(keys->list(), in_use))
+  if (!has_key && std::ranges::none_of(keys->list(), in_use))
     throw_error(ErrorKind::invalid_argument,
                 "--host {}: a server with keys, and there are none: make one with `r1 keys create NAME`, or "
-                "give one with --api-key",
+                "give one with --api-key-file",
                 options.host);
   return keys;
 }
@@ -144,12 +169,25 @@ server::SiteOptions site_options(const ServeOptions& options) {
   return site;
 }
 
+constexpr std::chrono::seconds kHardEnd{5};  // beyond the drain time
+
+/// Whatever still runs at that time (a search, a file that is read, a pass) cannot keep the program: what was
+/// acknowledged is on the disk.
+void end_hard_after(std::chrono::duration<double> time) {
+  std::thread([time] {
+    std::this_thread::sleep_for(time);
+    log("some work did not end in time: leaving it");
+    std::_Exit(1);
+  }).detach();
+}
+
 /// The end: running answers get their time, or until the next signal.
 void drain(const sigset_t& signals, std::chrono::duration<double> time, server::Application& application,
            server::HttpServer& http) {
   using Clock = std::chrono::steady_clock;
   log(fmt::format("stopping: {} requests may go on for {} s (again: at once)", http.active_requests(),
                   time.count()));
+  end_hard_after(time + kHardEnd);
   application.drain();
   http.drain();
   const auto end = Clock::now() + time;
@@ -157,6 +195,7 @@ void drain(const sigset_t& signals, std::chrono::duration<double> time, server::
   while (http.active_requests() > 0 && Clock::now() < end) {
     if (sigtimedwait(&signals, nullptr, &moment) >= 0) break;
   }
+  end_hard_after(kHardEnd);
   application.cancel_all();
   const auto last = Clock::now() + std::chrono::seconds(3);
   while (http.active_requests() > 0 && Clock::now() < last)
@@ -168,7 +207,8 @@ void serve(const ServeOptions& options) {
   keep_heaps_few();
   const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
   const bool loopback = is_loopback(address);
-  const std::unique_ptr<server::KeyStore> keys = open_keys(options, loopback);
+  const std::string api_key = api_key_of(options);
+  const std::unique_ptr<server::KeyStore> keys = open_keys(options, loopback, !api_key.empty());
   std::vector<std::string> named = options.models;
   if (named.empty()) {
     named.push_back(locate_shipped_model("r1 serve MODEL").string());
@@ -184,18 +224,24 @@ void serve(const ServeOptions& options) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread that starts from here
   signal(SIGPIPE, SIG_IGN);
 
+  if (named.size() > 1 && options.names.size() > named.size())
+    throw_error(ErrorKind::invalid_argument,
+                "--served-model-name: expected at most {} names for {} models, found {}", named.size(),
+                named.size(), options.names.size());
   server::ModelHost models({model_settings(options), std::chrono::duration<double>(options.idle_minutes * 60),
                             static_cast<size_t>(options.loaded_models), log});
   for (size_t index = 0; index < named.size(); ++index) {
     const std::string& model = named[index];
     models.add(index < options.names.size() ? options.names[index] : name_of(model), paths[index]);
   }
+  for (size_t index = named.size(); index < options.names.size(); ++index)
+    models.add_alias(options.names[index]);
   for (const std::string& adapter : options.adapters) models.add_adapter(adapter_location(adapter));
   server::ApplicationOptions application_options;
   application_options.loopback = loopback;
   application_options.allowed_hosts = options.allowed_hosts;
   application_options.allowed_origins = options.origins;
-  application_options.api_key = options.api_key;
+  application_options.api_key = api_key;
   application_options.keys = keys.get();
   application_options.version = R1_VERSION;
   server::Application application(models, application_options);
@@ -240,7 +286,7 @@ void add_serve_command(Command app) {
       "GGUF files, hub directories or hub names (pulled when absent); the first one is the default; none: "
       "the small one that ships with r1");
   command->add_option("--served-model-name,-a,--alias", options->names,
-                      "names to serve them under, in order");
+                      "names to serve them under, in order; of one model: all its names");
   command->add_option(
       "--lora,--lora-modules", options->adapters,
       "NAME=DIRECTORY: a LoRA adapter (PEFT) of the first model, asked for as the model NAME");
@@ -248,7 +294,10 @@ void add_serve_command(Command app) {
       "--enable-lora", [](int64_t) {}, "accepted: adapters are given with --lora");
   command->add_option("--host", options->host, "address to listen on; other than loopback only with a key");
   command->add_option("--port", options->port, "port; 0: any free one")->check(in_range(0, 65535));
-  command->add_option("--api-key", options->api_key, "key that requests must present");
+  command->add_option("--api-key-file", options->api_key_file,
+                      "file with a key that requests must present (or R1_API_KEY in the environment)");
+  command->add_option("--api-key", options->api_key,
+                      "the key itself, which other users of this machine can see");
   command->add_flag("--require-keys", options->require_keys,
                     "ask for keys of `r1 keys` on loopback too (elsewhere they always are)");
   command->add_option("--keys-file", options->keys_file, "the keys; if not given: those of `r1 keys`");
@@ -284,9 +333,9 @@ void add_serve_command(Command app) {
   command
       ->add_option("--unload-after", options->idle_minutes,
                    "minutes until an idle model is unloaded; 0: never")
-      ->check(in_range(0.0, kMostMinutes));
+      ->check(in_range(0.0, kMaxMinutes));
   command->add_option("--drain-seconds", options->drain_seconds, "time that running answers get on SIGTERM")
-      ->check(in_range(0.0, kMostMinutes * 60));
+      ->check(in_range(0.0, kMaxMinutes * 60));
   command->add_flag("--lazy", options->lazy, "load the first model when it is first asked for");
   command->add_flag_function(
       "--enforce-eager", [](int64_t) {}, "accepted: there are no compiled graphs here");

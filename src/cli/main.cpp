@@ -1,12 +1,15 @@
 // r1: runs R1-family models. Puts the commands together; each lives in its own file.
+#include <cerrno>
 #include <clocale>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 
 #include "base/error.h"
 #include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/terminal_text.h"
 
 namespace {
 
@@ -36,11 +39,19 @@ int main(int argc, char** argv) {
   add_merge_command(app);
   add_grade_command(app);
   try {
-    return program.run(normalise_arguments(argc, argv)) ? 0 : kWrongUsage;
+    if (!program.run(normalise_arguments(argc, argv))) return kWrongUsage;
+    // The output is lost where the system did not take it: a full disk, for instance.
+    errno = 0;
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      std::fprintf(stderr, "r1: standard output: cannot write: %s\n",
+                   errno != 0 ? std::strerror(errno) : "an earlier write failed");
+      return kFailed;
+    }
+    return 0;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "r1: out of memory\n");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "r1: %s\n", error.what());
+    std::fprintf(stderr, "r1: %s\n", terminal_text(error.what()).c_str());
   }
   return kFailed;
 }

@@ -49,14 +49,14 @@ ModelLoadOptions load_options(size_t expert_cache_bytes) {
 }
 
 Check gibibytes() {
-  static constexpr double kMost = 1 << 20;
+  static constexpr double kMax = 1 << 20;
   const auto check = [](const std::string& text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool is_number = error == std::errc() && end == text.data() + text.size();
-    return is_number && value >= 0 && value <= kMost
+    return is_number && value >= 0 && value <= kMax
                ? std::string()
-               : fmt::format("expected GiB from 0 to {}, found {}", kMost, text);
+               : fmt::format("expected GiB from 0 to {}, found {}", kMax, text);
   };
   return Check(check, "GiB");
 }

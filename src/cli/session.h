@@ -15,7 +15,8 @@
 
 namespace r1::cli {
 
-/// -n, --seed, --thinking-budget, --stop … and the sampling options. Without --seed, `seed_given` stays false.
+/// -n, --seed, --thinking-budget, --stop … and the sampling options. Without --seed, `seed_given` stays
+/// false.
 void add_generation_options(Command command, GenerationOptions& options, bool& seed_given);
 
 /// A number that nobody can guess. Throws Error(io).

@@ -56,8 +56,7 @@ class OptionFile {
   void read(const std::string& name, const toml::node& node) {
     CLI::Option* option = name == "help" ? nullptr : command_.get_option_no_throw(flag_of(name));
     if (option == nullptr) {
-      throw_error(ErrorKind::bad_file, "{}: '{}' is no option of this command (--help lists them)",
-                  where(node), name);
+      throw_error(ErrorKind::bad_file, "{}: unknown option '{}' (--help lists them)", where(node), name);
     }
     const auto [first, is_new] = lines_.emplace(option, node.source().begin.line);
     if (!is_new) {

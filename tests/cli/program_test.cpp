@@ -115,6 +115,46 @@ TEST_F(ProgramTest, WrongUsageLeavesWithTwo) {
   }
 }
 
+TEST_F(ProgramTest, WhatWasGivenIsNeverDropped) {
+  expect_refused(r1("run a.gguf -m b.gguf -p x"), "expected one model, found 'a.gguf' and -m 'b.gguf'");
+  expect_refused(r1("run a.gguf --system-prompt short -no-cnv -p x"), "--system-prompt: -no-cnv");
+  expect_refused(r1("run a.gguf --no-think -no-cnv -p x"), "--no-think: -no-cnv");
+  fs::create_directory(folder_ / "prompts");
+  expect_refused(r1("run a.gguf -f prompts"), "prompts: expected a file, found a directory");
+  expect_refused(r1("run a.gguf -f none.txt"), "none.txt: cannot open");
+  std::ofstream(folder_ / "empty.txt") << "\n";
+  expect_refused(r1("serve a.gguf --api-key-file empty.txt"), "found an empty file");
+  expect_refused(r1("serve a.gguf --api-key-file prompts"), "found a directory");
+  expect_refused(r1("serve a.gguf --api-key k --api-key-file empty.txt"), "expected one of --api-key and");
+}
+
+TEST_F(ProgramTest, AFullDiskIsAnError) {
+  ASSERT_EQ(r1("debug synth tiny-qwen2 --period 16 --type Q8_0 " + path("m.gguf")).code, 0);
+  for (const char* command : {"run m.gguf -no-cnv -q -p abc -n 4", "show m.gguf", "keys list"}) {
+    const Outcome outcome = r1(std::string(command) + " >/dev/full");
+    EXPECT_EQ(outcome.code, 1) << command;
+    EXPECT_THAT(outcome.error, HasSubstr("standard output: cannot write")) << command;
+  }
+}
+
+TEST_F(ProgramTest, AModelFileSendsNoCommandsToTheTerminal) {
+  ASSERT_EQ(r1("debug synth tiny-qwen2 --type F16 " + path("m.gguf")).code, 0);
+  std::string bytes = read("m.gguf");
+  for (const std::string& name : {std::string("blk.0.attn_q.weight"), std::string("general.architecture")}) {
+    const size_t at = bytes.find(name);
+    ASSERT_NE(at, std::string::npos) << name;
+    bytes[at] = '\x1b';
+    bytes[at + 1] = '\x07';
+  }
+  std::ofstream(folder_ / "m.gguf", std::ios::binary) << bytes;
+  const Outcome shown = r1("show --tensors m.gguf");
+  for (const std::string& text : {shown.out, shown.error, r1("run m.gguf -p x").error}) {
+    EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
+    EXPECT_EQ(text.find('\x07'), std::string::npos) << text;
+  }
+  EXPECT_THAT(shown.out + shown.error, HasSubstr("\\x1b\\x07"));
+}
+
 TEST_F(ProgramTest, RefusesWhatDoesNotFitTheContextWithTheNumbers) {
   R1_REQUIRE_SHARED("models/stories260k-f32.gguf");
   const std::string model = shared_path("models/stories260k-f32.gguf");
