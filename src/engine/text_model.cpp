@@ -129,6 +129,7 @@ Request TextModel::request(std::vector<int32_t> prompt, const GenerationOptions&
   request.speculation = options.lookup;
   request.loop_detection = options.loop_detection;
   request.priority = options.priority;
+  request.owner = options.owner;
   request.adapter = adapter;
   ThinkingOptions& thinking = request.thinking;
   if (can_think() && options.split) {

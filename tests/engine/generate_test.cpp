@@ -149,6 +149,7 @@ TEST(TextModelTest, RequestsCarryEveryOption) {
   options.answer_reserve = 3;
   options.lookup = 2;
   options.priority = -4;
+  options.owner = 31;
   options.loop_detection = false;
   options.stop_tokens = {65};
   const Adapter adapter{};
@@ -162,6 +163,7 @@ TEST(TextModelTest, RequestsCarryEveryOption) {
   EXPECT_EQ(request.thinking.closing, text.closing());
   EXPECT_EQ(request.speculation, 2);
   EXPECT_EQ(request.priority, -4);
+  EXPECT_EQ(request.owner, 31U);
   EXPECT_FALSE(request.loop_detection);
   EXPECT_EQ(request.stop_tokens, (std::vector<int32_t>{65, *text.tokenizer().eos()}));
   EXPECT_EQ(request.adapter, &adapter);
