@@ -137,6 +137,20 @@ void expect_same_bits(const std::vector<float>& found, const std::vector<float>&
         << what << ": element " << i << " is " << found[i] << ", expected " << expected[i];
 }
 
+// The other tests compare the sets that this processor has.
+TEST(KernelSets, AllAreTestedHere) {
+  std::string absent;
+  for (InstructionSet set : kSets) {
+    if (is_supported(set)) {
+      EXPECT_NE(select_kernels(set).training, nullptr);
+    } else {
+      absent += set == InstructionSet::avx512 ? " avx512" : " avx2";
+    }
+  }
+  if (!absent.empty())
+    GTEST_SKIP() << "the kernels of sets that this processor lacks are not tested:" << absent;
+}
+
 TEST(QuantiseRows, RoundsToTheNearestStepOfTheGroup) {
   std::vector<float> x = random_rows(3, 96, 1);
   std::fill_n(x.begin(), 32, 0.0F);
