@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
 #include "cli/options.h"
@@ -45,7 +46,7 @@ void for_each_line(const Work& work) {
     if (line.empty()) continue;
     nlohmann::ordered_json input;
     try {
-      input = nlohmann::ordered_json::parse(line);
+      input = parse_json_text<nlohmann::ordered_json>(line);
     } catch (const nlohmann::json::exception& error) {
       throw_error(ErrorKind::invalid_argument, "standard input, line {}: {}", number, error.what());
     }

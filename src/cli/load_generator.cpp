@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/random.h"
 
 namespace r1::cli {
@@ -54,7 +55,7 @@ bool on_event(Transfer& transfer, const std::string& data) {
     transfer.result->ok = true;
     return true;
   }
-  const json event = json::parse(data, nullptr, false);
+  const json event = parse_json_or_discard<json>(data);
   if (event.is_discarded()) return true;
   if (event.contains("error")) {
     transfer.result->error = event["error"].dump();
@@ -161,7 +162,7 @@ std::string first_model(const LoadOptions& options) {
   curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, &body);
   const CURLcode code = curl_easy_perform(handle.get());
   if (code != CURLE_OK) throw_error(ErrorKind::network, "{}: {}", options.url, curl_easy_strerror(code));
-  const json answer = json::parse(body, nullptr, false);
+  const json answer = parse_json_or_discard<json>(body);
   if (answer.is_discarded() || !answer.contains("data") || answer["data"].empty())
     throw_error(ErrorKind::network, "{}/v1/models: expected a list of models, found {}", options.url,
                 body.substr(0, 100));

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/output_file.h"
 #include "server/http/http_server.h"
 #include "server/site/training_page.h"
@@ -81,7 +82,7 @@ TrainingMonitor::TrainingMonitor(fs::path folder, const Json& description, int64
   std::string kept, line;
   if (std::ifstream in(folder_ / "samples.jsonl"); in && resumed_step > 0) {
     while (std::getline(in, line)) {
-      const Json sample = Json::parse(line, nullptr, false);
+      const Json sample = parse_json_or_discard<Json>(line);
       if (sample.is_object() && sample.value("step", INT64_MAX) <= resumed_step) kept += line + "\n";
     }
   }

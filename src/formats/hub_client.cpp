@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 namespace r1 {
 namespace {
@@ -155,7 +156,7 @@ HubRepository fetch_repository(HttpClient& client, const HubOptions& options, co
   }
   HubRepository repository;
   try {
-    const nlohmann::json answer = nlohmann::json::parse(response.body);
+    const nlohmann::json answer = parse_json_text<nlohmann::json>(response.body);
     repository.commit = answer.at("sha").get<std::string>();
     for (const nlohmann::json& sibling : answer.at("siblings")) {
       HubFile file;

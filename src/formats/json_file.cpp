@@ -16,8 +16,8 @@ std::string read_text_file(const std::filesystem::path& path) {
 
 nlohmann::json parse_json(std::string_view text, const std::string& name) {
   using nlohmann::json;
-  if (is_nested_deeper(text, kMostJsonLevels))
-    throw_error(ErrorKind::bad_file, "{}: JSON nested deeper than {} levels", name, kMostJsonLevels);
+  if (is_nested_deeper(text, kMaxJsonLevels))
+    throw_error(ErrorKind::bad_file, "{}: JSON nested deeper than {} levels", name, kMaxJsonLevels);
   const auto refuse_twice = [&](const std::string& place) {
     throw_error(ErrorKind::bad_file, "{}: key '{}' occurs twice", name, place);
   };

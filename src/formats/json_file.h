@@ -12,7 +12,7 @@ namespace r1 {
 std::string read_text_file(const std::filesystem::path& path);
 
 /// Throws Error(bad_file) with `name` for text that is no JSON, has a key twice in one object, or is nested
-/// deeper than kMostJsonLevels.
+/// deeper than kMaxJsonLevels.
 nlohmann::json parse_json(std::string_view text, const std::string& name);
 nlohmann::json read_json(const std::filesystem::path& path);
 

@@ -24,11 +24,11 @@ struct Product {
   int64_t c_row = 0;
   int64_t depth = 0;  // k
   bool accumulate = false;
-  /// B in any type instead of b, decoded as it is packed: row first_weight_row + k is B's row k, or (turned)
-  /// row first_weight_row + j is B's column j. Not turned, pieces begin at multiples of kStoredColumns.
+  /// B in any type instead of b, decoded as it is packed: row first_weight_row + k is B's row k, or (transposed)
+  /// row first_weight_row + j is B's column j. Not transposed, pieces begin at multiples of kStoredColumns.
   const WeightMatrix* weights = nullptr;
   int64_t first_weight_row = 0;
-  bool turned = false;
+  bool transposed = false;
 };
 
 /// The left side of integer_product: rows in block floating point, that is 16-bit integers with one float32

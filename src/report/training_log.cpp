@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "formats/json_file.h"
 #include "formats/output_file.h"
 #include "report/event_file.h"
@@ -80,7 +81,7 @@ struct TrainingLog::State {
     std::ifstream in(path("trainer_log.jsonl"));
     while (std::getline(in, line)) {
       // The last line may have been cut off by a sudden end.
-      const auto logged = ordered_json::parse(line, nullptr, false);
+      const auto logged = parse_json_or_discard<ordered_json>(line);
       if (!logged.is_object() || logged.value("current_steps", INT64_MAX) > step) continue;
       kept += line + "\n";
       static constexpr std::array<std::string_view, 6> only_log = {
@@ -98,7 +99,7 @@ struct TrainingLog::State {
 
   void resume_best(int64_t step) {
     if (!fs::exists(path("trainer_state.json"))) return;
-    const auto state = ordered_json::parse(read_text_file(path("trainer_state.json")), nullptr, false);
+    const auto state = parse_json_or_discard<ordered_json>(read_text_file(path("trainer_state.json")));
     if (!state.is_object()) {
       throw_error(ErrorKind::bad_file, "{}: expected a JSON object", path("trainer_state.json").string());
     }

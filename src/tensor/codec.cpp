@@ -145,8 +145,8 @@ void dequantise_matrix_row(DType dtype, const std::byte* source, const float* sc
   }
   dequantise_row(dtype, from, values);
   if (scales == nullptr) return;
-  const float* own = scales + row / 128 * ((columns + 127) / 128);
-  for (size_t c = 0; c < values.size(); ++c) values[c] *= own[(static_cast<size_t>(begin) + c) / 128];
+  const float* row_scales = scales + row / 128 * ((columns + 127) / 128);
+  for (size_t c = 0; c < values.size(); ++c) values[c] *= row_scales[(static_cast<size_t>(begin) + c) / 128];
 }
 
 }  // namespace r1

@@ -96,8 +96,8 @@ void nf4_block_scales(const std::byte* blocks, int64_t first_block, const float*
   const DynamicCode& code = DynamicCode::of_signed();
   for (size_t b = 0; b < scales_out.size(); ++b) {
     const auto super_block = static_cast<size_t>(first_block + static_cast<int64_t>(b)) / kNf4SuperBlock;
-    const auto own = std::to_integer<uint8_t>(blocks[b * kNf4BlockBytes]);
-    scales_out[b] = code.value(own) * scales[1 + super_block] + scales[0];
+    const auto stored = std::to_integer<uint8_t>(blocks[b * kNf4BlockBytes]);
+    scales_out[b] = code.value(stored) * scales[1 + super_block] + scales[0];
   }
 }
 

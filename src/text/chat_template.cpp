@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json_depth.h"
+#include "base/json_text.h"
 
 namespace r1 {
 
@@ -173,7 +174,7 @@ ordered_json ChatTemplate::to_json(const ChatMessage& message) const {
         throw_error(ErrorKind::invalid_argument,
                     "message: the arguments of a tool call are nested deeper than {} levels",
                     kMostCallLevels);
-      ordered_json parsed = ordered_json::parse(call.arguments, nullptr, false);
+      ordered_json parsed = parse_json_or_discard<ordered_json>(call.arguments);
       if (parsed.is_object()) arguments = std::move(parsed);
     }
     ordered_json entry;

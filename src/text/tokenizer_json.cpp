@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_json_node.h"
 #include "text/tokenizer_json_steps.h"
@@ -170,7 +171,7 @@ class Config {
  public:
   explicit Config(std::string_view text) {
     try {
-      root_ = nlohmann::json::parse(text);
+      root_ = parse_json_text<nlohmann::json>(text);
     } catch (const nlohmann::json::exception& error) {
       throw_error(ErrorKind::bad_file, "tokenizer_config.json: not JSON: {}", error.what());
     }

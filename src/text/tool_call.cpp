@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_depth.h"
+#include "base/json_text.h"
 
 namespace r1 {
 
@@ -51,7 +52,7 @@ std::optional<std::string_view> find_member(std::string_view object, std::string
       depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
       ++i;
     }
-    if (nlohmann::json::parse(key_text).get<std::string>() == wanted)
+    if (parse_json_text<nlohmann::json>(key_text).get<std::string>() == wanted)
       found = trim(object.substr(value_start, i - value_start));
   }
 }
@@ -108,7 +109,7 @@ std::optional<ToolCall> parse_json_call(std::string_view body, std::string& erro
   }
   ToolCall call;
   if (const auto name = find_member(body, "name"); name && name->front() == '"')
-    call.name = nlohmann::json::parse(*name).get<std::string>();
+    call.name = parse_json_text<nlohmann::json>(*name).get<std::string>();
   if (call.name.empty()) {
     error = "a tool call without the name of a function";
     return std::nullopt;
@@ -119,7 +120,8 @@ std::optional<ToolCall> parse_json_call(std::string_view body, std::string& erro
     return std::nullopt;
   }
   call.arguments = *arguments;
-  if (arguments->front() == '"') call.arguments = trim(nlohmann::json::parse(*arguments).get<std::string>());
+  if (arguments->front() == '"')
+    call.arguments = trim(parse_json_text<nlohmann::json>(*arguments).get<std::string>());
   if (!is_json_object(call.arguments)) {
     error = "a tool call whose arguments are no JSON object";
     return std::nullopt;

@@ -149,7 +149,7 @@ TEST(IntegerProduct, StoredWeightsAreRoundedFinerThanInBfloat16) {
       p.c_row = kSize.columns;
       p.depth = kSize.depth;
       p.weights = &weight;
-      p.turned = true;
+      p.transposed = true;
       multiply(*table, p, kSize);
       if (first.empty()) first = c;
       ASSERT_EQ(std::memcmp(c.data(), first.data(), c.size() * sizeof(float)), 0) << table->name;

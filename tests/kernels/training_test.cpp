@@ -177,7 +177,7 @@ TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
           p.b = nullptr;
           p.weights = &stored.weight;
           p.first_weight_row = first;
-          p.turned = turned;
+          p.transposed = turned;
           p.c = y.data();
           for (const auto& [begin, end] :
                {std::pair{int64_t{0}, kStoredColumns}, std::pair{kStoredColumns, columns}})

@@ -91,12 +91,12 @@ inline int64_t stream_distance(int64_t passes, size_t row_bytes) {
 template <typename Format, int kRows>
 inline void stream_outputs(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
                            const QuantisedRows& x, float* y, int64_t y_stride, float* numbers) {
-  constexpr int64_t kMostPasses = 32;  // of a piece
+  constexpr int64_t kMaxPasses = 32;  // of a piece
   fill_numbers<Format>(x, kRows, w.inputs, numbers);
   for (int64_t first = output_begin; first < output_end;) {
     const int64_t passes = (output_end - first) / kOutputPanel;
     // Fewer than sixteen at the end: the last one is computed (and stored) again.
-    const int64_t distance = stream_distance(passes < kMostPasses ? passes : kMostPasses, w.row_bytes);
+    const int64_t distance = stream_distance(passes < kMaxPasses ? passes : kMaxPasses, w.row_bytes);
     for (int64_t pass = 0; pass < distance; pass++) {
       PanelRows rows{};
       int64_t outputs[kOutputPanel];

@@ -53,10 +53,10 @@ inline void round_rows_body(const float* a, int64_t a_row, int64_t row_begin, in
         if (!present) __builtin_memset(words + i * kPairs, 0, kPairs * sizeof(int32_t));
       }
       for (int64_t half = 0; half < kPairs; half += 16) {
-        alignas(64) float turned[256];
-        transpose(reinterpret_cast<const float*>(words + half), kPairs, turned);
+        alignas(64) float transposed[256];
+        transpose(reinterpret_cast<const float*>(words + half), kPairs, transposed);
         for (int64_t p = 0; p < 16; p++)
-          __builtin_memcpy(pairs + ((block * kPairs) + half + p) * kRoundedStrip, turned + 16 * p,
+          __builtin_memcpy(pairs + ((block * kPairs) + half + p) * kRoundedStrip, transposed + 16 * p,
                            kRoundedStrip * sizeof(int32_t));
       }
     }

@@ -75,8 +75,8 @@ inline void pack_run(const QuantisedFormat& format, int offset, const QuantisedR
   const int64_t groups = inputs / kActivationGroup;
   const int parts = kActivationGroup / format.group;
   const int64_t stride = rows * packed_row_bytes(format.group);
-  alignas(64) float tile[3][16 * 16] = {};  // scales and numbers: [row][group of sixteen]
-  alignas(64) float turned[3][16 * 16];     // [group][row]
+  alignas(64) float tile[3][16 * 16] = {};   // scales and numbers: [row][group of sixteen]
+  alignas(64) float transposed[3][16 * 16];  // [group][row]
   for (int64_t first = 0; first < groups; first += 16) {
     const int64_t count = groups - first < 16 ? groups - first : 16;
     for (int64_t r = 0; r < rows; r++) {
@@ -100,7 +100,7 @@ inline void pack_run(const QuantisedFormat& format, int offset, const QuantisedR
                                            : as_float(broadcast(kMagicBits) - broadcast(offset) * total));
       }
     }
-    for (int number = 0; number < 1 + parts; number++) transpose(tile[number], 16, turned[number]);
+    for (int number = 0; number < 1 + parts; number++) transpose(tile[number], 16, transposed[number]);
     const int8_t* const values = x.values + first_row * inputs + first * kActivationGroup;
     for (int64_t g = 0; g < count; g++) {
       std::byte* const group = out + (first + g) * stride;
@@ -109,7 +109,7 @@ inline void pack_run(const QuantisedFormat& format, int offset, const QuantisedR
                          kActivationGroup);
       auto* const numbers = reinterpret_cast<float*>(group + rows * kActivationGroup);
       for (int number = 0; number < 1 + parts; number++)
-        store_partial(numbers + number * rows, load(turned[number] + g * 16), static_cast<int>(rows));
+        store_partial(numbers + number * rows, load(transposed[number] + g * 16), static_cast<int>(rows));
     }
   }
 }

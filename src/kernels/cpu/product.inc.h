@@ -39,9 +39,9 @@ inline void pack_b(const Product& p, int64_t first_depth, int64_t depth, int64_t
         int64_t k = 0;
         if (left >= 16) {
           for (; k + 16 <= depth; k += 16) {
-            alignas(64) float turned[256];
-            transpose(source + k, p.b_column, turned);
-            for (int64_t i = 0; i < 16; i++) store(target + (k + i) * kWidth, load(turned + 16 * i));
+            alignas(64) float transposed[256];
+            transpose(source + k, p.b_column, transposed);
+            for (int64_t i = 0; i < 16; i++) store(target + (k + i) * kWidth, load(transposed + 16 * i));
           }
         }
         for (; k < depth; k++) {
@@ -60,7 +60,7 @@ inline void pack_stored_b(const Product& p, int64_t first_depth, int64_t depth, 
   static_assert(kProductDepth % kStoredColumns == 0 && kProductColumns % kStoredColumns == 0);
   alignas(64) float decoded[16 * kProductDepth];
   static_assert(16 * kProductDepth >= kProductColumns + kTileColumns);
-  if (!p.turned) {
+  if (!p.transposed) {
     const int64_t strips_end = (columns + kTileColumns - 1) / kTileColumns * kTileColumns;
     for (int64_t j = columns; j < strips_end; j++) decoded[j] = 0.0F;
     for (int64_t k = 0; k < depth; k++) {
@@ -82,10 +82,11 @@ inline void pack_stored_b(const Product& p, int64_t first_depth, int64_t depth, 
       }
     }
     for (int64_t k = 0; k < depth; k += 16) {
-      alignas(64) float turned[256];
-      transpose(decoded + k, kProductDepth, turned);  // the last may turn stale columns: they are not used
+      alignas(64) float transposed[256];
+      transpose(decoded + k, kProductDepth,
+                transposed);  // the last may turn stale columns: they are not used
       for (int64_t i = 0; i < 16 && k + i < depth; i++)
-        store(out + (k + i) * kTileColumns, load(turned + 16 * i));
+        store(out + (k + i) * kTileColumns, load(transposed + 16 * i));
     }
   }
   // Whole strips are filled.
@@ -122,13 +123,13 @@ inline void pack_a(const Product& p, int64_t first_row, int64_t rows, int64_t fi
     int64_t k = 0;
     if (present >= 16) {
       for (; k + 16 <= depth; k += 16) {
-        alignas(64) float turned[256];
-        transpose(source + sixteen * p.a_row + k, p.a_row, turned);
+        alignas(64) float transposed[256];
+        transpose(source + sixteen * p.a_row + k, p.a_row, transposed);
         for (int64_t piece = 0; piece < 4; piece++) {
           const int64_t row = sixteen + 4 * piece;
           float* const out = packed + row / kTileRows * kTileRows * depth + row % kTileRows;
           for (int64_t i = 0; i < 16; i++)
-            __builtin_memcpy(out + (k + i) * kTileRows, turned + 16 * i + 4 * piece, 16);
+            __builtin_memcpy(out + (k + i) * kTileRows, transposed + 16 * i + 4 * piece, 16);
         }
       }
     }

@@ -27,7 +27,7 @@ void CpuBackend::run_pieces(const kernels::Product& product, int64_t rows, int64
       threads == 1 ? 1 : std::min<int64_t>(threads * kTasksPerThread, (length + least - 1) / least);
   if (threads > 1)
     pieces = std::max<int64_t>(pieces, std::min<int64_t>(threads, (length + kUnit - 1) / kUnit));
-  const bool by_blocks = !by_rows && product.weights != nullptr && !product.turned;
+  const bool by_blocks = !by_rows && product.weights != nullptr && !product.transposed;
   const int64_t unit = !by_blocks ? kUnit : length >= threads * whole ? whole : kernels::kStoredColumns;
   const int64_t step = ((length + pieces - 1) / pieces + unit - 1) / unit * unit;
   const int64_t tasks = (length + step - 1) / step;
@@ -80,7 +80,7 @@ void CpuBackend::product(const Product& call, int64_t rows, int64_t columns) {
       stored = matrix_of(*weight);
       product.weights = &stored;
       product.first_weight_row = call.first_weight_row;
-      product.turned = call.transposed;
+      product.transposed = call.transposed;
     }
   }
   const bool worth = rows * columns * std::max<int64_t>(product.depth, 1) > kSmallProduct;

@@ -1,5 +1,6 @@
 #include "server/api/anthropic_messages.h"
 
+#include "base/json_text.h"
 #include "server/api/chat_messages.h"
 #include "server/api/chat_prompt.h"
 #include "server/api/generation_fields.h"
@@ -195,7 +196,7 @@ std::string_view anthropic_stop_reason(AnswerEnd end) {
 }
 
 Json call_input(const ToolCall& call) {
-  Json input = Json::parse(call.arguments, nullptr, false);
+  Json input = parse_json_or_discard<Json>(call.arguments);
   return input.is_object() ? input : Json::object();
 }
 

@@ -10,7 +10,7 @@ namespace r1::server {
 
 Json parse_json(std::string_view text, const std::string& field) {
   const std::string_view name = field.empty() ? "the body" : std::string_view(field);
-  if (is_nested_deeper(text, kMostJsonLevels))
+  if (is_nested_deeper(text, kMaxJsonLevels))
     throw ApiError(400, field, "invalid_json", fmt::format("{} is nested too deeply", name));
   const auto refuse_twice = [](const std::string& place) {
     throw ApiError(400, place, "duplicate_key", fmt::format("{}: this key is given more than once", place));

@@ -14,7 +14,7 @@
 
 namespace r1::server {
 
-/// Parses a text of a request: valid UTF-8, one JSON value, at most kMostJsonLevels deep, no key twice in an
+/// Parses a text of a request: valid UTF-8, one JSON value, at most kMaxJsonLevels deep, no key twice in an
 /// object. `field`: where it stands, for messages; empty: it is the body. Throws ApiError 400.
 Json parse_json(std::string_view text, const std::string& field);
 /// The body: an object.

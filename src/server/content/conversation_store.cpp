@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/json_text.h"
 #include "server/content/conversation_rows.h"
 #include "server/content/conversation_schema.h"
 #include "server/content/site_error.h"
@@ -24,7 +25,7 @@ Summary summary_of_row(const Statement& row) {
 }
 
 Json parsed(const std::optional<std::string>& text) {
-  return text ? Json::parse(*text) : Json(nullptr);
+  return text ? parse_json_text<Json>(*text) : Json(nullptr);
 }
 
 }  // namespace
@@ -158,7 +159,7 @@ Node ConversationStore::node_of_row(Statement& row) {
   node.usage = parsed(row.optional_text(13));
   node.timing = parsed(row.optional_text(14));
   node.request = parsed(row.optional_text(15));
-  node.sources = read_sources(Json::parse(row.text(16)), "sources");
+  node.sources = read_sources(parse_json_text<Json>(row.text(16)), "sources");
   return node;
 }
 
@@ -240,7 +241,7 @@ Json ConversationStore::settings(const std::string& owner) {
   for (rows.bind(owner); rows.step();) {
     // A setting that this version does not know was written by another one: left alone.
     if (const auto known = settings.find(rows.text(0)); known != settings.end())
-      *known = Json::parse(rows.text(1));
+      *known = parse_json_text<Json>(rows.text(1));
   }
   return settings;
 }

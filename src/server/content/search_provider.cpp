@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "base/json_text.h"
 #include "server/content/search_index.h"
 #include "server/content/site_error.h"
 #include "text/unicode.h"
@@ -84,7 +85,7 @@ std::vector<SearchText> SearxngProvider::search(const std::string& query, int li
     const FetchedPage answer = service_.get(
         options_.address + "/search?format=json&q=" + percent_encoded(query.substr(0, kMaxQueryBytes)),
         {"application/json"}, cancelled);
-    const Json json = Json::parse(answer.body);
+    const Json json = parse_json_text<Json>(answer.body);
     for (const Json& item : json.at("results")) {
       if (static_cast<int>(results.size()) == limit) break;
       const std::string url = text_field(item, "url");

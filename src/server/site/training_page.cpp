@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json_text.h"
 #include "server/http/api_error.h"
 #include "server/http/host_name.h"
 #include "server/site/site_pages.h"
@@ -51,8 +52,7 @@ template <typename Use>
 void for_each_object(const std::string& lines, const Use& use) {
   for (size_t begin = 0; begin < lines.size();) {
     const size_t end = std::min(lines.find('\n', begin), lines.size());
-    Json line = Json::parse(lines.begin() + static_cast<std::ptrdiff_t>(begin),
-                            lines.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    Json line = parse_json_or_discard<Json>(std::string_view(lines).substr(begin, end - begin));
     if (line.is_object()) use(std::move(line));
     begin = end + 1;
   }
@@ -61,7 +61,7 @@ void for_each_object(const std::string& lines, const Use& use) {
 Json read_run(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return nullptr;
-  Json run = Json::parse(in, nullptr, false);
+  Json run = parse_json_or_discard<Json>(std::string(std::istreambuf_iterator<char>(in), {}));
   return run.is_object() ? run : Json(nullptr);
 }
 

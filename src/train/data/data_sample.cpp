@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json_depth.h"
+#include "base/json_text.h"
 #include "formats/json_file.h"
 #include "train/data/thinking.h"
 
@@ -104,8 +105,8 @@ class Fields {
 
 /// JSON that is the text of a field; discarded() where it is not sound, or nested too deep to be worked with.
 ordered_json parse_inner(const std::string& text) {
-  if (is_nested_deeper(text, kMostJsonLevels)) return ordered_json::value_t::discarded;
-  return ordered_json::parse(text, nullptr, false);
+  if (is_nested_deeper(text, kMaxJsonLevels)) return ordered_json::value_t::discarded;
+  return parse_json_or_discard<ordered_json>(text);
 }
 
 /// The thinking of a field of its own, without tags around it.

@@ -44,8 +44,8 @@ ordered_json parse_object(std::string_view text, const std::string& place) {
   ordered_json value;
   std::set<std::string> names;
   const auto look = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
-    if (depth > kMostJsonLevels)
-      throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMostJsonLevels)};
+    if (depth > kMaxJsonLevels)
+      throw Bad{fmt::format("{}: JSON nested deeper than {} levels", place, kMaxJsonLevels)};
     if (depth == 1 && event == ordered_json::parse_event_t::key && !names.insert(parsed).second)
       throw Bad{fmt::format("{}: field '{}': expected once, found twice", place, parsed.get<std::string>())};
     return true;

@@ -124,9 +124,9 @@ template <int kGroup, bool kMinimums, bool kSigned, int kSteps, int kRows>
   }
 }
 
-constexpr int kMostRows = 4;
+constexpr int kMaxLiveRows = 4;
 
-template <int kGroup, bool kMinimums, bool kSigned, int kSteps, int kRows = kMostRows>
+template <int kGroup, bool kMinimums, bool kSigned, int kSteps, int kRows = kMaxLiveRows>
 inline void multiply_run(const MultiplyCall& call) {
   if (call.row_count == kRows)
     multiply_rows<kGroup, kMinimums, kSigned, kSteps, kRows>(call);
@@ -147,7 +147,7 @@ inline void multiply_unsigned(const MultiplyCall& call) {
 }
 
 struct Isa {
-  static constexpr int kMaxRows = kMostRows;
+  static constexpr int kMaxRows = kMaxLiveRows;
   static constexpr bool kSignedWide = true;
 
   static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
