@@ -24,10 +24,10 @@
 namespace r1 {
 namespace {
 
-/// A Qwen2 or Llama shape.
+/// A shape of grouped-query attention and a gated feed-forward.
 struct DenseShape {
   std::string_view name;
-  bool llama;
+  std::string_view model_type;
   int hidden;
   int layers;
   int heads;
@@ -38,19 +38,27 @@ struct DenseShape {
   double epsilon;
   bool tied;
   int context;
+  int head_columns = 0;    // 0: hidden / heads
+  int llama3_factor = 0;   // of the rotation's scaling; 0: none
+  int sliding_window = 0;  // 0: none
 };
 
 // From the published config.json files.
-constexpr std::array<DenseShape, 9> kDenseShapes = {{
-    {"R1-Distill-Qwen-1.5B", false, 1536, 28, 12, 2, 8960, 151936, 1e4, 1e-6, false, 131072},
-    {"R1-Distill-Qwen-7B", false, 3584, 28, 28, 4, 18944, 152064, 1e4, 1e-6, false, 131072},
-    {"R1-Distill-Qwen-14B", false, 5120, 48, 40, 8, 13824, 152064, 1e6, 1e-5, false, 131072},
-    {"R1-Distill-Qwen-32B", false, 5120, 64, 40, 8, 27648, 152064, 1e6, 1e-5, false, 131072},
-    {"R1-Distill-Llama-8B", true, 4096, 32, 32, 8, 14336, 128256, 5e5, 1e-5, false, 131072},
-    {"R1-Distill-Llama-70B", true, 8192, 80, 64, 8, 28672, 128256, 5e5, 1e-5, false, 131072},
-    {"Qwen2.5-3B-Instruct", false, 2048, 36, 16, 2, 11008, 151936, 1e6, 1e-6, true, 32768},
-    {"tiny-qwen2", false, 256, 2, 4, 2, 512, 512, 1e4, 1e-6, false, 4096},
-    {"tiny-llama", true, 256, 2, 4, 2, 512, 512, 5e5, 1e-5, false, 131072},
+constexpr std::array<DenseShape, 14> kDenseShapes = {{
+    {"R1-Distill-Qwen-1.5B", "qwen2", 1536, 28, 12, 2, 8960, 151936, 1e4, 1e-6, false, 131072},
+    {"R1-Distill-Qwen-7B", "qwen2", 3584, 28, 28, 4, 18944, 152064, 1e4, 1e-6, false, 131072},
+    {"R1-Distill-Qwen-14B", "qwen2", 5120, 48, 40, 8, 13824, 152064, 1e6, 1e-5, false, 131072},
+    {"R1-Distill-Qwen-32B", "qwen2", 5120, 64, 40, 8, 27648, 152064, 1e6, 1e-5, false, 131072},
+    {"R1-Distill-Llama-8B", "llama", 4096, 32, 32, 8, 14336, 128256, 5e5, 1e-5, false, 131072, 0, 8},
+    {"R1-Distill-Llama-70B", "llama", 8192, 80, 64, 8, 28672, 128256, 5e5, 1e-5, false, 131072, 0, 8},
+    {"Qwen2.5-3B-Instruct", "qwen2", 2048, 36, 16, 2, 11008, 151936, 1e6, 1e-6, true, 32768},
+    {"R1-0528-Qwen3-8B", "qwen3", 4096, 36, 32, 8, 12288, 151936, 1e6, 1e-6, false, 131072, 128},
+    {"Llama-3.2-3B-Instruct", "llama", 3072, 28, 24, 8, 8192, 128256, 5e5, 1e-5, true, 131072, 128, 32},
+    {"Mistral-7B-v0.1", "mistral", 4096, 32, 32, 8, 14336, 32000, 1e4, 1e-5, false, 32768, 0, 0, 4096},
+    {"tiny-qwen2", "qwen2", 256, 2, 4, 2, 512, 512, 1e4, 1e-6, false, 4096},
+    {"tiny-qwen3", "qwen3", 256, 2, 4, 2, 512, 512, 1e6, 1e-6, false, 4096, 128},
+    {"tiny-mistral", "mistral", 256, 2, 4, 2, 512, 512, 1e4, 1e-5, false, 4096, 0, 0, 64},
+    {"tiny-llama", "llama", 256, 2, 4, 2, 512, 512, 5e5, 1e-5, false, 131072, 0, 8},
 }};
 
 struct DeepseekShape {
@@ -83,23 +91,18 @@ bool same_name(std::string_view a, std::string_view b) {
 
 nlohmann::json dense_config(const DenseShape& shape) {
   nlohmann::json config = {
-      {"architectures", {shape.llama ? "LlamaForCausalLM" : "Qwen2ForCausalLM"}},
-      {"model_type", shape.llama ? "llama" : "qwen2"},
-      {"hidden_act", "silu"},
-      {"hidden_size", shape.hidden},
-      {"num_hidden_layers", shape.layers},
-      {"num_attention_heads", shape.heads},
-      {"num_key_value_heads", shape.kv_heads},
-      {"intermediate_size", shape.inner},
-      {"vocab_size", shape.vocabulary},
-      {"rope_theta", shape.rope_theta},
-      {"rms_norm_eps", shape.epsilon},
-      {"tie_word_embeddings", shape.tied},
-      {"max_position_embeddings", shape.context},
+      {"model_type", shape.model_type},     {"hidden_act", "silu"},
+      {"hidden_size", shape.hidden},        {"num_hidden_layers", shape.layers},
+      {"num_attention_heads", shape.heads}, {"num_key_value_heads", shape.kv_heads},
+      {"intermediate_size", shape.inner},   {"vocab_size", shape.vocabulary},
+      {"rope_theta", shape.rope_theta},     {"rms_norm_eps", shape.epsilon},
+      {"tie_word_embeddings", shape.tied},  {"max_position_embeddings", shape.context},
   };
-  if (shape.llama) {
+  if (shape.head_columns > 0) config["head_dim"] = shape.head_columns;
+  if (shape.sliding_window > 0) config["sliding_window"] = shape.sliding_window;
+  if (shape.llama3_factor > 0) {
     config["rope_scaling"] = {{"rope_type", "llama3"},
-                              {"factor", 8.0},
+                              {"factor", shape.llama3_factor},
                               {"low_freq_factor", 1.0},
                               {"high_freq_factor", 4.0},
                               {"original_max_position_embeddings", 8192}};

@@ -59,6 +59,7 @@ struct AttentionShape {
   int64_t query_stride = 0;  // floats between rows
   int64_t output_stride = 0;
   float scale = 0;               // multiplies the scores
+  int64_t window = 0;            // positions that a query sees, itself included; 0: all up to itself
   int64_t block_tokens = 0;      // a power of two
   DType key_dtype = DType::f16;  // f32, f16, q8_0 or q4_0
   DType value_dtype = DType::f16;

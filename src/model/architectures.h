@@ -17,6 +17,7 @@ struct ModelSource {
 
 std::unique_ptr<Model> load_llama(const ModelSource& source);
 std::unique_ptr<Model> load_qwen2(const ModelSource& source);
+std::unique_ptr<Model> load_qwen3(const ModelSource& source);
 std::unique_ptr<Model> load_deepseek_v3(const ModelSource& source);
 
 }  // namespace r1

@@ -33,6 +33,15 @@ void DenseDecoder::bind(const ModelSource& source, RopeStyle gguf_style) {
     attention.heads = config.heads;
     attention.key_value_heads = config.key_value_heads;
     attention.head_columns = config.head_columns;
+    attention.window = config.sliding_window;
+    if (config.query_key_norm) {
+      const auto norm = [&](const std::string& gguf, const std::string& hub) {
+        return binder_.vector(names.layer(layer, gguf, hub), config.head_columns);
+      };
+      attention.query_norm = norm("attn_q_norm.weight", "self_attn.q_norm.weight");
+      attention.key_norm = norm("attn_k_norm.weight", "self_attn.k_norm.weight");
+      attention.epsilon = static_cast<float>(config.epsilon);
+    }
     attention.style = is_gguf ? gguf_style : RopeStyle::half_split;
     const bool bias = config.feed_forward_bias;
     feed_forward_.push_back({linear("ffn_gate", "mlp.gate_proj", config.middle, config.hidden, bias),
@@ -61,7 +70,10 @@ int64_t DenseDecoder::row_floats() const {
   const GroupedQueryAttention& attention = attention_[0];
   // Two norms with a copy of their input; queries and attention's result, keys, values; gate, up and their
   // product.
-  return 4 * info_.hidden + 2 * attention.query.outputs() + 2 * attention.key.outputs() +
+  // … and, where heads are normed, that and a copy of their queries and keys.
+  const int64_t normed =
+      !attention.query_norm.is_present() ? 0 : 2 * (attention.query.outputs() + attention.key.outputs());
+  return 4 * info_.hidden + 2 * attention.query.outputs() + 2 * attention.key.outputs() + normed +
          3 * feed_forward_[0].gate.outputs();
 }
 

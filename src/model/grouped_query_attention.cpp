@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nn/attention.h"
+#include "nn/elementwise.h"
 #include "nn/linear.h"
 #include "nn/rope.h"
 
@@ -24,6 +25,15 @@ void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan
                             whole_layer(value, normed, values)};
   run_linear_jobs(context, jobs);
 
+  if (query_norm.is_present()) {
+    // The norm's result lies in the arena and is read by nobody else: it is rotated in place.
+    const auto normed_heads = [&](float* x, const WeightVector& weight, int64_t count) {
+      return const_cast<float*>(
+          add_rms_norm(context, x, nullptr, weight, count, head_columns, epsilon).values);
+    };
+    queries = normed_heads(queries, query_norm, active.count * heads);
+    keys = normed_heads(keys, key_norm, plan.rows * key_value_heads);
+  }
   const RotateCall rotations[] = {
       {style, plan.rope, nullptr, keys, plan.rows, key_value_heads, head_columns, key_columns},
       {style, plan.rope, active.rows, queries, active.count, heads, head_columns, query_columns}};
@@ -40,6 +50,7 @@ void GroupedQueryAttention::run(Context& context, int64_t layer, const BatchPlan
   call.key_value_heads = key_value_heads;
   call.key_columns = call.value_columns = head_columns;
   call.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_columns)));
+  call.window = window;
   call.block_tokens = KvCache::kBlockTokens;
   call.queries = queries;
   float* attended = arena.allocate<float>(active.count * query_columns);

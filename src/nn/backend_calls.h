@@ -171,11 +171,12 @@ struct AttentionCall {
   int64_t heads = 0, key_value_heads = 0;      // equal groups of heads share keys and values
   int64_t key_columns = 0, value_columns = 0;  // of one head
   float scale = 0;                             // multiplies the scores
-  int64_t block_tokens = 0;                    // of a cache block: a power of two
-  CachePlane keys, values;                     // the same plane: a value is the head of its key
-  const float* queries = nullptr;              // [rows, heads · key_columns]
-  float* output = nullptr;                     // [rows, heads · value_columns]
-  std::span<const SequenceRows> sequences;     // their rows, end to end
+  int64_t window = 0;              // positions that a query sees, itself included; 0: all up to itself
+  int64_t block_tokens = 0;        // of a cache block: a power of two
+  CachePlane keys, values;         // the same plane: a value is the head of its key
+  const float* queries = nullptr;  // [rows, heads · key_columns]
+  float* output = nullptr;         // [rows, heads · value_columns]
+  std::span<const SequenceRows> sequences;  // their rows, end to end
 };
 
 /// The gradients of attention over a training batch: every sequence from its first token on, keys and values
@@ -184,6 +185,7 @@ struct AttentionBackwardCall {
   int64_t heads = 0, key_value_heads = 0;
   int64_t key_columns = 0, value_columns = 0;
   float scale = 0;
+  int64_t window = 0;  // as in AttentionCall
   const float* queries = nullptr;
   const float* keys = nullptr;    // [rows, key_value_heads · key_columns]
   const float* values = nullptr;  // [rows, key_value_heads · value_columns]; keys: the first columns of each

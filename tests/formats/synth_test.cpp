@@ -73,10 +73,17 @@ TEST(Synth, TheFileDependsOnTheSeedAndNotOnTheThreads) {
 TEST(Synth, KnowsThePublishedShapes) {
   // Parameters of the published models, from their model cards.
   const std::pair<const char*, double> kSizes[] = {
-      {"R1-Distill-Qwen-1.5B", 1.78e9}, {"R1-Distill-Qwen-7B", 7.62e9},
-      {"R1-Distill-Qwen-14B", 14.77e9}, {"R1-Distill-Qwen-32B", 32.76e9},
-      {"R1-Distill-Llama-8B", 8.03e9},  {"R1-Distill-Llama-70B", 70.55e9},
-      {"Qwen2.5-3B-Instruct", 3.09e9},  {"R1", 671e9},
+      {"R1-Distill-Qwen-1.5B", 1.78e9},
+      {"R1-Distill-Qwen-7B", 7.62e9},
+      {"R1-Distill-Qwen-14B", 14.77e9},
+      {"R1-Distill-Qwen-32B", 32.76e9},
+      {"R1-Distill-Llama-8B", 8.03e9},
+      {"R1-Distill-Llama-70B", 70.55e9},
+      {"Qwen2.5-3B-Instruct", 3.09e9},
+      {"R1-0528-Qwen3-8B", 8.19e9},
+      {"Llama-3.2-3B-Instruct", 3.21e9},
+      {"Mistral-7B-v0.1", 7.24e9},
+      {"R1", 671e9},
   };
   for (const auto& [shape, expected] : kSizes) {
     double parameters = 0;

@@ -144,7 +144,8 @@ class ReferenceBackend final : public Backend {
             const auto key = cached(call.keys, sequence, p, group, call.key_columns, call.block_tokens);
             double score = 0;
             for (int64_t c = 0; c < call.key_columns; ++c) score += double{query[c]} * key[c];
-            scores.push_back(score * call.scale);
+            const bool hidden = call.window > 0 && sequence.first_position + r - p >= call.window;
+            scores.push_back(hidden ? -INFINITY : score * call.scale);
             largest = std::max(largest, scores.back());
           }
           for (int64_t p = 0; p < std::ssize(scores); ++p) {
@@ -435,7 +436,7 @@ class ReferenceBackend final : public Backend {
             double score = 0, inner = 0;
             for (int64_t c = 0; c < call.key_columns; ++c) score += double{query[c]} * key[c];
             for (int64_t c = 0; c < call.value_columns; ++c) inner += double{slope[c]} * value[c];
-            p.push_back(std::exp(score * call.scale));
+            p.push_back(call.window > 0 && i - j >= call.window ? 0 : std::exp(score * call.scale));
             dp.push_back(inner);
             sum += p.back();
           }

@@ -16,7 +16,8 @@
 //   m = max(m_a, m_b),   a = 2^(m_a - m),   b = 2^(m_b - m),   total = total_a · a + total_b · b
 //   sums[i] = fma(sums_a[i], a, sums_b[i] · b)
 //   output  = sums · (1 / total)
-// Tokens after the row's position take no part: their lanes get score -∞, and the chain of s ends before.
+// Tokens after the row's position take no part: their lanes get score -∞, and the chain of s ends before. Tokens
+// before a sliding window get score -∞ too; tiles and segments without a token of the row leave its state alone.
 // (Online softmax: Milakov and Gimelshein, 2018; tiles: Dao et al., FlashAttention, 2022; segments on several
 // processors: Dao et al., Flash-Decoding, 2023.)
 
@@ -104,11 +105,14 @@ inline MergeFactors merge_totals(float& maximum, float& total, float more_maximu
   return {exponents[0], exponents[1]};
 }
 
-/// The softmax step of one strip: scores become weights in place. limits[r]: tokens that row r sees of this
-/// tile; rows with none keep their state. tops[r], where wanted: the row's largest weight of the tile, NaN if
+/// Below every score: the maximum of a row that has seen no key yet. (Not -∞, whose differences are NaN.)
+constexpr float kNoScore = -1e30F;
+
+/// The softmax step of one strip: scores become weights in place. Row r sees the tokens from skips[r] (a window's
+/// begin) up to limits[r] of this tile; rows with none keep their state. tops[r], where wanted: the row's largest weight of the tile, NaN if
 /// one is NaN.
-inline void weigh_strip(float* scores, int64_t rows, const int64_t* limits, float* maximum, float* total,
-                        float* corrections, float* tops) {
+inline void weigh_strip(float* scores, int64_t rows, const int64_t* skips, const int64_t* limits,
+                        float* maximum, float* total, float* corrections, float* tops) {
   constexpr float kInfinity = __builtin_inff();
   alignas(64) float highest[16];
   alignas(64) float added[16] = {};
@@ -124,6 +128,11 @@ inline void weigh_strip(float* scores, int64_t rows, const int64_t* limits, floa
       const F32x16 limit = broadcast(static_cast<float>(limits[r]));
       low = select_less(lane, limit, low, broadcast(-kInfinity));
       high = select_less(lane + broadcast(16.0F), limit, high, broadcast(-kInfinity));
+    }
+    if (skips[r] > 0) {
+      const F32x16 skip = broadcast(static_cast<float>(skips[r]));
+      low = select_less(lane, skip, broadcast(-kInfinity), low);
+      high = select_less(lane + broadcast(16.0F), skip, broadcast(-kInfinity), high);
     }
     const float tile_highest = reduce_max(max(low, high));
     if (tile_highest > highest[r]) highest[r] = tile_highest;
@@ -156,6 +165,10 @@ struct Pass {
   int64_t sum_stride() const { return (shape.value_columns + 15) / 16 * 16; }
   int64_t first_position() const { return slice.first_position + row_begin; }
   int64_t last_position() const { return slice.first_position + row_end - 1; }
+  /// The first position that the row at `position` sees.
+  int64_t first_seen(int64_t position) const {
+    return shape.window > 0 && position >= shape.window ? position - shape.window + 1 : 0;
+  }
   /// The same before any key.
   SoftmaxState state(bool second) const {
     return {scratch + (second ? plan.more_sums : plan.sums),
@@ -306,11 +319,19 @@ inline void attend_segment(const Pass& pass, int64_t segment, const SoftmaxState
     loaded.next_values = find_tile(pass.values, pass.slice, shape.block_tokens, tile, tokens);
   };
   for (int64_t i = 0; i < strips * 16; i++) {
-    state.maximum[i] = -__builtin_inff();
+    state.maximum[i] = shape.window > 0 ? kNoScore : -__builtin_inff();
     state.total[i] = 0;
   }
-  find(begin);
-  for (int64_t tile = begin; tile < end && tile <= last_position; tile += kTileTokens) {
+  // With a window a row's first tile need not be the segment's: the sums begin with zeros.
+  if (shape.window > 0) {
+    for_each_vector(rows * pass.sum_stride(),
+                    [&](int64_t at, int n) { store_up_to(state.sums + at, broadcast(0.0F), n); });
+  }
+  const int64_t seen = pass.first_seen(first_position) / kTileTokens * kTileTokens;  // by the first row
+  const int64_t first_tile = seen > begin ? seen : begin;
+  if (first_tile >= end || first_tile > last_position) return;
+  find(first_tile);
+  for (int64_t tile = first_tile; tile < end && tile <= last_position; tile += kTileTokens) {
     loaded.keys = loaded.next_keys;
     loaded.values = loaded.next_values;
     if (tile + kTileTokens <= last_position) find(tile + kTileTokens);
@@ -322,20 +343,24 @@ inline void attend_segment(const Pass& pass, int64_t segment, const SoftmaxState
       alignas(64) float scores[kStripRows * kTileTokens];
       alignas(64) float corrections[16];
       alignas(64) float tops[16];
+      int64_t skips[kStripRows];
       int64_t limits[kStripRows];
       for (int64_t r = 0; r < count; r++) {
-        const int64_t limit = first_position + (base + r) / heads + 1 - tile;
+        const int64_t position = first_position + (base + r) / heads;
+        const int64_t limit = position + 1 - tile;
         limits[r] = limit < kTileTokens ? limit : kTileTokens;
+        skips[r] = pass.first_seen(position) - tile;
+        if (skips[r] >= limits[r]) limits[r] = 0;
       }
       score_tile(pass, loaded, base, count, scores);
-      weigh_strip(scores, count, limits, state.maximum + strip * 16, state.total + strip * 16, corrections,
-                  is_integer(shape.value_dtype) ? tops : nullptr);
+      weigh_strip(scores, count, skips, limits, state.maximum + strip * 16, state.total + strip * 16,
+                  corrections, is_integer(shape.value_dtype) ? tops : nullptr);
       for (int64_t r = 0; r < count;) {  // rows that see equally many tokens go together
         int64_t stop = r + 1;
         while (stop < count && limits[stop] == limits[r]) stop++;
         if (limits[r] > 0) {
           sum_tile(pass, loaded, scores + r * kTileTokens, tops + r, stop - r, limits[r], corrections + r,
-                   tile == begin, state.sums + (base + r) * pass.sum_stride());
+                   tile == begin && shape.window == 0, state.sums + (base + r) * pass.sum_stride());
         }
         r = stop;
       }
@@ -410,8 +435,9 @@ inline void attention_body(const AttentionShape& shape, const AttentionSlice& sl
     pack_queries(pass);
     const SoftmaxState state = pass.state(false);
     const SoftmaxState more = pass.state(true);
-    attend_segment(pass, 0, state);
-    for (int64_t segment = 1; segment * kSegmentTokens <= pass.last_position(); segment++) {
+    const int64_t first = pass.first_seen(pass.first_position()) / kSegmentTokens;
+    attend_segment(pass, first, state);
+    for (int64_t segment = first + 1; segment * kSegmentTokens <= pass.last_position(); segment++) {
       attend_segment(pass, segment, more);
       merge_segment(pass, segment * kSegmentTokens, state, more);
     }

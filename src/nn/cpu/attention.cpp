@@ -20,6 +20,7 @@ kernels::AttentionShape shape_of(const AttentionCall& call) {
   shape.query_stride = call.heads * call.key_columns;
   shape.output_stride = call.heads * call.value_columns;
   shape.scale = call.scale;
+  shape.window = call.window;
   shape.block_tokens = call.block_tokens;
   shape.key_dtype = call.keys.dtype;
   shape.value_dtype = call.values.dtype;

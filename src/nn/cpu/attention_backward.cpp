@@ -70,8 +70,10 @@ void run_task(const kernels::KernelTable& table, const Task& task, std::byte* sc
       for (int64_t i = 0; i < count; ++i) {
         float* p = probabilities + i * seen;
         const int64_t visible = first + i + 1;
-        const float log_sum = training.log_sum_exp(p, call.scale, visible, -1).log_sum;
-        training.exponentials(p, call.scale, log_sum, visible, seen);
+        const int64_t hidden = call.window > 0 ? std::max<int64_t>(0, visible - call.window) : 0;
+        std::fill_n(p, hidden, 0.0F);
+        const float log_sum = training.log_sum_exp(p + hidden, call.scale, visible - hidden, -1).log_sum;
+        training.exponentials(p + hidden, call.scale, log_sum, visible - hidden, seen - hidden);
       }
       training.product({probabilities, 1, seen, output_gradient, output_stride, 1, value_gradient,
                         value_stride, count, true},
