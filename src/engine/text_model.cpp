@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "grammar/constraint.h"
 #include "model/low_rank_adapter.h"
+#include "text/thinking_prompt.h"
 
 namespace r1 {
 namespace {
@@ -27,8 +28,11 @@ struct TextModel::Lazy {
 };
 
 TextModel TextModel::load(const std::filesystem::path& path, const ModelLoadOptions& options) {
-  std::shared_ptr<const ModelFile> file = ModelFile::open(path);
+  std::shared_ptr<const ModelFile> file = ModelFile::open(path, options.overrides);
   Vocabulary vocabulary = load_vocabulary(*file);
+  if (options.remark) {
+    for (const std::string& remark : vocabulary.remarks) options.remark(remark);
+  }
   std::shared_ptr<const Model> model = load_model(file, options);
   return {std::move(model), std::move(vocabulary), std::move(file)};
 }
@@ -96,12 +100,11 @@ std::string TextModel::chat_prompt(const std::vector<ChatMessage>& messages, boo
   if (!template_) throw_error(ErrorKind::unsupported, "this model has no chat template");
   ChatRequest request;
   request.messages = messages;
-  request.variables = nlohmann::ordered_json{{"enable_thinking", think}};
+  // Qwen3's name for it, and DeepSeek-V3.1's.
+  request.variables = nlohmann::ordered_json{{"enable_thinking", think}, {"thinking", think}};
   std::string text = template_->render_conversation(std::move(request));
   if (!can_think() || !template_->is_r1_family()) return text;
-  // Templates published before and after February 2025 differ in whether they open the thinking themselves.
-  if (!text.ends_with("<think>\n")) text += "<think>\n";
-  if (!think) text += "\n</think>\n\n";
+  begin_thinking(text, think);
   return text;
 }
 

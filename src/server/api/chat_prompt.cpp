@@ -5,6 +5,7 @@
 #include "server/api/chat_messages.h"
 #include "server/api/generation_fields.h"
 #include "text/jinja.h"
+#include "text/thinking_prompt.h"
 
 namespace r1::server {
 namespace {
@@ -43,6 +44,13 @@ std::string render(const ServedModel& model, const ChatPromptRequest& request,
   if (with_tools) chat.tools = request.tools;
   chat.add_generation_prompt = request.add_generation_prompt || request.continue_last;
   chat.variables = request.template_variables;
+  if (request.thinking.on) {
+    if (chat.variables->is_null()) *chat.variables = Json::object();
+    // Qwen3's name for it, and DeepSeek-V3.1's.
+    for (const char* name : {"enable_thinking", "thinking"}) {
+      if (!chat.variables->contains(name)) (*chat.variables)[name] = *request.thinking.on;
+    }
+  }
   try {
     return used->render_conversation(std::move(chat));
   } catch (const JinjaError& error) {
@@ -76,12 +84,15 @@ ChatPrompt build_chat_prompt(const ServedModel& model, const ChatPromptRequest& 
   if (!request.add_generation_prompt && !begun) {
     // Nothing begins behind the last message.
   } else if (thinks) {
-    // Templates published before and after February 2025 differ in whether they open the thinking themselves.
-    if (prompt.text.ends_with(kOpen)) prompt.text.resize(prompt.text.size() - kOpen.size());
     if (begun) {
-      prompt.text += begun_answer(*begun, true, wanted);
+      // The begun answer brings its own tags; a block that the template closed stays before a plain answer.
+      const ThinkingEnd end = find_thinking_end(prompt.text);
+      const bool plain = !begun->reasoning_content && !begun->content.value_or("").starts_with("<think>");
+      const bool stays = end.kind == ThinkingEnd::Kind::closed && plain;
+      if (end.kind != ThinkingEnd::Kind::none && !stays) prompt.text.resize(end.begin);
+      prompt.text += begun_answer(*begun, !stays, wanted);
     } else {
-      prompt.text += wanted ? std::string(kOpen) : "<think>\n" + std::string(kClose);
+      begin_thinking(prompt.text, request.thinking.on);
     }
   } else if (begun) {
     prompt.text += begun_answer(*begun, false, wanted);
