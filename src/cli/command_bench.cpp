@@ -89,7 +89,7 @@ class Sequences {
 
 nlohmann::json measure(const BenchOptions& options) {
   const auto start = Clock::now();
-  const auto file = ModelFile::open(locate_model(options.model));
+  const auto file = ModelFile::open(locate_model(options.model), options.runtime.overrides);
   const std::unique_ptr<Model> model = load_model(file, load_options());
   ThreadPool pool(options.runtime.threads);
   Context context(pool, select_kernels(options.runtime), Arithmetic::fast);

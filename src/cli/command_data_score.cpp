@@ -138,7 +138,8 @@ void write_results(const std::string& path, const std::vector<Exercise>& exercis
 }
 
 void score(const ScoreOptions& options) {
-  const TextModel model = TextModel::load(locate_model(options.model), load_options());
+  const TextModel model =
+      TextModel::load(locate_model(options.model), load_options(0, options.runtime.overrides));
   const Vocabulary& vocabulary = model.vocabulary();
   validate(options.generation.sampling, model.info().vocabulary);
   const SampleRenderer renderer(vocabulary.tokenizer, vocabulary.chat_template, vocabulary.end_of_generation);

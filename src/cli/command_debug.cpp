@@ -66,7 +66,7 @@ struct LogitsOptions {
 
 void logits(const LogitsOptions& options) {
   const std::unique_ptr<Model> model =
-      load_model(ModelFile::open(locate_model(options.model)), load_options());
+      load_model(ModelFile::open(locate_model(options.model), options.runtime.overrides), load_options());
   ThreadPool pool(options.runtime.threads);
   Context context(pool, select_kernels(options.runtime),
                   options.exact ? Arithmetic::exact : Arithmetic::fast);

@@ -25,7 +25,7 @@ struct PerplexityCommandOptions {
 };
 
 void measure(PerplexityCommandOptions& options) {
-  const auto model_file = ModelFile::open(locate_model(options.model));
+  const auto model_file = ModelFile::open(locate_model(options.model), options.runtime.overrides);
   const Vocabulary vocabulary = load_vocabulary(*model_file);
   const std::unique_ptr<Model> model = load_model(model_file, load_options());
   std::vector<int32_t> tokens = vocabulary.tokenizer.encode(read_text_file(options.file), true);

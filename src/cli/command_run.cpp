@@ -65,8 +65,12 @@ std::optional<std::string> read_prompt(const RunOptions& options, bool prompt_gi
     prompt = read_all(std::cin, "standard input");
     if (prompt->empty()) return std::nullopt;
   }
-  // The newline that ends a file is not part of the question.
-  if (prompt && !prompt_given && prompt->ends_with('\n')) prompt->pop_back();
+  // The newline that ends a file and the mark that may begin it are not part of the question.
+  if (prompt && !prompt_given) {
+    if (prompt->starts_with("\xef\xbb\xbf")) prompt->erase(0, 3);
+    if (prompt->ends_with('\n')) prompt->pop_back();
+    if (prompt->ends_with('\r')) prompt->pop_back();
+  }
   if (prompt && options.escapes) prompt = unescape(*prompt);
   return prompt;
 }

@@ -100,7 +100,8 @@ server::ModelSettings model_settings(const ServeOptions& options) {
   settings.engine.batch_tokens = options.batch_tokens;
   // Taken as used; at most what all requests together can fill.
   if (settings.engine.kv_bytes == 0) settings.engine.kv_bytes = static_cast<int64_t>(available_memory() / 4);
-  settings.load = load_options(static_cast<size_t>(options.expert_cache_gib * (1U << 30U)));
+  settings.load =
+      load_options(static_cast<size_t>(options.expert_cache_gib * (1U << 30U)), options.runtime.overrides);
   settings.lookup = options.lookup;
   return settings;
 }

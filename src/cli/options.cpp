@@ -27,6 +27,8 @@ void add_runtime_options(Command command, RuntimeOptions& options) {
           },
           "layers on a GPU (-ngl); accepted, but this build has no GPU support")
       ->default_str("0");
+  command.add_option("--override-kv", options.overrides,
+                     "KEY=TYPE:VALUE: a key of the GGUF file (TYPE int, float, bool or str)");
 }
 
 DType cache_dtype(const std::string& name) {
@@ -41,8 +43,9 @@ const kernels::KernelTable& select_kernels(const RuntimeOptions& options) {
   return kernels::select_kernels(kernels::instruction_set_from_name(options.instruction_set));
 }
 
-ModelLoadOptions load_options(size_t expert_cache_bytes) {
+ModelLoadOptions load_options(size_t expert_cache_bytes, const std::vector<std::string>& overrides) {
   ModelLoadOptions options;
+  options.overrides = overrides;
   options.expert_cache_bytes = expert_cache_bytes;
   options.remark = [](const std::string& text) { fmt::print(stderr, "r1: {}\n", text); };
   return options;

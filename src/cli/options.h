@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/command_line.h"
 #include "engine/sampling.h"
@@ -16,6 +17,7 @@ struct RuntimeOptions {
   std::string cache_type_k = "f16", cache_type_v = "f16";
   std::string instruction_set = "best";
   int gpu_layers = 0;
+  std::vector<std::string> overrides;  // of a GGUF file's keys
 };
 
 /// -t, --cache-type-k/-v, --kernels, -ngl.
@@ -27,7 +29,7 @@ DType cache_dtype(const std::string& name);
 const kernels::KernelTable& select_kernels(const RuntimeOptions& options);
 
 /// Remarks on the file go to standard error.
-ModelLoadOptions load_options(size_t expert_cache_bytes = 0);
+ModelLoadOptions load_options(size_t expert_cache_bytes = 0, const std::vector<std::string>& overrides = {});
 
 /// For an amount of memory in GiB: 0 to 2^20, which as bytes is still a size.
 Check gibibytes();

@@ -67,7 +67,7 @@ uint64_t random_seed() {
 
 Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
                  size_t expert_cache_bytes, const std::string& adapter)
-    : text_(TextModel::load(locate_model(model), load_options(expert_cache_bytes))),
+    : text_(TextModel::load(locate_model(model), load_options(expert_cache_bytes, runtime.overrides))),
       pool_(runtime.threads),
       context_(pool_, select_kernels(runtime), Arithmetic::fast) {
   EngineOptions options;

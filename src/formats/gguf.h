@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -85,6 +86,10 @@ class GgufFile {
   const GgufValue* find_value(std::string_view key) const;          // nullptr: absent
   bool has(std::string_view key) const { return find_value(key) != nullptr; }
 
+  /// Sets a key of the opened file, as llama.cpp's --override-kv does: KEY=TYPE:VALUE with TYPE int, float, bool or
+  /// str. Error(invalid_argument) for another form.
+  void override_value(std::string_view assignment);
+
   // find_*: nothing when the key is absent; Error(bad_file) naming key, expected and found type when the
   // value has another type. Integers of every width are accepted where the value fits; f32 and f64 for
   // floats.
@@ -105,8 +110,6 @@ class GgufFile {
   bool require_bool(std::string_view key) const;
   std::string_view require_string(std::string_view key) const;
   std::vector<std::string_view> require_strings(std::string_view key) const;
-  std::vector<float> require_f32s(std::string_view key) const;
-  std::vector<int32_t> require_i32s(std::string_view key) const;
 
  private:
   friend class GgufParser;
@@ -123,6 +126,7 @@ class GgufFile {
   std::unordered_map<std::string_view, size_t> tensor_index_;  // keys point into tensors_' names
   std::vector<std::string_view> keys_;
   std::unordered_map<std::string_view, GgufValue> values_;
+  std::deque<std::string> overrides_;  // keys and payloads of override_value
 };
 
 }  // namespace r1

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -127,6 +128,46 @@ T require(const GgufFile& file, std::string_view key, std::string_view expected,
 
 }  // namespace
 
+void GgufFile::override_value(std::string_view assignment) {
+  const auto refuse = [&](std::string_view expected) {
+    throw_error(ErrorKind::invalid_argument, "override '{}': expected {}", assignment, expected);
+  };
+  const size_t equals = assignment.find('=');
+  const size_t colon = equals == std::string_view::npos ? equals : assignment.find(':', equals);
+  if (colon == std::string_view::npos || equals == 0)
+    refuse("KEY=TYPE:VALUE with TYPE int, float, bool or str");
+  const std::string_view type = assignment.substr(equals + 1, colon - equals - 1);
+  const std::string_view text = assignment.substr(colon + 1);
+  const auto parse = [&]<typename T>(T value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) refuse("a number behind the type");
+    return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
+  };
+  GgufValue value;
+  std::string payload;
+  if (type == "int") {
+    value.type = GgufType::i64;
+    payload = parse(int64_t{0});
+  } else if (type == "float") {
+    value.type = GgufType::f64;
+    payload = parse(0.0);
+  } else if (type == "bool") {
+    value.type = GgufType::boolean;
+    if (text != "true" && text != "false") refuse("true or false");
+    payload = std::string(1, text == "true" ? '\1' : '\0');
+  } else if (type == "str") {
+    value.type = GgufType::string;
+    payload = text;
+  } else {
+    refuse("TYPE int, float, bool or str");
+  }
+  value.element_type = value.type;
+  const std::string_view key = overrides_.emplace_back(assignment.substr(0, equals));
+  value.bytes = std::as_bytes(std::span(overrides_.emplace_back(std::move(payload))));
+  if (!values_.contains(key)) keys_.push_back(key);
+  values_[key] = value;
+}
+
 std::optional<uint32_t> GgufFile::find_u32(std::string_view key) const {
   return find_integer<uint32_t>(*this, key, "an integer from 0 to 2^32-1");
 }
@@ -223,12 +264,6 @@ std::string_view GgufFile::require_string(std::string_view key) const {
 }
 std::vector<std::string_view> GgufFile::require_strings(std::string_view key) const {
   return require(*this, key, "an array of strings", find_strings(key));
-}
-std::vector<float> GgufFile::require_f32s(std::string_view key) const {
-  return require(*this, key, "an array of floats", find_f32s(key));
-}
-std::vector<int32_t> GgufFile::require_i32s(std::string_view key) const {
-  return require(*this, key, "an array of integers", find_i32s(key));
 }
 
 }  // namespace r1

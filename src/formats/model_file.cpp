@@ -7,7 +7,8 @@
 
 namespace r1 {
 
-std::shared_ptr<const ModelFile> ModelFile::open(const std::filesystem::path& path) {
+std::shared_ptr<const ModelFile> ModelFile::open(const std::filesystem::path& path,
+                                                 std::span<const std::string> overrides) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -16,9 +17,15 @@ std::shared_ptr<const ModelFile> ModelFile::open(const std::filesystem::path& pa
   std::shared_ptr<ModelFile> file(new ModelFile);
   file->path_ = path;
   if (std::filesystem::is_directory(status)) {
+    if (!overrides.empty()) {
+      throw_error(ErrorKind::invalid_argument,
+                  "{}: keys are overridden in GGUF files; of a hub directory edit config.json",
+                  path.string());
+    }
     file->hub_.emplace(HubDirectory::open(path));
   } else {
     file->gguf_.emplace(GgufFile::open(path));
+    for (const std::string& assignment : overrides) file->gguf_->override_value(assignment);
   }
   return file;
 }

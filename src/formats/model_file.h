@@ -22,7 +22,10 @@ class ModelFile {
   enum class Form { gguf, hub };
 
   /// `path` is a .gguf file (any shard of a sharded one) or a hub directory. Throws Error.
-  static std::shared_ptr<const ModelFile> open(const std::filesystem::path& path);
+  /// `overrides`: GgufFile::override_value; Error(invalid_argument) for a hub directory, whose config.json can be
+  /// edited.
+  static std::shared_ptr<const ModelFile> open(const std::filesystem::path& path,
+                                               std::span<const std::string> overrides = {});
 
   /// `base` with some of its tensors replaced by memory of the caller's, which must outlive the result: a
   /// model that is bound to it computes with that memory. Names must exist in `base`, with the same shape.

@@ -84,6 +84,9 @@ struct ModelLoadOptions {
   /// Which device holds which layer.
   Placement placement = {};
 
+  /// KEY=TYPE:VALUE, for who opens the file: ModelFile::open.
+  std::vector<std::string> overrides;
+
   /// Receives remarks on the file, one line each: parts that are ignored, values that it lacks. May be empty.
   std::function<void(const std::string&)> remark;
 };

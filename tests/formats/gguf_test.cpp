@@ -185,7 +185,7 @@ class GgufShards : public ::testing::Test {
     if (number == 0) writer.set_string("general.architecture", "llama");
     writer.set_u32("split.no", static_cast<uint32_t>(stored_number));
     writer.set_u32("split.count", static_cast<uint32_t>(stored_count));
-    writer.set_i32("split.tensors.count", tensors);
+    writer.set_u32("split.tensors.count", static_cast<uint32_t>(tensors));
     const std::vector<int64_t> shape = {2};
     writer.declare_tensor("tensor" + std::to_string(number), DType::f32, shape);
     const float values[2] = {1.0F, static_cast<float>(number)};
@@ -228,6 +228,28 @@ TEST_F(GgufShards, RefusesMissingAndForeignShards) {
   std::filesystem::rename(shard(0), folder_ / "renamed.gguf");
   expect_error(ErrorKind::bad_file, "expected a name like",
                [&] { GgufFile::open(folder_ / "renamed.gguf"); });
+}
+
+TEST(Gguf, KeysAreOverridden) {
+  test::TemporaryFolder folder;
+  {
+    GgufWriter writer(folder / "m.gguf");
+    writer.set_u32("a", 1);
+    writer.finish();
+  }
+  GgufFile file = GgufFile::open(folder / "m.gguf");
+  for (const char* assignment : {"a=int:-7", "b=float:0.5", "c=bool:true", "d=str:x=y:z"})
+    file.override_value(assignment);
+  const GgufFile moved = std::move(file);
+  EXPECT_EQ(moved.find_i64("a"), -7);
+  EXPECT_EQ(moved.find_f32("b"), 0.5F);
+  EXPECT_EQ(moved.find_bool("c"), true);
+  EXPECT_EQ(moved.find_string("d"), "x=y:z");
+  EXPECT_EQ(moved.keys().size(), 4U);
+  GgufFile other = GgufFile::open(folder / "m.gguf");
+  for (const char* bad : {"a", "a=1", "=int:1", "a=int:x", "a=float:", "a=bool:yes", "a=list:1"}) {
+    expect_error(ErrorKind::invalid_argument, "expected", [&] { other.override_value(bad); });
+  }
 }
 
 }  // namespace
