@@ -43,14 +43,6 @@ void GgufWriter::set_u32(std::string_view key, uint32_t value) {
   begin_value(key, GgufType::u32);
   put(value);
 }
-void GgufWriter::set_i32(std::string_view key, int32_t value) {
-  begin_value(key, GgufType::i32);
-  put(value);
-}
-void GgufWriter::set_u64(std::string_view key, uint64_t value) {
-  begin_value(key, GgufType::u64);
-  put(value);
-}
 void GgufWriter::set_f32(std::string_view key, float value) {
   begin_value(key, GgufType::f32);
   put(value);

@@ -28,8 +28,6 @@ class GgufWriter {
   ~GgufWriter();
 
   void set_u32(std::string_view key, uint32_t value);
-  void set_i32(std::string_view key, int32_t value);
-  void set_u64(std::string_view key, uint64_t value);
   void set_f32(std::string_view key, float value);
   void set_bool(std::string_view key, bool value);
   void set_string(std::string_view key, std::string_view value);

@@ -5,17 +5,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
-#include <vector>
 
 namespace r1 {
-
-struct NpyArray {
-  std::vector<int64_t> shape;  // outermost first
-  std::vector<float> values;
-};
-
-/// Little-endian float32, C order; anything else throws Error(unsupported), a damaged file Error(bad_file).
-NpyArray read_npy(const std::filesystem::path& path);
 
 /// values.size() must be the product of `shape` (else Error(invalid_argument)); Error(io) when the system
 /// refuses. The file appears whole or not at all.

@@ -8,8 +8,8 @@
 #include <sstream>
 #include <string>
 
-#include "formats/npy.h"
 #include "tests/cli/program_runner.h"
+#include "tests/read_npy.h"
 #include "tests/shared_folder.h"
 
 namespace r1 {

@@ -10,7 +10,7 @@
 
 #include "formats/model_file.h"
 #include "formats/synth.h"
-#include "formats/tokenizer_metadata.h"
+#include "formats/vocabulary.h"
 #include "tensor/codec.h"
 #include "tests/formats/file_builder.h"
 #include "tests/shared_folder.h"
@@ -285,7 +285,7 @@ TEST_F(ConvertTokenizer, IsWritten) {
   EXPECT_EQ(tokens[2], "ab");
   EXPECT_EQ(tokens[5], "<think>");
   EXPECT_EQ(tokens[6], "[PAD6]");
-  const auto types = file.require_i32s("tokenizer.ggml.token_type");
+  const auto types = file.find_i32s("tokenizer.ggml.token_type").value();
   EXPECT_EQ(types[2], 1);
   EXPECT_EQ(types[3], 3);
   EXPECT_EQ(types[4], 4);  // as tokenizer.json has it: not special
@@ -305,6 +305,36 @@ TEST_F(ConvertTokenizer, TokensWithoutARowAreLeftOutWithANote) {
   ASSERT_EQ(report.notes.size(), 1U);
   EXPECT_EQ(report.notes[0], "left out: 1 tokens from id 300 on, for which the model has no rows");
   EXPECT_EQ(GgufFile::open(folder_ / "m.gguf").require_strings("tokenizer.ggml.tokens").size(), 300U);
+}
+
+TEST_F(ConvertTokenizer, TheVocabularyIsTheSameInBothForms) {
+  tokenizer_["added_tokens"].push_back({{"id", 9}, {"content", "<|im_end|>"}, {"special", false}});
+  tokenizer_["model"]["merges"].push_back(json::array({"a", "b"}));
+  tokenizer_["model"]["dropout"] = 0.0;
+  config_["eos_token_id"] = 2;
+  write_tokenizer();
+  test::write_file(folder_ / "generation_config.json", R"({"eos_token_id": [5, 2]})");
+  test::write_file(folder_ / "tokenizer_config.json",
+                   R"({"bos_token": "<｜begin▁of▁sentence｜>", "pad_token": "[PAD]", "unk_token": "[UNK]",
+                       "add_bos_token": null, "chat_template": "{{ messages }}"})");
+  EXPECT_TRUE(convert().notes.empty());
+  const Vocabulary hub = load_vocabulary(folder_.path);
+  const Vocabulary gguf = load_vocabulary(*ModelFile::open(folder_ / "m.gguf"));
+  EXPECT_EQ(hub.end_of_generation, (std::vector<int32_t>{2, 5, 9}));
+  EXPECT_EQ(gguf.end_of_generation, hub.end_of_generation);
+  EXPECT_EQ(gguf.eos, hub.eos);
+  EXPECT_EQ(gguf.bos, hub.bos);
+  EXPECT_EQ(gguf.chat_template, hub.chat_template);
+  EXPECT_EQ(gguf.tokenizer.add_bos(), hub.tokenizer.add_bos());
+  for (const char* text : {"ab", "ba<think>ab<｜User｜>", "<|im_end|>a", "<｜begin▁of▁sentence｜>"}) {
+    for (const bool special : {true, false}) {
+      if (!special && text[1] == '|') continue;  // no token for '<'
+      if (!special && std::string_view(text).starts_with("<｜")) continue;
+      const std::vector<int32_t> ids = hub.tokenizer.encode(text, special);
+      EXPECT_EQ(gguf.tokenizer.encode(text, special), ids) << text;
+      EXPECT_EQ(gguf.tokenizer.decode(ids, true), hub.tokenizer.decode(ids, true)) << text;
+    }
+  }
 }
 
 TEST_F(ConvertTokenizer, RefusesWhatGgufCannotSay) {

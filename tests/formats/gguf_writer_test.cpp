@@ -22,8 +22,6 @@ TEST(GgufWriter, IsReadBack) {
     GgufWriter writer(path);
     writer.set_string("general.architecture", "qwen2");
     writer.set_u32("n", 7);
-    writer.set_i32("i", -7);
-    writer.set_u64("u", uint64_t{1} << 50);
     writer.set_f32("f", 0.25F);
     writer.set_bool("b", true);
     const std::vector<std::string> texts = {"a", "", "\xff"};
@@ -47,13 +45,11 @@ TEST(GgufWriter, IsReadBack) {
   EXPECT_EQ(file.version(), 3U);
   EXPECT_EQ(file.require_string("general.architecture"), "qwen2");
   EXPECT_EQ(file.require_u32("n"), 7U);
-  EXPECT_EQ(file.find_i64("i"), -7);
-  EXPECT_EQ(file.require_u64("u"), uint64_t{1} << 50);
   EXPECT_EQ(file.require_f32("f"), 0.25F);
   EXPECT_TRUE(file.require_bool("b"));
   EXPECT_EQ(file.require_strings("texts")[2], "\xff");
-  EXPECT_EQ(file.require_i32s("ints"), (std::vector<int32_t>{1, -1}));
-  EXPECT_EQ(file.require_f32s("floats"), (std::vector<float>{2.5F}));
+  EXPECT_EQ(file.find_i32s("ints").value(), (std::vector<int32_t>{1, -1}));
+  EXPECT_EQ(file.find_f32s("floats").value(), (std::vector<float>{2.5F}));
   float value = 0;
   std::memcpy(&value, file.find("x")->data + 8, 4);
   EXPECT_EQ(value, 3.0F);

@@ -7,6 +7,7 @@
 
 #include "formats/npy.h"
 #include "tests/formats/file_builder.h"
+#include "tests/read_npy.h"
 #include "tests/shared_folder.h"
 #include "tests/temporary_folder.h"
 

@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "formats/gguf_writer.h"
-#include "formats/npy.h"
 #include "tests/model/model_runner.h"
+#include "tests/read_npy.h"
 #include "tests/shared_folder.h"
 #include "tests/temporary_folder.h"
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "formats/npy.h"
 #include "tests/model/model_runner.h"
+#include "tests/read_npy.h"
 #include "tests/shared_folder.h"
 
 namespace r1 {
