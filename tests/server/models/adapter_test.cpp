@@ -78,8 +78,8 @@ TEST_F(AdapterTest, IsTheSameAsTheMergedWeights) {
   ModelHost models({settings_});
   models.add("tiny", file_);
   models.add_adapter({"sailor", folder_ / "sailor"});
-  models.add_loaded(
-      std::make_shared<ServedModel>("merged", TextModel(load_model(merged), load_vocabulary(*file)), settings_));
+  models.add_loaded(std::make_shared<ServedModel>(
+      "merged", TextModel(load_model(merged), load_vocabulary(*file)), settings_));
   Application application(models, {});
   const auto texts = ask(application, {"sailor", "merged"});
   EXPECT_EQ(texts[0], texts[1]);
