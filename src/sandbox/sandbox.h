@@ -55,7 +55,7 @@ struct SandboxResult {
 class Sandbox {
  public:
   enum class Kind { bubblewrap, filter_only };
-  static constexpr const char* kWorkFolder = "/work";
+  static constexpr const char* kWorkFolder = "/scratch";
 
   /// Tries bubblewrap with a program that does nothing.
   static Sandbox detect();

@@ -37,7 +37,7 @@ void probe() {
   const int secret = open("/etc/passwd", O_RDONLY);
   std::printf("socket %d write %d work %d read %d fork %d unshare %d home %d inherited %d", socket_made >= 0,
               can_write("/tmp/r1-sandbox-probe") || can_write("/usr/r1-sandbox-probe"),
-              can_write("/work/r1-sandbox-probe"), secret >= 0, can_fork(), unshare(CLONE_NEWUSER) == 0,
+              can_write("/scratch/r1-sandbox-probe"), secret >= 0, can_fork(), unshare(CLONE_NEWUSER) == 0,
               std::getenv("HOME") != nullptr, descriptors);
   std::fflush(stdout);
 }
