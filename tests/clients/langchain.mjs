@@ -26,7 +26,7 @@ export default function tests(base) {
     };
 
     tests[`${kind}: tools`] = async () => {
-      const model = make({ ...direct[kind], maxTokens: 400 }).bindTools([weather], { tool_choice: "required" });
+      const model = make({ ...direct[kind], maxTokens: 400 }).bindTools([weather], { tool_choice: "weather" });
       const question = new HumanMessage("hi");
       const called = await model.invoke([question]);
       assert.ok(called.tool_calls.length >= 1 && called.tool_calls[0].args.days >= 1);

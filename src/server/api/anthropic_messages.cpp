@@ -332,6 +332,7 @@ void create_message(ServerContext& context, const HttpRequest& request,
   JsonFields fields(body, "", RequestObject::messages);
   CompletionSpec spec;
   choose_model(context.models, fields.text("model").value_or(""), spec);
+  read_thread(fields);  // first: a request that continues a thread has neither the tools nor the whole conversation
   ChatPromptRequest chat;
   ToolRequest tools;
   read_prompt_fields(*spec.model, fields, chat, tools);
@@ -339,7 +340,6 @@ void create_message(ServerContext& context, const HttpRequest& request,
   read_generation_fields(fields, spec, ApiFamily::anthropic);
   const bool stream = fields.boolean("stream").value_or(false);
   const bool show_thinking = shows_thinking(fields);
-  read_thread(fields);
   fields.refuse_unknown();
   spec.tool_calls = tools.look_for_calls;
   spec.single_call = !tools.parallel;

@@ -90,7 +90,8 @@ TEST(ClientRequests, MessagesTakesTodaysHints) {
 TEST(ClientRequests, AThreadThatGoesOnIsNotFound) {
   TestServer server;
   const Answer answer = server.post(
-      "/v1/messages", with(kMessage, {{"thread", {{"type", "continue"}, {"previous_message_id", "msg_1"}}}}));
+      "/v1/messages", with(kMessage, {{"tool_choice", {{"type", "any"}}},  // the tools are the thread's
+                                      {"thread", {{"type", "continue"}, {"previous_message_id", "msg_1"}}}}));
   EXPECT_EQ(answer.status, 404);
   EXPECT_EQ(answer.json["error"]["details"]["error_code"], "thread_not_found") << answer.body;
 }
