@@ -19,8 +19,9 @@ const char* const kTemplate =
 
 TextModel text_model(std::shared_ptr<FakeModel> model, const std::string& chat_template = kTemplate) {
   const Tokenizer tokenizer = test::small_tokenizer();
-  return {std::move(model),
-          Vocabulary{tokenizer, chat_template, tokenizer.bos(), tokenizer.eos(), {*tokenizer.eos()}}};
+  return {
+      std::move(model),
+      Vocabulary{tokenizer, chat_template, tokenizer.bos(), tokenizer.eos(), {*tokenizer.eos()}, {}, {}, {}}};
 }
 
 /// Makes the model say a text, with markers in it, then the end.
