@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <sstream>
 
 #include "base/error.h"
@@ -74,8 +75,8 @@ void logits(const LogitsOptions& options) {
   const DType key = options.exact ? DType::f32 : cache_dtype(options.runtime.cache_type_k);
   const DType value = options.exact ? DType::f32 : cache_dtype(options.runtime.cache_type_v);
   SequenceCache sequence(*model, rows, key, value);
-  std::vector<int32_t> outputs;
-  for (int32_t row = 0; row < rows; ++row) outputs.push_back(row);
+  std::vector<int32_t> outputs(rows);
+  std::iota(outputs.begin(), outputs.end(), 0);
   const SequenceSlice slice = sequence.slice(rows, 0);
   std::vector<float> values(rows * model->info().vocabulary);
   model->forward(context, {options.ids, {&slice, 1}, outputs}, sequence.cache(), values.data());

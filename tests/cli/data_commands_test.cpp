@@ -58,7 +58,7 @@ TEST_F(DataCommandsTest, CheckListsEveryBadLineAndLeavesWithOne) {
   const test::Outcome check = r1("data check bad.jsonl -m tokenizer");
   EXPECT_EQ(check.code, 1);
   EXPECT_THAT(check.out, HasSubstr("bad.jsonl:1: field 'answer': expected a text, found number 5"));
-  EXPECT_THAT(check.out, HasSubstr("bad.jsonl:3: no sound JSON"));
+  EXPECT_THAT(check.out, HasSubstr("bad.jsonl:3: expected one JSON object a line"));
   EXPECT_EQ(std::count(check.error.begin(), check.error.end(), '\n'), 1) << check.error;
 }
 

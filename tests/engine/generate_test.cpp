@@ -189,7 +189,7 @@ TEST(TextModelTest, KnowsWhereAnAnswerBegins) {
 TEST(TextModelTest, OpensTheThinkingOnce) {
   const auto model = std::make_shared<FakeModel>(test::small_tokenizer().size());
   const std::vector<ChatMessage> messages{{.role = "user", .content = "q"}};
-  for (const std::string& end : {std::string(), std::string("<think>\n")}) {
+  for (const std::string& end : {std::string(), std::string("{{ '<think>\\n' }}")}) {
     const TextModel text = text_model(model, kTemplate + end);
     EXPECT_EQ(text.chat_prompt(messages), "<｜User｜>q<｜Assistant｜><think>\n");
     EXPECT_EQ(text.chat_prompt(messages, false), "<｜User｜>q<｜Assistant｜><think>\n\n</think>\n\n");

@@ -151,7 +151,8 @@ const FieldRule* find_rule(RequestObject object, std::string_view name) {
 }
 
 bool is_neutral(const FieldRule& rule, const nlohmann::ordered_json& value) {
-  if (value.is_null() || value == false || value == "") return true;
+  if (value.is_null() || value == false) return true;
+  if (value.is_string() && value.get_ref<const std::string&>().empty()) return true;
   if (value.is_array() && value.empty()) return true;
   return !rule.neutral.empty() && value == nlohmann::ordered_json::parse(rule.neutral);
 }
