@@ -332,7 +332,8 @@ void create_message(ServerContext& context, const HttpRequest& request,
   JsonFields fields(body, "", RequestObject::messages);
   CompletionSpec spec;
   choose_model(context.models, fields.text("model").value_or(""), spec);
-  read_thread(fields);  // first: a request that continues a thread has neither the tools nor the whole conversation
+  read_thread(
+      fields);  // first: a request that continues a thread has neither the tools nor the whole conversation
   ChatPromptRequest chat;
   ToolRequest tools;
   read_prompt_fields(*spec.model, fields, chat, tools);

@@ -1,2 +1,0 @@
-#pragma once
-#include "formats/vocabulary.h"  // moved; this name goes when nobody's branch uses it
