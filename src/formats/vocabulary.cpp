@@ -67,7 +67,7 @@ std::optional<std::string> recognise_pre_tokenizer(const std::vector<std::string
 std::string pre_tokenizer_of(const GgufFile& file, const VocabularyData& data,
                              std::vector<std::string>& remarks) {
   constexpr const char* kKey = "tokenizer.ggml.pre";
-  const std::string written(file.find_string(kKey).value_or(""));
+  std::string written(file.find_string(kKey).value_or(""));
   if (data.model != "gpt2" || (!written.empty() && written != "default")) return written;
   const std::string found = written.empty() ? "is missing" : "'default' names none";
   if (const auto known = recognise_pre_tokenizer(data.pieces)) {

@@ -199,12 +199,12 @@ MathVerdict grade_math(std::string_view reference, std::string_view output) {
     return MathVerdict{result == Equivalence::equal, std::string(answer), std::string(word_of(result))};
   };
   if (const std::vector<std::string_view> boxed = boxes(output); !boxed.empty()) {
-    const MathVerdict last = verdict(boxed.back());
+    MathVerdict last = verdict(boxed.back());
     if (last.correct || boxed.size() == 1) return last;
     // Several answers in boxes of their own.
     std::string joined;
     for (const std::string_view& part : boxed) joined += (joined.empty() ? "" : ", ") + std::string(part);
-    const MathVerdict all = verdict(joined);
+    MathVerdict all = verdict(joined);
     return all.correct ? all : last;
   }
   if (const std::optional<std::string_view> answer = announced(output)) return verdict(*answer);

@@ -1,5 +1,7 @@
 #include "grammar/formats.h"
 
+#include <fmt/format.h>
+
 #include <map>
 
 #include "grammar/regex_grammar.h"
@@ -35,10 +37,11 @@ const std::map<std::string, Format, std::less<>>& formats() {
     std::string all =
         "(?:" + h + ":){7}" + h + "|(?:" + h + ":){6}" + kIpv4 + "|::(?:" + h + ":){0,5}" + kIpv4;
     for (int before = 0; before <= 7; ++before) {
-      const std::string head = before == 0 ? "" : h + "(?::" + h + "){" + std::to_string(before - 1) + "}";
       const int behind = 7 - before;
-      all += "|" + head + "::";
-      if (behind > 0) all += "(?:" + h + "(?::" + h + "){0," + std::to_string(behind - 1) + "})?";
+      all += '|';
+      if (before > 0) all += fmt::format("{0}(?::{0}){{{1}}}", h, before - 1);
+      all += "::";
+      if (behind > 0) all += fmt::format("(?:{0}(?::{0}){{0,{1}}})?", h, behind - 1);
     }
     return all;
   }();

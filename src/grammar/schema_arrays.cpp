@@ -33,7 +33,8 @@ class ArrayRules {
   struct Node {
     int64_t index;
     std::vector<int64_t> contained;
-    auto operator<=>(const Node&) const = default;
+    // The check takes the comparison with 0 inside for a null pointer.
+    auto operator<=>(const Node&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
   void read_rules();
@@ -147,6 +148,7 @@ Fragment ArrayRules::make_distinct(const std::vector<std::string>& texts) {
   if (high_ < 0 || high_ > count) high_ = count;
   if (low_ > high_) return builder_.nothing();
   std::vector<RuleId> rules;
+  rules.reserve(texts.size());
   for (const std::string& text : texts) rules.push_back(builder_.add_rule(builder_.literal(text)));
   const StateId close = builder_.add_state(), end = builder_.add_state();
   builder_.add_edge(close, {Edge::Kind::bytes, ']', ']', -1, end});

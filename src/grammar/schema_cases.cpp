@@ -475,7 +475,8 @@ bool SchemaCases::scalars_disjoint(const Schema& a, const Schema& b, ValueType t
   };
   const std::set<std::string>*in_a = values(a), *in_b = values(b);
   if (in_a != nullptr && in_b != nullptr) {
-    const auto& [few, many] = in_a->size() < in_b->size() ? std::pair(in_a, in_b) : std::pair(in_b, in_a);
+    const bool a_is_smaller = in_a->size() < in_b->size();
+    const std::set<std::string>*few = a_is_smaller ? in_a : in_b, *many = a_is_smaller ? in_b : in_a;
     budget_->add_steps(static_cast<int64_t>(few->size()) * 20);
     return std::ranges::none_of(*few, [&](const std::string& text) { return many->contains(text); });
   }

@@ -52,7 +52,8 @@ class ObjectRules {
     int64_t count;
     uint32_t met;
     bool behind_comma;
-    auto operator<=>(const Node&) const = default;
+    // The check takes the comparison with 0 inside for a null pointer.
+    auto operator<=>(const Node&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
   void read_rules();

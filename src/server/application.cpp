@@ -265,7 +265,7 @@ HttpAdmission Application::admit_by_route(const HttpRequest& head) {
   check_host_and_origin(head);
   std::string rest, allowed;
   const Route* route = router_.find(head.method, head.path, rest, allowed);
-  const HttpAdmission stranger{{}, "stranger", kStrangersBody};
+  HttpAdmission stranger{{}, "stranger", kStrangersBody};
   if (head.method == "OPTIONS" || route == nullptr) return stranger;
   if (!authenticator_.key_needed()) return {};
   if (is_private(head)) {

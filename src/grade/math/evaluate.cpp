@@ -78,7 +78,7 @@ std::optional<mpq_class> exact_function(const Node& node, const std::vector<mpq_
     return best;
   }
   if ((name == "gcd" || name == "lcm") && arguments.size() == 2 && is_whole(x) && is_whole(arguments[1])) {
-    const mpz_class a = x.get_num(), b = arguments[1].get_num();
+    const mpz_class &a = x.get_num(), &b = arguments[1].get_num();
     return mpq_class(name == "gcd" ? mpz_class(gcd(a, b)) : mpz_class(lcm(a, b)));
   }
   if ((name == "binom" || name == "permutations") && arguments.size() == 2 && is_whole(x) &&

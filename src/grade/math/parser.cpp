@@ -384,14 +384,14 @@ class Parser {
   Node parse_argument() {
     if (is_sign('{')) {
       expect_sign('{');
-      const Node node = parse_list();
+      Node node = parse_list();
       expect_sign('}');
       return node;
     }
     if (peek().kind == TokenKind::number) {
       Token& token = tokens_[at_];
       if (token.text.size() > 1 && token.text.find_first_not_of("0123456789") == std::string::npos) {
-        const Node digit = parse_number(token.text.substr(0, 1));
+        Node digit = parse_number(token.text.substr(0, 1));
         token.text.erase(0, 1);
         return digit;
       }
@@ -514,7 +514,7 @@ class Parser {
     }
     if (open != '(' && open != '[') throw NotMathematics();
     ++at_;
-    const Node inside = parse_list();
+    Node inside = parse_list();
     if (!is_sign(')') && !is_sign(']')) throw NotMathematics();
     const char close = peek().text[0];
     ++at_;

@@ -105,7 +105,7 @@ const std::vector<std::string>& FileExtractor::extensions() {
 }
 
 FileExtractor::FileExtractor(Sandbox sandbox, std::vector<std::string> child_command, ExtractionLimits limits)
-    : sandbox_(std::move(sandbox)), child_command_(std::move(child_command)), limits_(limits) {}
+    : sandbox_(std::move(sandbox)), child_command_(std::move(child_command)), limits_(std::move(limits)) {}
 
 std::string FileExtractor::run_child(const std::string& name, const std::vector<std::string>& command,
                                      std::string_view bytes, int cpu_seconds) const {
