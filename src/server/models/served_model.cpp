@@ -118,7 +118,7 @@ std::vector<float> ServedModel::embed(const std::vector<int32_t>& tokens,
   std::future<std::vector<float>> result = work->done.get_future();
   {
     const std::lock_guard lock(mutex_);
-    background_work_.push_back([work, cancelled] {
+    background_work_.push_back([work, cancelled = std::move(cancelled)] {
       try {
         if (cancelled && *cancelled) {
           work->done.set_value({});
