@@ -27,6 +27,7 @@ void expert_sum_backward(Context& context, Tape& tape, const ExpertSumCall& call
 
 std::vector<const Linear*> pointers(const std::vector<Linear>& layers) {
   std::vector<const Linear*> out;
+  out.reserve(layers.size());
   for (const Linear& layer : layers) out.push_back(&layer);
   return out;
 }

@@ -26,6 +26,7 @@ void projection_backward(Context& context, Tape& tape, const LatentCall& call, i
   if (back.output_gradient == nullptr) return;
   back.input_gradient = tape.add_to(context.arena(), call.input, call.rows * columns).data;
   std::vector<float*> gradients;
+  gradients.reserve(heads.size());
   for (const Linear& head : heads) gradients.push_back(tape.weight_gradient(head.weight.id));
   if (!call.projections->apart()) {
     back.together_gradient = tape.weight_gradient(call.projections->together.weight.id);
