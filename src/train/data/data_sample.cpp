@@ -125,7 +125,7 @@ ChatMessage assistant(const std::string& text, const std::string& where, const F
     fields.refuse_text(where, "expected thinking in one place, found another in front of the answer");
   ChatMessage message{.role = "assistant"};
   message.content = std::move(split.answer);
-  message.reasoning_content = thinking ? thinking : std::move(split.reasoning);
+  message.reasoning_content = thinking ? thinking : split.reasoning;
   return message;
 }
 
