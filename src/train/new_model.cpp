@@ -188,6 +188,7 @@ void write_hub_directory(const fs::path& output, const HubDescription& descripti
                          const std::vector<TensorView>& tensors, SaveType type, const ModelFile* types) {
   fs::create_directories(output);
   std::vector<DType> dtypes;
+  dtypes.reserve(tensors.size());
   for (const TensorView& tensor : tensors)
     dtypes.push_back(written_type(type, types != nullptr ? types->find(tensor.name) : nullptr));
   // Widest first, so that all lie aligned.
