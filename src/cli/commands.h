@@ -16,6 +16,11 @@ void add_quantize_command(Command app);
 void add_hub_commands(Command app);  // pull, list, show, rm
 void add_merge_command(Command app);
 void add_grade_command(Command app);
+void add_eval_command(Command app);               // eval TASK, and its subcommands:
+void add_eval_list_command(Command eval);         // eval list
+void add_eval_fetch_command(Command eval);        // eval fetch
+void add_eval_grade_command(Command eval);        // eval grade
+void add_eval_report_command(Command eval);       // eval report
 void add_train_command(Command app);              // train pretrain, sft, …
 void add_train_tokenizer_command(Command train);  // train tokenizer
 void add_train_watch_command(Command train);      // train watch

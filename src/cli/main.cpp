@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   add_train_command(app);
   add_merge_command(app);
   add_grade_command(app);
+  add_eval_command(app);
   try {
     if (!program.run(normalise_arguments(argc, argv))) return kWrongUsage;
     // The output is lost where the system did not take it: a full disk, for instance.

@@ -42,6 +42,7 @@ struct DataSource {
 /// One question of a benchmark.
 struct Item {
   std::string id;                       // as in the data; the 0-based line number where the data has none
+  int64_t line = 0;                     // 0-based number of its record in the data
   std::string group{};                  // subject, level: metrics are reported by it; empty: none
   std::vector<ChatMessage> messages{};  // the prompt
   BoxedJson<nlohmann::json> fields{};   // what grade() reads: the record, spelt in one way
@@ -55,10 +56,13 @@ struct Sample {
   std::string answer{};     // what follows the reasoning: the only text that graders and judges see
   enum class End { stop, length, loop, error } end = End::stop;
   bool in_reasoning = false;  // it ended inside the reasoning
+  bool unmarked = false;      // an endpoint's text without markers of thinking (read_run decides what it is)
   std::string error{};        // End::error: why
   int64_t tokens = 0, reasoning_tokens = 0;
   double seconds = 0;
   std::vector<std::string> judge_replies{};
+  /// Benchmark::next_turn: the answers before this last one, oldest first, each without earlier tries of its own.
+  std::vector<Sample> earlier_tries{};
 };
 
 enum class AnswerClass {
