@@ -41,9 +41,11 @@ struct DataSource {
 
 /// One question of a benchmark.
 struct Item {
-  std::string id;                       // as in the data; the 0-based line number where the data has none
+  std::string
+      id;  // as in the data; read_item leaves it empty where the record has none, read_items numbers all then
   int64_t line = 0;                     // 0-based number of its record in the data
   std::string group{};                  // subject, level: metrics are reported by it; empty: none
+  std::string excluded{};               // why the record is neither asked nor scored; empty: it is scored
   std::vector<ChatMessage> messages{};  // the prompt
   BoxedJson<nlohmann::json> fields{};   // what grade() reads: the record, spelt in one way
 };
@@ -149,6 +151,10 @@ struct Benchmark {
 std::span<const Benchmark> benchmarks();
 /// Throws Error(invalid_argument) with the nearest names. Case, '-', '_' and spaces do not matter.
 const Benchmark& find_benchmark(std::string_view name);
+
+/// Benchmark::metrics, or what stands for it: see there.
+std::vector<std::pair<std::string, double>> metrics_of(const Benchmark& benchmark,
+                                                       std::span<const GradedSample> answers);
 
 /// grade() with the classes that do not depend on the benchmark: errors, truncation, refusals.
 Verdict grade_sample(const Benchmark& benchmark, const Item& item, const Sample& sample,
