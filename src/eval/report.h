@@ -36,6 +36,8 @@ std::string report_page(std::span<const Evaluation> evaluations, int64_t text_by
 /// report.json, report.md and report.html in `folder`, each replaced as a whole. Throws Error(io).
 void write_report(const std::filesystem::path& folder, std::span<const Evaluation> evaluations);
 
+/// With the folders above it. Throws Error(io).
+void create_report_folder(const std::filesystem::path& folder);
 /// Replaces the file as a whole. Throws Error(io).
 void write_text_file(const std::filesystem::path& path, std::string_view text);
 

@@ -1,21 +1,12 @@
 #include <fmt/format.h>
 
+#include "eval/markdown.h"
 #include "eval/protocol.h"
 #include "eval/published.h"
 #include "eval/report.h"
 
 namespace r1::eval {
 namespace {
-
-/// A text for a table's cell: names of models and notes may hold anything.
-std::string cell(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '|' || c == '`' || c == '<' || c == '[' || c == '*' || c == '_' || c == '\\') out += '\\';
-    out += c == '\n' || c == '\r' ? ' ' : c;
-  }
-  return out;
-}
 
 std::string interval_text(const std::string& metric, const Estimate& estimate) {
   return fmt::format("{} to {}", metric_text(metric, estimate.low), metric_text(metric, estimate.high));
@@ -39,11 +30,11 @@ void add_overview(std::string& out, std::span<const Evaluation> evaluations) {
   out += "|---|---|---|---|---|---|---|---|\n";
   for (const Evaluation& evaluation : evaluations) {
     const Summary& summary = evaluation.summary;
-    out +=
-        fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.1f}% |\n", cell(evaluation.benchmark->title),
-                    cell(evaluation.run.description.model), cell(summary.metric), score_text(summary),
-                    published_text(release_scores(), evaluation),
-                    published_text(open_r1_scores(), evaluation), summary.generated, 100 * summary.truncated);
+    out += fmt::format(
+        "| {} | {} | {} | {} | {} | {} | {} | {:.1f}% |\n", markdown_cell(evaluation.benchmark->title),
+        markdown_cell(evaluation.run.description.model), markdown_cell(summary.metric), score_text(summary),
+        published_text(release_scores(), evaluation), published_text(open_r1_scores(), evaluation),
+        summary.generated, 100 * summary.truncated);
   }
 }
 
@@ -64,9 +55,9 @@ void add_protocol(std::string& out, const Evaluation& evaluation) {
   out += "\n| setting | release | here | |\n|---|---|---|---|\n";
   for (const ProtocolSetting& setting :
        protocol_settings(evaluation.run.description, *evaluation.benchmark)) {
-    out += fmt::format("| {} | {} | {} | {} |\n", cell(setting.name),
-                       setting.published.empty() ? "–" : cell(setting.published), cell(setting.here),
-                       setting.differs ? "**differs**" : "");
+    out += fmt::format("| {} | {} | {} | {} |\n", markdown_cell(setting.name),
+                       setting.published.empty() ? "–" : markdown_cell(setting.published),
+                       markdown_cell(setting.here), setting.differs ? "**differs**" : "");
   }
   for (const std::string& reason : incomparable(*evaluation.benchmark)) out += fmt::format("\n{}\n", reason);
 }
@@ -79,7 +70,7 @@ void add_section(std::string& out, const Evaluation& evaluation) {
   if (summary.metrics.size() > 1) {
     out += "\n| metric | value |\n|---|---|\n";
     for (const auto& [name, value] : summary.metrics)
-      out += fmt::format("| {} | {} |\n", cell(name), metric_text(name, value));
+      out += fmt::format("| {} | {} |\n", markdown_cell(name), metric_text(name, value));
   }
   add_at_k(out, summary);
   out += "\n| class | answers | share |\n|---|---|---|\n";
@@ -96,7 +87,7 @@ void add_section(std::string& out, const Evaluation& evaluation) {
   if (!summary.groups.empty()) {
     out += "\n| group | questions | score (95% interval) |\n|---|---|---|\n";
     for (const GroupScore& group : summary.groups) {
-      out += fmt::format("| {} | {} | {} ({}) |\n", cell(group.name), group.questions,
+      out += fmt::format("| {} | {} | {} ({}) |\n", markdown_cell(group.name), group.questions,
                          metric_text("", group.score.value), interval_text("", group.score));
     }
   }

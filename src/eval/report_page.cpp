@@ -156,9 +156,15 @@ std::string protocol_table(const Evaluation& evaluation) {
   return out;
 }
 
+/// The name without folders: a page is shown to others.
+std::string_view model_name(const Evaluation& evaluation) {
+  const std::string_view model = evaluation.run.description.model;
+  return model.substr(model.find_last_of('/') + 1);
+}
+
 std::string section(const Evaluation& evaluation, size_t number) {
-  std::string out = fmt::format(R"(<section id="benchmark-{}"><h2>{}</h2>)", number,
-                                html_text(evaluation.benchmark->title));
+  std::string out = fmt::format(R"(<section id="benchmark-{}"><h2>{} <small>{}</small></h2>)", number,
+                                html_text(evaluation.benchmark->title), html_text(model_name(evaluation)));
   out += headline(evaluation) + charts(evaluation.summary) + at_k_table(evaluation.summary) +
          group_table(evaluation.summary) + release_table(evaluation) + protocol_table(evaluation) +
          question_list(evaluation, number);
@@ -171,19 +177,13 @@ std::string overview(std::span<const Evaluation> evaluations) {
   for (size_t i = 0; i < evaluations.size(); ++i) {
     const Summary& summary = evaluations[i].summary;
     out += fmt::format(
-        R"(<tr><td><a href="#benchmark-{}">{}</a></td><td>{}</td><td class="number"><strong>{}</strong></td><td class="nowrap">{}{}</td><td class="number">{}</td><td class="number">{}</td><td class="number">{}</td><td class="number">{:.1f}%</td></tr>)",
+        R"(<tr><td><a href="#benchmark-{}">{}</a></td><td class="nowrap">{}</td><td class="number"><strong>{}</strong></td><td class="nowrap">{}{}</td><td class="number">{}</td><td class="number">{}</td><td class="number">{}</td><td class="number">{:.1f}%</td></tr>)",
         i, html_text(evaluations[i].benchmark->title), html_text(summary.metric), score_text(summary),
         summary.interval && summary.graded ? interval_text(summary.metric, summary.score) : "–",
         summary.partial ? ", partial" : "", published_text(release_scores(), evaluations[i]),
         published_text(open_r1_scores(), evaluations[i]), summary.generated, 100 * summary.truncated);
   }
   return out + "</table></div></section>\n";
-}
-
-/// The name without folders: a page is shown to others.
-std::string_view model_name(const Evaluation& evaluation) {
-  const std::string_view model = evaluation.run.description.model;
-  return model.substr(model.find_last_of('/') + 1);
 }
 
 }  // namespace
