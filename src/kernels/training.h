@@ -6,30 +6,16 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/product.h"
+
 namespace r1::kernels {
 
 struct WeightMatrix;
 
-/// C = A · B, or C += A · B, in float32. A(i, k) = a[i · a_row + k · a_depth], B(k, j) = b[k · b_depth +
-/// j · b_column], C(i, j) = c[i · c_row + j]; one stride of A and one of B is 1.
-///
 /// Order of the sum over k: blocks of 32, each a chain of fused multiply-adds from zero in ascending order,
-/// added to C in order (to zero first, unless accumulating): the bits of KernelTable::matmul_float.
-struct Product {
-  const float* a = nullptr;
-  int64_t a_row = 0, a_depth = 1;
-  const float* b = nullptr;
-  int64_t b_depth = 0, b_column = 1;
-  float* c = nullptr;
-  int64_t c_row = 0;
-  int64_t depth = 0;  // k
-  bool accumulate = false;
-  /// B in any type instead of b, decoded as it is packed: row first_weight_row + k is B's row k, or (transposed)
-  /// row first_weight_row + j is B's column j. Not transposed, pieces begin at multiples of kStoredColumns.
-  const WeightMatrix* weights = nullptr;
-  int64_t first_weight_row = 0;
-  bool transposed = false;
-};
+/// added to C in order (to zero first, unless accumulating): the bits of KernelTable::matmul_float. Stored weights
+/// are decoded as they are packed; not transposed, pieces begin at multiples of kStoredColumns.
+using Product = StridedProduct<WeightMatrix>;
 
 /// The left side of integer_product: rows in block floating point, that is 16-bit integers with one float32
 /// scale for each kRoundedBlock columns (Wilkinson, Rounding Errors in Algebraic Processes, 1963). In strips

@@ -103,6 +103,13 @@ class Backend {
   virtual void sum_experts_backward(const ExpertSumBackwardCall& call) = 0;
   virtual void magnitude_backward(const MagnitudeBackwardCall& call) = 0;
 
+  // The optimiser's step.
+
+  virtual void combine(const CombineCall& call) = 0;
+  /// Of all arrays together, in a fixed order. Waits for the device.
+  virtual double sum_of_squares(std::span<const FloatArray> arrays) = 0;
+  virtual void adam(const AdamCall& call) = 0;
+
  private:
   Arithmetic arithmetic_;
   Arena arena_;

@@ -9,6 +9,7 @@
 
 #include "nn/activations.h"
 #include "nn/weight.h"
+#include "tensor/product.h"
 
 namespace r1 {
 
@@ -43,23 +44,8 @@ struct GroupedBackwardCall {
   std::span<float* const> weight_gradients;  // of each layer, added to; null: frozen
 };
 
-/// C = A · B, or C += A · B, in float32. A(i, k) = a[i · a_row + k · a_depth], B(k, j) = b[k · b_depth +
-/// j · b_column], C(i, j) = c[i · c_row + j]; one stride of A and one of B is 1.
-struct Product {
-  const float* a = nullptr;
-  int64_t a_row = 0, a_depth = 1;
-  const float* b = nullptr;
-  int64_t b_depth = 0, b_column = 1;
-  float* c = nullptr;
-  int64_t c_row = 0;
-  int64_t depth = 0;  // k
-  bool accumulate = false;
-  /// B in its stored form instead of b: row first_weight_row + k is B's row k, or (transposed) row
-  /// first_weight_row + j is B's column j. Mixed arithmetic rounds it as it does a layer's.
-  const Weight* weights = nullptr;
-  int64_t first_weight_row = 0;
-  bool transposed = false;
-};
+/// Mixed arithmetic rounds stored weights as it does a layer's.
+using Product = StridedProduct<Weight>;
 
 /// x += addend (unless null), then out = x / sqrt(mean(x²) + epsilon) · weight, row by row.
 struct NormCall {
@@ -363,6 +349,53 @@ struct MagnitudeBackwardCall {
   int64_t gradient_stride = 0;
   int64_t rows = 0, outputs = 0;
   float* magnitude_gradient = nullptr;
+};
+
+/// out[i] = a · x[i] + b · y[i]. out may be x or y.
+struct CombineCall {
+  float* out = nullptr;
+  float a = 1;
+  const float* x = nullptr;
+  float b = 1;
+  const float* y = nullptr;
+  int64_t count = 0;
+};
+
+/// A device's float32 values, end to end.
+struct FloatArray {
+  const float* values = nullptr;
+  int64_t count = 0;
+};
+
+/// One of Adam's moments, [count] of the tensor: in float32, or in 8 bits (scales not null): blocks of kMomentBlock
+/// values in the dynamic code (tensor/dynamic_code.h; signed for the mean, unsigned for the square), each with its
+/// largest magnitude as scale. Source: Dettmers et al., 8-bit Optimizers via Block-wise Quantization (2021).
+inline constexpr int64_t kMomentBlock = 256;
+struct AdamMoment {
+  float* values = nullptr;
+  uint8_t* codes = nullptr;
+  float* scales = nullptr;  // one for each block
+};
+
+/// A trained tensor with what an optimiser keeps of it.
+struct AdamTensor {
+  float* values = nullptr;  // [count]
+  const float* gradient = nullptr;
+  AdamMoment mean, square;
+  int64_t count = 0;
+  float learning_rate = 0;
+  float decay = 0;  // values are multiplied by 1 - learning_rate · decay first
+};
+
+/// One step of AdamW (Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2019) on all tensors. The moments
+/// are not corrected for their start at zero; the corrections come in as factors.
+struct AdamCall {
+  std::span<const AdamTensor> tensors;
+  float beta1 = 0.9F, beta2 = 0.999F;
+  float epsilon = 1e-8F;
+  float correction1 = 1;      // 1 / (1 - beta1^step)
+  float correction2 = 1;      // 1 / (1 - beta2^step)
+  float gradient_factor = 1;  // gradients are multiplied by this first (clipping)
 };
 
 /// log_probs[r] = logits[r][targets[r]] - log Σ exp(logits[r]). Where coefficients are given, the logits

@@ -97,6 +97,9 @@ class CpuBackend final : public Backend {
   void route_backward(const RouteBackwardCall& call) override;
   void sum_experts_backward(const ExpertSumBackwardCall& call) override;
   void magnitude_backward(const MagnitudeBackwardCall& call) override;
+  void combine(const CombineCall& call) override;
+  double sum_of_squares(std::span<const FloatArray> arrays) override;
+  void adam(const AdamCall& call) override;
 
  private:
   struct Scratch;
