@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "nn/adapter.h"
 #include "nn/elementwise.h"
 #include "nn/experts.h"
 #include "nn/latent.h"
@@ -178,9 +179,9 @@ std::set<int32_t> plain_choice(const RoutingRule& rule, const float* logits, con
   const int64_t size = rule.experts / rule.groups;
   std::vector<std::pair<double, int64_t>> groups;
   for (int64_t g = 0; g < rule.groups; ++g) {
-    std::vector<double> own(scores.begin() + g * size, scores.begin() + (g + 1) * size);
-    std::sort(own.rbegin(), own.rend());
-    groups.emplace_back(-(own[0] + own[1]), g);
+    std::vector<double> of_group(scores.begin() + g * size, scores.begin() + (g + 1) * size);
+    std::sort(of_group.rbegin(), of_group.rend());
+    groups.emplace_back(-(of_group[0] + of_group[1]), g);
   }
   std::sort(groups.begin(), groups.end());
   std::vector<std::pair<double, int32_t>> experts;
@@ -204,11 +205,11 @@ TEST_F(OpsTest, RoutingChoosesByBiasedAndWeighsByPlainScores) {
   Arena::Scope scope(exact_.arena());
   const Routing routing = route_by_sigmoid(exact_, rule, logits.data(), bias.data(), kRows);
   for (int64_t r = 0; r < kRows; ++r) {
-    const int32_t* own = routing.experts + r * rule.chosen;
-    EXPECT_TRUE(std::is_sorted(own, own + rule.chosen));
-    EXPECT_EQ(std::set<int32_t>(own, own + rule.chosen),
+    const int32_t* chosen = routing.experts + r * rule.chosen;
+    EXPECT_TRUE(std::is_sorted(chosen, chosen + rule.chosen));
+    EXPECT_EQ(std::set<int32_t>(chosen, chosen + rule.chosen),
               plain_choice(rule, logits.data() + r * rule.experts, bias.data()));
-    auto score = [&](int64_t k) { return 1 / (1 + std::exp(-double{logits[r * rule.experts + own[k]]})); };
+    auto score = [&](int64_t k) { return 1 / (1 + std::exp(-double{logits[r * rule.experts + chosen[k]]})); };
     double sum = 0;
     for (int64_t k = 0; k < rule.chosen; ++k) sum += score(k);
     for (int64_t k = 0; k < rule.chosen; ++k) {
@@ -226,6 +227,16 @@ TEST_F(OpsTest, RoutingSurvivesValuesThatAreNoNumbers) {
     EXPECT_GE(routing.experts[k], 0);
     EXPECT_LT(routing.experts[k], 16);
   }
+}
+
+TEST(RopeTest, LinearScalingAndFactorsDivideFrequencies) {
+  RopeFrequencies rope = plain_rope(8, 10000);
+  const RopeFrequencies plain = rope;
+  apply_linear_scaling(rope, 4);
+  for (size_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(rope.inverse[i], plain.inverse[i] / 4);
+  const std::vector<float> factors{1, 2, 4, 8};
+  apply_frequency_factors(rope, factors);
+  for (size_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(rope.inverse[i], plain.inverse[i] / 4 / double{factors[i]});
 }
 
 TEST(RopeTest, Llama3ScalingKeepsShortAndDividesLongWavelengths) {
@@ -269,6 +280,26 @@ TEST_F(OpsTest, RotatedProductsDependOnDistanceAlone) {
     }
     EXPECT_NEAR(products[0], products[1], 1e-5);
   }
+}
+
+// What is kept makes up for what is not; and the factors are a function of the place alone.
+TEST(DropoutTest, KeepsTheMeanAndIsTheSameInPieces) {
+  constexpr int64_t kCount = 200000;
+  const Dropout dropout{0.25, 7};
+  std::vector<float> factors(kCount), part(100), other(kCount);
+  dropout_factors(dropout, 3, 0, kCount, factors.data());
+  double sum = 0;
+  for (const float factor : factors) {
+    ASSERT_TRUE(factor == 0 || factor == 4.0F / 3) << factor;
+    sum += factor;
+  }
+  EXPECT_NEAR(sum / kCount, 1, 0.01);
+  dropout_factors(dropout, 3, 1234, 100, part.data());
+  EXPECT_TRUE(std::equal(part.begin(), part.end(), factors.begin() + 1234));
+  dropout_factors(dropout, 4, 0, kCount, other.data());
+  EXPECT_NE(factors, other) << "of another term";
+  dropout_factors({0.25, 8}, 3, 0, kCount, other.data());
+  EXPECT_NE(factors, other) << "of another stream";
 }
 
 TEST(ArenaTest, PassesLikeTheOneBeforeAllocateNothing) {
