@@ -32,7 +32,7 @@ fs::path data_folder() {
 }
 
 fs::path find_data(const Benchmark& benchmark, const std::string& given) {
-  const fs::path place = given.empty() ? data_folder() : fs::path(given);
+  fs::path place = given.empty() ? data_folder() : fs::path(given);
   std::error_code ignored;
   if (!given.empty() && !fs::exists(place, ignored))
     throw_error(ErrorKind::io, "--data {}: no such file or folder", given);

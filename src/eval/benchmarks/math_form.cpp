@@ -17,13 +17,13 @@ std::string math_prompt(std::string question, const ItemOptions& options) {
               : "\nPlease reason step by step, and put your final answer within \\boxed{}.");
 }
 
-Item math_item(std::string id, std::string question, std::vector<std::string> references,
+Item math_item(std::string id, std::string question, const std::vector<std::string>& references,
                const ItemOptions& options) {
   Item item;
   item.id = std::move(id);
   item.messages = user_message(math_prompt(question, options));
   (*item.fields)["question"] = std::move(question);
-  (*item.fields)["references"] = std::move(references);
+  (*item.fields)["references"] = references;
   return item;
 }
 

@@ -13,7 +13,7 @@ namespace r1::eval {
 std::string math_prompt(std::string question, const ItemOptions& options);
 
 /// An item from its parts. `references`: not empty, any of them counts; several capital letters ("BC") are a set of choices.
-Item math_item(std::string id, std::string question, std::vector<std::string> references,
+Item math_item(std::string id, std::string question, const std::vector<std::string>& references,
                const ItemOptions& options);
 
 /// Fields by their usual names (record_fields.h).

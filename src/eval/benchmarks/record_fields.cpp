@@ -52,6 +52,123 @@ std::string final_answer(const std::string& text) {
   return box == std::string::npos ? text : text.substr(box);
 }
 
+/// Reads what Python's repr() writes.
+class PythonReader {
+ public:
+  explicit PythonReader(std::string_view text) : rest_(trim(text)) {}
+
+  Json whole() {
+    if (rest_.empty() || (rest_[0] != '[' && rest_[0] != '{' && rest_[0] != '(')) return nullptr;
+    Json value = read(0);
+    return failed_ || !trim(rest_).empty() ? Json() : value;
+  }
+
+ private:
+  static constexpr int kMaxDepth = 32;
+
+  bool take(char c) {
+    rest_ = trim(rest_);
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  Json read(int depth) {
+    rest_ = trim(rest_);
+    if (depth > kMaxDepth || rest_.empty()) return fail();
+    if (take('{')) return read_object(depth);
+    if (take('[')) return read_list(depth, ']');
+    if (take('(')) return read_list(depth, ')');
+    if (rest_[0] == '\'' || rest_[0] == '"') return read_text();
+    const size_t end = std::min(rest_.find_first_of(",]})\n"), rest_.size());
+    const std::string word(trim(rest_.substr(0, end)));
+    rest_.remove_prefix(end);
+    if (word == "None") return nullptr;
+    if (word == "True" || word == "False") return word == "True";
+    Json number = Json::parse(word, nullptr, false);
+    return number.is_number() ? number : Json(word);
+  }
+
+  Json read_list(int depth, char close) {
+    Json list = Json::array();
+    while (!take(close)) {
+      if (take(',')) continue;
+      list.push_back(read(depth + 1));
+      if (failed_) return nullptr;
+    }
+    return list;
+  }
+
+  Json read_object(int depth) {
+    Json object = Json::object();
+    while (!take('}')) {
+      if (take(',')) continue;
+      const Json key = read(depth + 1);
+      if (failed_ || !key.is_string() || !take(':')) return fail();
+      object[key.get<std::string>()] = read(depth + 1);
+      if (failed_) return nullptr;
+    }
+    return object;
+  }
+
+  Json read_text() {
+    const char quote = rest_[0];
+    std::string text;
+    size_t at = 1;
+    for (; at < rest_.size() && rest_[at] != quote; ++at) {
+      if (rest_[at] != '\\' || at + 1 >= rest_.size()) {
+        text += rest_[at];
+        continue;
+      }
+      const char escaped = rest_[++at];
+      const auto hexadecimal = [&](size_t digits) {
+        if (at + digits >= rest_.size()) return false;
+        const std::string code(rest_.substr(at + 1, digits));
+        if (code.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) return false;
+        append_code_point(text, static_cast<uint32_t>(std::stoul(code, nullptr, 16)));
+        at += digits;
+        return true;
+      };
+      constexpr std::string_view kNames = "ntrabfv0", kValues = "\n\t\r\a\b\f\v";
+      if ((escaped == 'x' && hexadecimal(2)) || (escaped == 'u' && hexadecimal(4)) ||
+          (escaped == 'U' && hexadecimal(8)))
+        continue;
+      if (const size_t name = kNames.find(escaped); name < kValues.size()) {
+        text += kValues[name];
+      } else {  // Python keeps the backslash of an unknown escape
+        if (escaped != '\\' && escaped != '\'' && escaped != '"') text += '\\';
+        text += escaped;
+      }
+    }
+    if (at >= rest_.size()) return fail();
+    rest_.remove_prefix(at + 1);
+    return text;
+  }
+
+  static void append_code_point(std::string& text, uint32_t code) {
+    const auto add = [&](uint32_t byte) { text += static_cast<char>(byte); };
+    if (code < 0x80) {
+      add(code);
+    } else if (code < 0x800) {
+      add(0xC0 | code >> 6), add(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+      add(0xE0 | code >> 12), add(0x80 | (code >> 6 & 0x3F)), add(0x80 | (code & 0x3F));
+    } else {
+      add(0xF0 | (code >> 18 & 7)), add(0x80 | (code >> 12 & 0x3F)), add(0x80 | (code >> 6 & 0x3F)),
+          add(0x80 | (code & 0x3F));
+    }
+  }
+
+  Json fail() {
+    failed_ = true;
+    rest_ = {};
+    return nullptr;
+  }
+
+  std::string_view rest_;
+  bool failed_ = false;
+};
+
 }  // namespace
 
 const Json* find_field(const Json& record, std::initializer_list<std::string_view> names) {
@@ -172,48 +289,8 @@ std::vector<std::string> split_choices(std::string_view text) {
   return choices.size() < 2 ? std::vector<std::string>{} : choices;
 }
 
-std::vector<std::string> python_list(std::string_view text) {
-  text = trim(text);
-  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return {};
-  text = text.substr(1, text.size() - 2);
-  std::vector<std::string> items;
-  for (size_t at = 0; at < text.size();) {
-    if (is_space(text[at]) || text[at] == ',') {
-      ++at;
-      continue;
-    }
-    std::string item;
-    if (text[at] == '\'' || text[at] == '"') {
-      const char quote = text[at++];
-      for (; at < text.size() && text[at] != quote; ++at) {
-        if (text[at] != '\\' || at + 1 >= text.size()) {
-          item += text[at];
-          continue;
-        }
-        const char escaped = text[++at];
-        if (escaped == 'n') {
-          item += '\n';
-        } else if (escaped == 't') {
-          item += '\t';
-        } else if (escaped == 'r') {
-          item += '\r';
-        } else if (escaped == '\\' || escaped == '\'' || escaped == '"') {
-          item += escaped;
-        } else {  // Python keeps the backslash of an unknown escape
-          item += '\\';
-          item += escaped;
-        }
-      }
-      if (at == text.size()) return {};
-      ++at;
-    } else {
-      const size_t end = std::min(text.find(',', at), text.size());
-      item = trim(text.substr(at, end - at));
-      at = end;
-    }
-    items.push_back(std::move(item));
-  }
-  return items;
+Json python_value(std::string_view text) {
+  return PythonReader(text).whole();
 }
 
 std::vector<std::string> choices_of(const Json& record) {
@@ -239,7 +316,9 @@ std::vector<std::string> choices_of(const Json& record) {
       return choices;
     }
     const std::string text = text_of(*value, "choices");
-    choices = python_list(text);
+    const Json list = python_value(text);
+    for (const Json& choice : list.is_array() ? list : Json::array())
+      choices.push_back(text_of(choice, "choices"));
     if (choices.empty()) choices = split_choices(text);
     if (choices.size() < 2)
       throw_error(ErrorKind::bad_file, "field 'choices': expected a list, or 'A) … B) …', found '{}'",

@@ -40,8 +40,9 @@ std::string group_of(const nlohmann::json& record);
 std::vector<std::string> choices_of(const nlohmann::json& record);
 /// "A) one B) two" or lines "A. one"; empty: no such text.
 std::vector<std::string> split_choices(std::string_view text);
-/// The texts of a list as Python prints it, with its escapes; NumPy's form without commas is read too. Empty: no such list.
-std::vector<std::string> python_list(std::string_view text);
+/// A value as Python prints it: lists, tuples, objects, texts with their escapes, numbers, True, False, None. What stands unquoted is a
+/// text. Null: no such value.
+nlohmann::json python_value(std::string_view text);
 /// The letter of the right choice from a letter, a 0-based index, or the choice's own text. Throws where it is none of the choices.
 char right_letter(const nlohmann::json& value, const std::vector<std::string>& choices);
 
