@@ -20,12 +20,12 @@ std::optional<char> chosen_letter(std::string_view output, char last = 'D');
 std::string chosen_letters(std::string_view output, char last = 'D');
 
 /// The letter by simple-evals' rule for MMLU and GPQA: markdown and LaTeX are taken out, then the first match of "Answer:" with a letter
-/// from A to `last`, else of "Answer:" in one of 30 other languages (common.py of openai/simple-evals, 2024). Unlike there, a small
+/// from A to `last`, else of "Answer:" in one of 30 other languages (openai/simple-evals, 2024). Unlike there, a small
 /// letter counts where it stands alone. `answer`: without thinking.
 std::optional<char> simple_evals_letter(std::string_view answer, char last = 'D');
 
 /// The letter by MMLU-Pro's rule: the first "answer is (X)" or "answer is X", else the last "Answer: X" of the first line that has one,
-/// else the last letter from A to J that stands alone (evaluate_from_local.py of TIGER-AI-Lab/MMLU-Pro, 2024). Where that draws a letter
+/// else the last letter from A to J that stands alone (TIGER-AI-Lab/MMLU-Pro, 2024). Where that draws a letter
 /// at random there is none here. `answer`: without thinking.
 std::optional<char> mmlu_pro_letter(std::string_view answer);
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "grade/instructions/words.h"
+#include "grade/text.h"
 
 namespace r1::grade {
 namespace {
@@ -15,23 +16,17 @@ constexpr size_t kMaxSpans = 32;
 
 using Bag = std::set<std::string>;
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
 bool is_punctuation(char c) {
   return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
+/// What Python's float() reads.
 std::optional<double> number_of(std::string_view token) {
-  std::string digits;
-  for (const char c : token) {
-    if (c != ',') digits += c;
-  }
-  if (digits.starts_with('+')) digits.erase(0, 1);
+  token = trim(token);
+  if (token.starts_with('+')) token.remove_prefix(1);
   double value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(value) || digits.empty())
+  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
+  if (error != std::errc() || end != token.data() + token.size() || !std::isfinite(value))
     return std::nullopt;
   return value;
 }
@@ -42,39 +37,27 @@ std::string number_text(double value) {
   return std::string(buffer, result.ptr);
 }
 
-/// Tokens in lower case without articles and punctuation; numbers in one form.
+/// Tokens in lower case without articles and punctuation; numbers in one form. As the published script has it: spaces and every hyphen
+/// part tokens ("-5" is "5"), and punctuation goes from tokens that are no numbers as they are ("5.5%" is "55").
 std::vector<std::string> normal_tokens(std::string_view span) {
   std::vector<std::string> tokens;
   const std::string folded = lower_case(span);
   for (size_t at = 0; at < folded.size();) {
-    if (is_space(folded[at]) || folded[at] == '-') {  // a hyphen parts words
-      // but not a minus sign before a digit
-      const bool minus = folded[at] == '-' && at + 1 < folded.size() && folded[at + 1] >= '0' &&
-                         folded[at + 1] <= '9' && (at == 0 || is_space(folded[at - 1]));
-      if (!minus) {
-        ++at;
-        continue;
-      }
-    }
-    size_t end = at + 1;
-    while (end < folded.size() && !is_space(folded[end]) && folded[end] != '-') ++end;
-    const std::string_view token = std::string_view(folded).substr(at, end - at);
-    at = end;
-    std::string bare;
-    std::string_view inner = token;
-    while (!inner.empty() && is_punctuation(inner.back())) inner.remove_suffix(1);
-    while (!inner.empty() && is_punctuation(inner.front()) && inner.front() != '-' && inner.front() != '.')
-      inner.remove_prefix(1);
-    if (const std::optional<double> number = number_of(inner)) {
+    const size_t end = std::min(folded.find_first_of(" -", at), folded.size());
+    std::string token = folded.substr(at, end - at);
+    at = end + 1;
+    if (!number_of(token)) std::erase_if(token, is_punctuation);
+    if (const std::optional<double> number = number_of(token)) {
       tokens.push_back(number_text(*number));
       continue;
     }
-    for (const char c : token) {
-      if (!is_punctuation(c)) bare += c;
+    for (size_t place = 0; place < token.size();) {  // other white space inside
+      size_t stop = place;
+      while (stop < token.size() && !is_space(token[stop])) ++stop;
+      const std::string word = token.substr(place, stop - place);
+      if (!word.empty() && word != "a" && word != "an" && word != "the") tokens.push_back(word);
+      place = stop + 1;
     }
-    if (bare.empty() || bare == "a" || bare == "an" || bare == "the") continue;
-    const std::optional<double> number = number_of(bare);
-    tokens.push_back(number ? number_text(*number) : bare);
   }
   return tokens;
 }
@@ -178,33 +161,31 @@ DropScore score_drop(const std::vector<std::vector<std::string>>& references,
     }
     const double f1 =
         best_assignment(scores) / static_cast<double>(std::max(wanted.bags.size(), given.bags.size()));
-    best.f1 = std::max(best.f1, std::round(f1 * 100) / 100);
+    best.f1 = std::max(best.f1, std::round(f1 * 10'000) / 10'000);  // in per cent with two decimals
     best.exact_match = std::max(best.exact_match, wanted.texts == given.texts ? 1.0 : 0.0);
   }
   return best;
 }
 
 std::string drop_answer(std::string_view output) {
-  if (const size_t close = output.rfind("</think>"); close != std::string_view::npos) {
-    output.remove_prefix(close + std::string_view("</think>").size());
-  } else if (output.find("<think>") != std::string_view::npos) {
-    return "";
-  }
-  const auto trim = [](std::string_view text) {
-    while (!text.empty() && (is_space(text.front()) || text.front() == '*')) text.remove_prefix(1);
+  output = without_thinking(output).value_or("");
+  const auto plain = [](std::string_view text) {
+    for (text = trim(text); !text.empty() && (is_space(text.front()) || text.front() == '*');)
+      text.remove_prefix(1);
     while (!text.empty() && (is_space(text.back()) || text.back() == '*')) text.remove_suffix(1);
     return text;
   };
-  std::string folded(output);
-  std::transform(folded.begin(), folded.end(), folded.begin(),
-                 [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
-  const size_t mark = folded.rfind("answer:");
-  std::string_view rest = mark == std::string::npos
-                              ? trim(output)
-                              : trim(output.substr(mark + std::string_view("answer:").size()));
-  if (mark != std::string::npos) return std::string(trim(rest.substr(0, rest.find('\n'))));
-  const size_t line = rest.rfind('\n');
-  return std::string(trim(line == std::string_view::npos ? rest : rest.substr(line + 1)));
+  const std::string folded = lower_ascii(output);
+  constexpr std::string_view kAnswer = "answer";
+  for (size_t at = folded.find(kAnswer); at != std::string::npos; at = folded.find(kAnswer, at + 1)) {
+    size_t next = at + kAnswer.size();
+    while (next < output.size() && is_space(output[next])) ++next;
+    if (next >= output.size() || output[next] != ':') continue;
+    std::string_view rest = output.substr(next + 1);
+    while (!rest.empty() && (is_space(rest.front()) || rest.front() == '*')) rest.remove_prefix(1);
+    if (!rest.empty()) return std::string(plain(rest.substr(0, rest.find('\n'))));
+  }
+  return std::string(plain(output));
 }
 
 }  // namespace r1::grade

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "grade/math/equivalence.h"
+#include "grade/text.h"
 
 namespace r1::grade {
 namespace {
@@ -16,22 +17,9 @@ constexpr size_t kMaxOutput = size_t{1} << 22;  // bytes that are read, from the
 constexpr size_t kMaxBox = 20'000;              // bytes of a box
 constexpr size_t kMaxBoxes = 20;                // that are read, from the end
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 /// Where the content of a box begins; nothing where no box begins at `at`.
 std::optional<size_t> box_start(std::string_view text, size_t at) {
-  for (const std::string_view command : {"\\boxed", "\\fbox"}) {
+  for (const std::string_view command : {"\\boxed", "\\fbox", "\\framebox"}) {
     if (!text.substr(at).starts_with(command)) continue;
     const size_t start = text.find_first_not_of(" \t\r\n", at + command.size());
     if (start != std::string_view::npos) return start;
@@ -85,27 +73,42 @@ std::string_view up_to_end(std::string_view text) {
   return text;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return out;
+bool is_separator(std::string_view text) {
+  text = trim(text);
+  constexpr auto kSeparators =
+      std::to_array<std::string_view>({",", ";", "，", "；", "、", "and", "or", ", and", "和", "或", "与"});
+  return std::find(kSeparators.begin(), kSeparators.end(), text) != kSeparators.end();
+}
+
+/// The formulas in dollar signs that a text begins with: one, or several with separators between them.
+std::optional<std::string_view> leading_formulas(std::string_view text) {
+  size_t end = 0;  // behind the last formula
+  for (size_t at = 0; at < text.size() && text[at] == '$';) {
+    const size_t from = text.find_first_not_of('$', at);
+    const size_t close = from == std::string_view::npos ? from : text.find('$', from);
+    if (close == std::string_view::npos) break;
+    end = std::min(text.find_first_not_of('$', close), text.size());
+    const size_t next = text.find('$', end);
+    if (next == std::string_view::npos || !is_separator(text.substr(end, next - end))) break;
+    at = next;
+  }
+  if (end == 0) return std::nullopt;
+  std::string_view formulas = text.substr(0, end);
+  if (formulas.find('$', formulas.find_first_not_of('$')) + 1 < formulas.find_last_not_of('$'))
+    return formulas;
+  while (formulas.starts_with('$')) formulas.remove_prefix(1);
+  while (formulas.ends_with('$')) formulas.remove_suffix(1);
+  return trim(formulas);
 }
 
 /// What follows the last announcement of an answer.
 std::optional<std::string_view> announced(std::string_view text) {
   constexpr auto kAnnouncements = std::to_array<std::string_view>({
-      "final answer is",
-      "answer is",
-      "answer:",
-      "answer：",
-      "答案是",
-      "答案为",
-      "答案：",
-      "答案:",
-      "结果是",
-      "####",
+      "final answer is", "answer is", "answer:", "answer：", "答案是", "答案为", "答案：", "答案:", "结果是",
+      "答：", "答:", "####",
+      "\na: ",  // GSM8K's published solutions
   });
-  const std::string folded = lower(text);
+  const std::string folded = lower_ascii(text);
   size_t best = std::string::npos, length = 0;
   for (const std::string_view words : kAnnouncements) {
     const size_t at = folded.rfind(words);
@@ -119,14 +122,7 @@ std::optional<std::string_view> announced(std::string_view text) {
   while (!rest.empty() && (is_space(rest.front()) || rest.front() == ':' || rest.front() == '*'))
     rest.remove_prefix(1);
   if (rest.starts_with("：")) rest.remove_prefix(std::string_view("：").size());
-  // A formula in dollar signs ends the answer.
-  if (rest.starts_with("$")) {
-    const size_t from = rest.find_first_not_of('$');
-    if (from != std::string_view::npos) {
-      const size_t end = rest.find('$', from);
-      if (end != std::string_view::npos && end > from) return trim(rest.substr(from, end - from));
-    }
-  }
+  if (const std::optional<std::string_view> formulas = leading_formulas(rest)) return formulas;
   rest = up_to_end(rest);
   while (!rest.empty() && rest.back() == '*') rest.remove_suffix(1);
   if (rest.empty()) return std::nullopt;
@@ -148,7 +144,27 @@ bool is_bare_answer(std::string_view text) {
   return words <= 5;
 }
 
-std::optional<std::string_view> last_formula(std::string_view text) {
+/// Whether what is between two dollar signs is a formula and not the text between two prices.
+bool looks_like_formula(std::string_view text) {
+  if (text.empty() || text.find('\n') != std::string_view::npos || text.find("<<") != std::string_view::npos)
+    return false;
+  if (std::string_view("=+-*/(<").find(text.back()) != std::string_view::npos) return false;
+  size_t letters = 0;  // of the present word; commands of LaTeX are none
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\\') {
+      while (at + 1 < text.size() && is_letter(text[at + 1])) ++at;
+      continue;
+    }
+    letters = is_letter(text[at]) ? letters + 1 : 0;
+    constexpr size_t kWord = 4;
+    if (letters == kWord && text.find("\\text") == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+/// The last formula, and the byte behind it.
+std::optional<std::pair<std::string_view, size_t>> last_formula(std::string_view text) {
+  std::optional<std::pair<std::string_view, size_t>> best;
   for (const auto& [open, close] :
        {std::pair<std::string_view, std::string_view>{"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}}) {
     const size_t end = text.rfind(close);
@@ -156,12 +172,14 @@ std::optional<std::string_view> last_formula(std::string_view text) {
     const size_t start = text.rfind(open, end - 1);
     if (start == std::string_view::npos || start + open.size() >= end) continue;
     const std::string_view inside = trim(text.substr(start + open.size(), end - start - open.size()));
-    if (!inside.empty()) return inside;
+    if (!looks_like_formula(inside)) continue;
+    if (!best || end > best->second) best = {inside, end};
   }
-  return std::nullopt;
+  return best;
 }
 
-std::optional<std::string_view> last_number(std::string_view text) {
+/// The last number, and the byte behind it.
+std::optional<std::pair<std::string_view, size_t>> last_number(std::string_view text) {
   for (size_t end = text.size(); end > 0; --end) {
     if (!is_digit(text[end - 1])) continue;
     size_t start = end;
@@ -172,7 +190,7 @@ std::optional<std::string_view> last_number(std::string_view text) {
     std::string_view number = text.substr(start, end - start);
     while (!number.empty() && (number.front() == '.' || number.front() == ',' || number.front() == '/'))
       number.remove_prefix(1);
-    return number;
+    return std::pair(number, end);
   }
   return std::nullopt;
 }
@@ -187,12 +205,9 @@ MathVerdict grade_math(std::string_view reference, std::string_view output) {
   if (const std::vector<std::string_view> boxed = boxes(reference); !boxed.empty()) reference = boxed.back();
   reference = trim(reference);
   if (output.size() > kMaxOutput) output.remove_prefix(output.size() - kMaxOutput);
-  if (const size_t close = output.rfind("</think>"); close != std::string_view::npos) {
-    output.remove_prefix(close + std::string_view("</think>").size());
-  } else if (output.find("<think>") != std::string_view::npos) {
-    return {false, "", "truncated in thinking"};
-  }
-  output = trim(output);
+  const std::optional<std::string_view> answer_text = without_thinking(output);
+  if (!answer_text) return {false, "", "truncated in thinking"};
+  output = trim(*answer_text);
 
   const auto verdict = [&](std::string_view answer) {
     const Equivalence result = math::compare_answers(reference, answer);
@@ -210,8 +225,9 @@ MathVerdict grade_math(std::string_view reference, std::string_view output) {
   if (const std::optional<std::string_view> answer = announced(output)) return verdict(*answer);
   if (output.empty()) return {false, "", "not extracted"};
   if (is_bare_answer(output)) return verdict(output);
-  if (const std::optional<std::string_view> formula = last_formula(output)) return verdict(*formula);
-  if (const std::optional<std::string_view> number = last_number(output)) return verdict(*number);
+  const auto formula = last_formula(output), number = last_number(output);
+  if (formula && (!number || formula->second >= number->second)) return verdict(formula->first);
+  if (number) return verdict(number->first);
   return {false, "", "not extracted"};
 }
 

@@ -55,5 +55,28 @@ TEST(Choice, LongOutputsEnd) {
   EXPECT_EQ(chosen_letter(text), std::nullopt);
 }
 
+TEST(Choice, PublishedExtractionOfSimpleEvals) {
+  EXPECT_EQ(simple_evals_letter("So.\n\n**Answer: B**"), 'B');
+  EXPECT_EQ(simple_evals_letter("Answer: $\\boxed{\\text{C}}$"), 'C');
+  EXPECT_EQ(simple_evals_letter("Answer: A\nAnswer: D"), 'A');  // the first
+  EXPECT_EQ(simple_evals_letter("答案：D"), 'D');
+  EXPECT_EQ(simple_evals_letter("Answer: E", 'D'), std::nullopt);
+  EXPECT_EQ(simple_evals_letter("The answer is B"), std::nullopt);
+}
+
+TEST(Choice, PublishedExtractionOfMmluPro) {
+  EXPECT_EQ(mmlu_pro_letter("the answer is (C). No, the answer is (D)."), 'C');
+  EXPECT_EQ(mmlu_pro_letter("Answer: A, answer: B\nAnswer: C"), 'B');
+  EXPECT_EQ(mmlu_pro_letter("the answer is **(G)**"), 'G');  // the last lone letter
+  EXPECT_EQ(mmlu_pro_letter("no letter here"), std::nullopt);
+}
+
+TEST(Choice, SeveralLetters) {
+  EXPECT_EQ(chosen_letters("\\boxed{B, C}"), "BC");
+  EXPECT_EQ(chosen_letters("\\boxed{\\text{ACD}}"), "ACD");
+  EXPECT_EQ(chosen_letters("故选：B、D。"), "BD");
+  EXPECT_EQ(chosen_letters("答案：C"), "C");
+}
+
 }  // namespace
 }  // namespace r1::grade

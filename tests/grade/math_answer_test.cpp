@@ -69,6 +69,10 @@ TEST(MathAnswer, IsFoundInWhatAModelWrites) {
   EXPECT_EQ(extracted("First we take two numbers and add them, which then gives us 42 apples in the basket."),
             "42");
   EXPECT_EQ(extracted(""), "");
+  // Solutions of GSM8K: prices are no formulas.
+  EXPECT_EQ(extracted("She earns 9 * 2 = $<<9*2=18>>18 and pays $4 for food.\nA: 14"), "14");
+  EXPECT_EQ(extracted("She earns $18 a day and pays $4 for 7 lunches"), "7");
+  EXPECT_EQ(extracted("答案是 $5$;$10$"), "$5$;$10$");
 }
 
 TEST(MathAnswer, ThinkingIsNoAnswer) {

@@ -38,7 +38,7 @@ std::string simple_evals_prompt(const std::string& question, const std::vector<s
     letters += letter;
     lines += std::string("\n") + letter + ") " + choices[i];
   }
-  // Quoted from openai/simple-evals, common.py (MIT).
+  // Quoted from openai/simple-evals (MIT).
   return "Answer the following multiple choice question. The last line of your response should be of the "
          "following "
          "format: 'Answer: $LETTER' (without quotes) where LETTER is one of " +
@@ -68,8 +68,8 @@ Item read_choice_item(const nlohmann::json& record, int64_t, const ItemOptions& 
   const std::string question = question_of(record);
   const std::vector<std::string> choices = choices_of(record);
   constexpr size_t kMaxChoices = 26;
-  if (choices.size() < 2 || choices.size() > kMaxChoices)
-    throw_error(ErrorKind::bad_file, "field 'choices': expected 2 to {} of them, found {}", kMaxChoices,
+  if (choices.empty() || choices.size() > kMaxChoices)  // MMLU-Pro has questions with one choice
+    throw_error(ErrorKind::bad_file, "field 'choices': expected 1 to {} of them, found {}", kMaxChoices,
                 choices.size());
   const nlohmann::json* answer =
       find_field(record, {"answer", "label", "target", "answer_key", "answer_index", "correct_answer", "gold",

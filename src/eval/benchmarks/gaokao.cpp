@@ -27,6 +27,12 @@ Item read(const nlohmann::json& record, int64_t line, const ItemOptions& options
       references.push_back(choices[static_cast<size_t>(letters[0] - 'A')]);
     return math_item(id_of(record), std::move(question), references, options);
   }
+  if (const auto answer = record.find("answer"); answer != record.end() && *answer == "") {
+    Item item;
+    item.id = id_of(record);
+    item.excluded = "no answer in the data";
+    return item;
+  }
   Item item = read_math_item(record, line, options);
   for (nlohmann::json& reference : (*item.fields)["references"]) {
     auto text = reference.get<std::string>();

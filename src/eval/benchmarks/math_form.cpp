@@ -17,6 +17,17 @@ std::string math_prompt(std::string question, const ItemOptions& options) {
               : "\nPlease reason step by step, and put your final answer within \\boxed{}.");
 }
 
+namespace {
+
+/// "C" or "ACD": the right choices of a question that has them in its text.
+bool are_letters(const std::string& reference) {
+  constexpr size_t kMaxLetters = 6;
+  return !reference.empty() && reference.size() <= kMaxLetters &&
+         reference.find_first_not_of("ABCDEF") == std::string::npos;
+}
+
+}  // namespace
+
 Item math_item(std::string id, std::string question, const std::vector<std::string>& references,
                const ItemOptions& options) {
   Item item;
@@ -37,8 +48,16 @@ Verdict grade_math_item(const Item& item, const Sample& sample, const GradingCon
   Verdict verdict;
   grade::MathVerdict best;
   for (const nlohmann::json& reference : (*item.fields)["references"]) {
-    best = grade::grade_math(reference.get_ref<const std::string&>(), sample.answer);
+    const grade::MathVerdict verdict_here =
+        grade::grade_math(reference.get_ref<const std::string&>(), sample.answer);
+    if (best.reason.empty() || verdict_here.correct) best = verdict_here;
     if (best.correct) break;
+  }
+  const auto& first = (*item.fields)["references"].front().get_ref<const std::string&>();
+  if (!best.correct && are_letters(first)) {
+    const std::string letters = grade::chosen_letters(sample.answer, 'F');
+    if (letters == first) best = {true, letters, "equal"};
+    if (!letters.empty() && best.reason == "unknown") best = {false, letters, "different"};
   }
   verdict.correct = best.correct;
   verdict.score = best.correct ? 1 : 0;

@@ -17,7 +17,7 @@ constexpr std::string_view kColumns =
     "question;choices;answer;error_type;source;correct_answer;potential_reason";
 
 /// Some of the published files separate their columns by ';'. Read with ',' their records have one field, named after all columns, and the
-/// rest in a list. Puts such a record together again: question, choices, answer, error_type, …
+/// rest in a list. Puts such a record together again (question, choices, answer, error_type, …) where it is whole.
 Json repaired(const Json& record) {
   const auto joined = record.find(std::string(kColumns));
   if (joined == record.end()) return record;
@@ -26,9 +26,7 @@ Json repaired(const Json& record) {
     for (const Json& part : *rest) text += "," + text_of(part, "question");
   }
   const size_t open = text.find(";["), close = text.rfind("];");
-  if (open == std::string::npos || close == std::string::npos || close < open)
-    throw_error(ErrorKind::bad_file,
-                "field 'question;choices;…': expected a list of choices between ';[' and '];'");
+  if (open == std::string::npos || close == std::string::npos || close < open) return record;
   Json fixed = record;
   fixed["question"] = text.substr(0, open);
   fixed["choices"] = text.substr(open + 1, close - open);
@@ -50,6 +48,11 @@ std::string plain_label(std::string label) {
 
 Item read(const Json& published, int64_t line, const ItemOptions& options) {
   const Json record = repaired(published);
+  if (!record.contains("question")) {
+    Item item;
+    item.excluded = "damaged record";
+    return item;
+  }
   Item item = read_choice_item(record, line, options);
   const std::string label = plain_label(optional_text_field(record, {"error_type"}));
   // "expert" stands in the column of errors where a source belongs: nobody found an error.

@@ -320,7 +320,7 @@ std::vector<std::string> choices_of(const Json& record) {
     for (const Json& choice : list.is_array() ? list : Json::array())
       choices.push_back(text_of(choice, "choices"));
     if (choices.empty()) choices = split_choices(text);
-    if (choices.size() < 2)
+    if (choices.empty())
       throw_error(ErrorKind::bad_file, "field 'choices': expected a list, or 'A) … B) …', found '{}'",
                   short_text(text));
     return choices;

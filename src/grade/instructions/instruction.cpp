@@ -7,24 +7,12 @@
 #include "base/error.h"
 #include "grade/instructions/language.h"
 #include "grade/instructions/words.h"
+#include "grade/text.h"
 
 namespace r1::grade {
 namespace {
 
 using Json = nlohmann::json;
-
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 std::vector<std::string_view> split(std::string_view text, std::string_view separator) {
   std::vector<std::string_view> parts;

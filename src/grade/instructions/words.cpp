@@ -24,19 +24,6 @@ utf8proc_category_t category(char32_t c) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(c));
 }
 
-template <typename List>
-bool contains(const List& list, std::string_view word) {
-  return std::find(list.begin(), list.end(), word) != list.end();
-}
-
-constexpr auto kAbbreviations = std::to_array<std::string_view>({
-    "mr",     "mrs", "ms",   "dr",  "prof", "sr",  "jr",  "st",  "vs",   "etc",  "e.g",   "i.e",
-    "a.m",    "p.m", "u.s",  "u.k", "no",   "inc", "ltd", "co",  "corp", "dept", "fig",   "al",
-    "approx", "cf",  "gen",  "gov", "hon",  "rev", "lt",  "col", "sgt",  "capt", "mt",    "ave",
-    "blvd",   "rd",  "jan",  "feb", "mar",  "apr", "jun", "jul", "aug",  "sep",  "sept",  "oct",
-    "nov",    "dec", "ph.d", "b.a", "m.a",  "u.n", "d.c", "l.a", "n.y",  "p.s",  "p.p.s", "vol",
-});
-
 }  // namespace
 
 std::u32string code_points(std::string_view text) {
@@ -171,54 +158,6 @@ std::vector<std::string> treebank_tokens(std::string_view text) {
     }
   }
   return tokens;
-}
-
-int64_t count_sentences(std::string_view text) {
-  const std::u32string points = code_points(text);
-  int64_t sentences = 0;
-  bool open = false;  // something was written since the last end
-  const auto is_closing = [](char32_t c) {
-    return std::u32string_view(U"\"')]}”’*_").find(c) != std::u32string_view::npos;
-  };
-  for (size_t at = 0; at < points.size(); ++at) {
-    const char32_t c = points[at];
-    if (!is_white_space(c)) open = true;
-    if (c != '.' && c != '!' && c != '?') continue;
-    size_t next = at + 1;
-    while (next < points.size() && (points[next] == '.' || points[next] == '!' || points[next] == '?'))
-      ++next;
-    const size_t marks_end = next;
-    while (next < points.size() && is_closing(points[next])) ++next;
-    if (next < points.size() && !is_white_space(points[next])) {
-      at = marks_end - 1;
-      continue;
-    }
-    size_t follow = next;
-    while (follow < points.size() && is_white_space(points[follow])) ++follow;
-    if (c == '.' && marks_end == at + 1) {
-      size_t begin = at;
-      while (begin > 0 && !is_white_space(points[begin - 1])) --begin;
-      std::u32string_view word = std::u32string_view(points).substr(begin, at - begin);
-      while (!word.empty() && !is_word_character(word.front())) word.remove_prefix(1);
-      const std::string folded = lower_case(utf8(word));
-      const bool is_initial = word.size() == 1 && is_upper_case(word[0]);
-      const bool is_number = !word.empty() && std::all_of(word.begin(), word.end(),
-                                                          [](char32_t d) { return d >= '0' && d <= '9'; });
-      const bool begins_line = begin == 0 || points[begin - 1] == '\n';
-      if (follow < points.size() &&
-          (contains(kAbbreviations, folded) || is_initial || (is_number && begins_line))) {
-        at = marks_end - 1;
-        continue;
-      }
-    } else if (c == '.' && follow < points.size() && is_lower_case(points[follow])) {
-      at = marks_end - 1;  // an ellipsis inside of a sentence
-      continue;
-    }
-    ++sentences;
-    open = false;
-    at = next > at + 1 ? next - 1 : at;
-  }
-  return sentences + (open ? 1 : 0);
 }
 
 }  // namespace r1::grade

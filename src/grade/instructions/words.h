@@ -31,8 +31,9 @@ int64_t count_words(std::string_view text);
 /// Tokens as of a Penn Treebank tokenizer: punctuation and contractions apart.
 std::vector<std::string> treebank_tokens(std::string_view text);
 
-/// English sentences: a full stop ends one unless it belongs to an abbreviation, an initial or a number. Line breaks alone
-/// end none.
+/// English sentences as NLTK's Punkt tokenizer parts them (Kiss and Strunk, "Unsupervised Multilingual Sentence Boundary Detection",
+/// 2006), with lists of our own where that has learnt ones: a full stop ends a sentence but behind an abbreviation or an initial, and
+/// behind a number before a small letter ("1. Item" is two sentences). Line breaks alone end none.
 int64_t count_sentences(std::string_view text);
 
 }  // namespace r1::grade

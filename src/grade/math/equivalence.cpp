@@ -6,16 +6,13 @@
 #include "grade/math/lexer.h"
 #include "grade/math/parser.h"
 #include "grade/math/structure.h"
+#include "grade/text.h"
 
 namespace r1::grade::math {
 namespace {
 
 constexpr size_t kMaxBytes = 20'000;  // of an answer
 constexpr int64_t kSteps = 400'000;
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 /// The text without what has no meaning to a reader: spaces, size commands, braces around all of it.
 std::string compact(std::string_view text) {

@@ -5,18 +5,10 @@
 #include <set>
 #include <utility>
 
+#include "grade/text.h"
+
 namespace r1::grade::math {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 // Longer ones first where one begins with another.
 constexpr auto kReplacements = std::to_array<std::pair<std::string_view, std::string_view>>({
@@ -399,7 +391,7 @@ std::vector<Token> tokenize(std::string_view plain, const LexerOptions& options)
             (!content.empty() && content.find_first_not_of("0123456789.+-/,^ ") == std::string_view::npos);
         if (is_mathematical) {
           for (Token& token : tokenize(content, options)) tokens.push_back(std::move(token));
-        } else if (contains(kWords, content)) {
+        } else if (contains(kWords, content) && (content != "min" || command == "operatorname")) {
           push(TokenKind::command, content);
         } else if (!content.empty()) {
           push(TokenKind::text, content);
