@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/memory_reserve.h"
 #include "base/memory_use.h"
 #include "cli/commands.h"
 #include "cli/model_location.h"
@@ -204,8 +205,11 @@ void drain(const sigset_t& signals, std::chrono::duration<double> time, server::
   http.stop();
 }
 
+constexpr size_t kReserveBytes = size_t{32} << 20;  // address space, not used unless memory runs out
+
 void serve(const ServeOptions& options) {
   keep_heaps_few();
+  const MemoryReserve reserve(kReserveBytes);
   const std::string address = options.host == "localhost" ? "127.0.0.1" : options.host;
   const bool loopback = is_loopback(address);
   const std::string api_key = api_key_of(options);

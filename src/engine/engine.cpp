@@ -250,6 +250,7 @@ RequestId Engine::submit(Request request) {
   sequence->submitted = Clock::now();
   const std::lock_guard lock(state.mutex);
   sequence->id = ++state.last_id;
+  state.inbox.reserve(state.inbox.size() + 1);  // what is alive arrives
   state.alive.emplace(sequence->id, sequence);
   state.inbox.push_back(std::move(sequence));
   ++state.published.waiting;

@@ -1,7 +1,9 @@
 #include "server/application.h"
 
 #include <algorithm>
+#include <atomic>
 
+#include "base/memory_reserve.h"
 #include "server/api/anthropic_messages.h"
 #include "server/api/model_routes.h"
 #include "server/api/openai_chat.h"
@@ -24,12 +26,17 @@ class DecoratedSink : public ResponseSink {
                 Metrics& metrics)
       : inner_(std::move(inner)), headers_(std::move(headers)), route_(std::move(route)), metrics_(metrics) {}
 
+  /// Behind an answer: memory ran out while it was made. A stream ends there, a whole one was the answer.
   void respond(HttpResponse response) override {
+    const State before = state_.exchange(State::answered);
+    if (before == State::answered) return;
+    if (before == State::streams) return inner_->end_stream();
     metrics_.count_response(route_, response.status);
     response.headers.insert(response.headers.end(), headers_.begin(), headers_.end());
     inner_->respond(std::move(response));
   }
   void begin_stream(int status, std::vector<HttpHeader> headers, std::string heartbeat) override {
+    if (state_.exchange(State::streams) != State::open) return;
     metrics_.count_response(route_, status);
     headers.insert(headers.end(), headers_.begin(), headers_.end());
     inner_->begin_stream(status, std::move(headers), std::move(heartbeat));
@@ -41,9 +48,19 @@ class DecoratedSink : public ResponseSink {
  private:
   std::shared_ptr<ResponseSink> inner_;
   std::vector<HttpHeader> headers_;
+  enum class State { open, streams, answered };
+  std::atomic<State> state_{State::open};
   std::string route_;
   Metrics& metrics_;
 };
+
+/// Nothing new begins while the reserve is not whole.
+void check_memory_is_whole() {
+  if (memory_is_whole()) return;
+  ApiError error(503, "", "out_of_memory", "memory is short: try again in a moment");
+  error.headers.push_back({"Retry-After", "1"});
+  throw error;
+}
 
 constexpr size_t kStrangersBody = size_t{16} << 10;  // of requests that presented no key where one is needed
 
@@ -212,6 +229,7 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
     throw error;
   }
   if (!route->open) copy.key_name = authenticate(request);
+  if (!route->quick) check_memory_is_whole();
   if (draining_ && !route->quick && !route->while_draining) {
     ApiError error(503, "", "draining", "the server is shutting down");
     error.headers.push_back({"Retry-After", "5"});
@@ -231,6 +249,7 @@ void Application::dispatch(const HttpRequest& request, const std::shared_ptr<Res
 
 void Application::handle(const std::shared_ptr<const HttpRequest>& request,
                          const std::shared_ptr<ResponseSink>& sink) {
+  begin_memory_check();
   std::shared_ptr<ResponseSink> answer = sink;  // soon with what every answer carries
   const auto tell = [&](const ApiError& error) {
     answer->respond(is_anthropic_path(request->path) ? anthropic_error_response(error, request->id)
@@ -296,6 +315,8 @@ HttpAdmission Application::admit(const HttpRequest& head) {
     return refused(error);
   } catch (const Error& error) {
     return refused(to_api_error(error));
+  } catch (const std::bad_alloc&) {
+    return refused({503, "", "out_of_memory", "out of memory"});
   } catch (const std::exception& error) {
     return refused({500, "", "internal_error", error.what()});
   }
@@ -325,6 +346,7 @@ void Application::drain() {
 }
 
 void Application::tidy() {
+  memory_is_whole();  // takes back what is missing of the reserve
   jobs_.tidy();
   context_.models.unload_idle();
   store_usage();

@@ -275,6 +275,10 @@ class MessageStream : public CompletionObserver {
     stream_->end();
   }
 
+  void on_out_of_memory() noexcept override {
+    stream_->end_with(R"({"type":"error","error":{"type":"api_error","message":"out of memory"}})", "error");
+  }
+
  private:
   bool send(const std::string& type, const Json& fields) {
     Json event = {{"type", type}};

@@ -220,6 +220,13 @@ std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const 
   return tokens;
 }
 
+void respond_out_of_memory(ResponseSink& sink) noexcept {
+  try {
+    sink.respond(error_response({503, "", "out_of_memory", "out of memory"}));
+  } catch (const std::exception&) {  // the client's own time limit ends it
+  }
+}
+
 bool has_failed(AnswerEnd end) {
   return end == AnswerEnd::cancelled || end == AnswerEnd::error;
 }
@@ -230,6 +237,7 @@ ApiError generation_error(const ChoiceResult& result) {
   if (result.summary.error_kind == ErrorKind::invalid_argument)
     return {400, "", "contradictory_request",
             fmt::format("the request leaves no token for the answer: {}", result.error)};
+  if (result.summary.error_kind == ErrorKind::out_of_memory) return {503, "", "out_of_memory", result.error};
   return {500, "", "generation_failed", result.error};
 }
 

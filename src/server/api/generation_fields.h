@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/api/json_fields.h"
+#include "server/http/response_sink.h"
 #include "server/models/completion.h"
 #include "server/models/model_host.h"
 
@@ -47,6 +48,11 @@ Json usage_json(const CompletionUsage& usage);
 
 /// The ids of a list; anything else, and ids that the vocabulary does not have, throw ApiError 400.
 std::vector<int32_t> read_token_ids(const Json& list, int64_t vocabulary, const std::string& field);
+
+/// The last event of a stream, and the whole answer, where memory ran out.
+inline constexpr std::string_view kOutOfMemoryEvent =
+    R"({"error":{"message":"out of memory","type":"overloaded_error","param":null,"code":"out_of_memory"}})";
+void respond_out_of_memory(ResponseSink& sink) noexcept;
 
 /// Whether there is no answer, and what the client is told then: the pass failed, or the server ends.
 bool has_failed(AnswerEnd end);

@@ -5,6 +5,7 @@
 
 #include "base/json_depth.h"
 #include "base/json_keys.h"
+#include "base/memory_reserve.h"
 
 namespace r1::server {
 
@@ -28,6 +29,7 @@ Json parse_json(std::string_view text, const std::string& field) {
 
 Json parse_body(std::string_view body) {
   Json parsed = parse_json(body, "");
+  check_memory();
   if (!parsed.is_object()) {
     throw ApiError(400, "", "invalid_json",
                    fmt::format("the body: expected a JSON object, found {}", parsed.type_name()));

@@ -95,6 +95,8 @@ class ChatStream : public CompletionObserver {
     stream_->end();
   }
 
+  void on_out_of_memory() noexcept override { stream_->end_with(kOutOfMemoryEvent); }
+
  private:
   bool send(int64_t choice, Json delta, Json log_probabilities, Json reason,
             const Json& stop_reason = nullptr) {

@@ -104,6 +104,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
 
   bool delta(int64_t index, CompletionDelta delta) {
     const std::lock_guard lock(mutex_);
+    if (over_) return false;
     if (stream) {
       Json list;
       if (log_probabilities)
@@ -120,6 +121,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
 
   void choice_end(int64_t index, const ChoiceResult& result) {
     const std::lock_guard lock(mutex_);
+    if (over_) return;
     all_[static_cast<size_t>(index)].result = result;
     if (has_failed(result.end)) {
       failure_ = result;
@@ -133,7 +135,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     usage_.prompt_tokens += usage.prompt_tokens;
     usage_.cached_tokens += usage.cached_tokens;
     usage_.completion_tokens += usage.completion_tokens;
-    if (--open_ > 0) return;
+    if (--open_ > 0 || over_) return;
     if (stream) {
       if (failure_) {
         sse->send(to_text(error_json(generation_error(*failure_))));
@@ -167,6 +169,23 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
     sink->respond(HttpResponse::json(200, to_text(whole)));
   }
 
+  /// Nothing is said behind it. False: nothing was said before either, whoever calls it answers.
+  bool fail(const ApiError& error) {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    if (!begun_) return false;
+    sse->end_with(to_text(error_json(error)));
+    return true;
+  }
+
+  /// The end of one prompt's answers could not be told: that of all is an error, and the others' answers go nowhere.
+  void out_of_memory() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(over_, true)) return;
+    if (stream) return sse->end_with(kOutOfMemoryEvent);
+    respond_out_of_memory(*sink);
+  }
+
  private:
   Json head() const {
     return {{"id", id},
@@ -188,7 +207,7 @@ class CompletionAnswer : public std::enable_shared_from_this<CompletionAnswer> {
   }
 
   std::mutex mutex_;
-  bool begun_ = false;
+  bool begun_ = false, over_ = false;
   int64_t open_ = 0;
   std::vector<CollectedChoice> all_;
   std::vector<size_t> offsets_;
@@ -208,11 +227,18 @@ class PromptObserver : public CompletionObserver {
     answer_->choice_end(first_ + choice, result);
   }
   void on_end(const CompletionUsage& usage) override { answer_->end(usage); }
+  void on_out_of_memory() noexcept override { answer_->out_of_memory(); }
 
  private:
   std::shared_ptr<CompletionAnswer> answer_;
   int64_t first_;
 };
+
+void cancel(const std::vector<std::weak_ptr<CompletionJob>>& jobs) {
+  for (const auto& weak : jobs) {
+    if (const auto job = weak.lock()) job->cancel();
+  }
+}
 
 void handle_completion(ServerContext& context, const HttpRequest& request,
                        const std::shared_ptr<ResponseSink>& sink) {
@@ -260,26 +286,24 @@ void handle_completion(ServerContext& context, const HttpRequest& request,
   spec.ticket = context.limiter.admit(request.key_name);
   ModelMetrics& metrics = context.metrics.of_model(answer->model_name);
   std::vector<std::weak_ptr<CompletionJob>> jobs;
-  for (size_t index = 0; index < prompts.size(); ++index) {
-    CompletionSpec one = spec;
-    one.prompt = prompts[index];
-    limit_to_context(one);
-    auto observer = std::make_shared<PromptObserver>(answer, static_cast<int64_t>(index) * spec.choices);
-    try {
-      jobs.push_back(start_completion(std::move(one), std::move(observer), metrics, "prompt"));
-    } catch (...) {
-      if (index == 0) throw;
-      throw std::logic_error("a prompt was refused after others had started");
-    }
-    const auto job = jobs.back().lock();
-    if (job)
+  try {
+    for (size_t index = 0; index < prompts.size(); ++index) {
+      CompletionSpec one = spec;
+      one.prompt = prompts[index];
+      limit_to_context(one);
+      auto observer = std::make_shared<PromptObserver>(answer, static_cast<int64_t>(index) * spec.choices);
+      const auto job = start_completion(std::move(one), std::move(observer), metrics, "prompt");
+      jobs.push_back(job);
       context.jobs.add(index == 0 ? answer->id : random_id("cmpl-"), request.key_name, job, nullptr, *sink);
-  }
-  sink->on_abort([jobs] {
-    for (const auto& weak : jobs) {
-      if (const auto job = weak.lock()) job->cancel();
     }
-  });
+  } catch (const ApiError& error) {  // a limit of the key
+    cancel(jobs);
+    if (!answer->fail(error)) throw;
+  } catch (const std::bad_alloc&) {
+    cancel(jobs);
+    if (!answer->fail({503, "", "out_of_memory", "out of memory"})) throw;
+  }
+  sink->on_abort([jobs] { cancel(jobs); });
 }
 
 }  // namespace

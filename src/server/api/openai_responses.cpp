@@ -75,6 +75,11 @@ class ResponseAnswer : public CompletionObserver {
     }
   }
 
+  void on_out_of_memory() noexcept override {
+    if (stream_) return stream_->end_with(kOutOfMemoryEvent, "error");
+    respond_out_of_memory(*sink_);
+  }
+
  private:
   enum class Open { nothing, reasoning, message };
 

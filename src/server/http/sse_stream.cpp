@@ -45,6 +45,17 @@ void SseStream::end() {
   idle_since_ = Clock::now();
 }
 
+void SseStream::end_with(std::string_view data, std::string_view name) noexcept {
+  try {
+    send(data, name);
+  } catch (const std::exception&) {  // the end says enough
+  }
+  try {
+    end();
+  } catch (const std::exception&) {  // the client's own time limit ends it
+  }
+}
+
 void SseStream::detach() {
   const std::lock_guard lock(mutex_);
   if (!sink_) return;

@@ -27,6 +27,8 @@ class SseStream {
   /// One event; `name` may be empty. False: the client is gone for good.
   bool send(std::string_view data, std::string_view name = {});
   void end();
+  /// A last event and the end, as far as there is memory for them.
+  void end_with(std::string_view data, std::string_view name = {}) noexcept;
 
   bool resumable() const { return resumable_; }
   /// The client is gone (resumable streams only: others are cancelled by their owner).

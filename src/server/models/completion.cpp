@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/memory_reserve.h"
 #include "server/http/api_error.h"
 #include "server/http/random_id.h"
 
@@ -59,6 +60,17 @@ void check_size(const CompletionSpec& spec) {
   spec.ticket->add_sequences(spec.choices);
 }
 
+/// The observer of a job that nobody hears any more.
+CompletionObserver& unheard() {
+  class Nobody : public CompletionObserver {
+    bool on_delta(int64_t, CompletionDelta) override { return false; }
+    void on_choice_end(int64_t, const ChoiceResult&) override {}
+    void on_end(const CompletionUsage&) override {}
+  };
+  static Nobody nobody;
+  return nobody;
+}
+
 }  // namespace
 
 struct CompletionJob::Choice {
@@ -90,12 +102,14 @@ std::shared_ptr<CompletionJob> CompletionJob::start(CompletionSpec spec,
                                                     std::shared_ptr<CompletionObserver> observer,
                                                     ModelMetrics& metrics) {
   check_size(spec);
+  check_memory();
   std::shared_ptr<CompletionJob> job(new CompletionJob(std::move(spec), std::move(observer), metrics));
   const auto prompt_tokens = std::ssize(job->spec_.prompt);
   if (job->spec_.ticket) job->spec_.ticket->count_prompt(prompt_tokens);
   try {
     job->submit_choices();
   } catch (...) {  // refused: nothing is read
+    job->abandon();
     if (job->spec_.ticket) job->spec_.ticket->count_prompt(-prompt_tokens);
     throw;
   }
@@ -106,6 +120,7 @@ void CompletionJob::submit_choices() {
   // Tokens may come before all choices are submitted: their callbacks wait for this lock.
   const std::lock_guard lock(mutex_);
   const std::shared_ptr<CompletionJob> self = shared_from_this();
+  ids_.reserve(static_cast<size_t>(spec_.choices));
   for (int64_t index = 0; index < spec_.choices; ++index) {
     Request one = spec_.model->request(spec_.prompt, spec_, spec_.adapter);
     one.sampling.seed += static_cast<uint64_t>(index);
@@ -113,9 +128,18 @@ void CompletionJob::submit_choices() {
       one.on_progress = [self](const RequestProgress& progress) { self->observer_->on_progress(progress); };
     one.on_token = [self, index](const SampledToken& token) { return self->on_token_guarded(index, token); };
     one.on_finish = [self, index](const RequestSummary& summary) { self->on_finish_guarded(index, summary); };
-    ids_.push_back(spec_.model->submit(std::move(one)));  // only the first may throw: the rest is the same
+    ids_.push_back(spec_.model->submit(std::move(one)));  // only the first is refused: the rest is the same
   }
   observer_->on_start();
+}
+
+/// Memory ran out between the submissions: those that were made end unheard.
+void CompletionJob::abandon() {
+  const std::lock_guard lock(mutex_);
+  cancelled_ = true;
+  observer_ = std::shared_ptr<CompletionObserver>(std::shared_ptr<void>(), &unheard());
+  open_choices_ = std::ssize(ids_);
+  for (const RequestId id : ids_) spec_.model->cancel(id);
 }
 
 void CompletionJob::cancel() {
@@ -151,8 +175,11 @@ void CompletionJob::complete(const Choice& choice, CompletionDelta& delta) {
 }
 
 bool CompletionJob::on_token_guarded(int64_t index, const SampledToken& token) {
+  begin_memory_check();
   try {
-    return on_token(index, token);
+    const bool wants_more = on_token(index, token);
+    check_memory();
+    return wants_more;
   } catch (const std::exception&) {
     failed_ = true;
     return false;
@@ -170,6 +197,7 @@ void CompletionJob::on_finish_guarded(int64_t index, const RequestSummary& summa
   const std::lock_guard lock(mutex_);
   ChoiceResult result;
   result.end = AnswerEnd::error;
+  result.summary.error_kind = ErrorKind::out_of_memory;
   end_choice(index, result);
 }
 
@@ -205,6 +233,7 @@ void CompletionJob::on_finish(int64_t index, const RequestSummary& summary) {
   result.summary = summary;
   result.end = cancelled_ ? AnswerEnd::cancelled : choice.splitter.end(summary.reason);
   if (failed_) result.end = AnswerEnd::error;
+  if (failed_) result.summary.error_kind = ErrorKind::out_of_memory;
   if (result.end == AnswerEnd::error) result.error = failed_ ? "out of memory" : summary.error;
   result.stop_string = choice.splitter.stop_string();
   result.reasoning_tokens = choice.splitter.reasoning_tokens();
@@ -262,6 +291,7 @@ void CompletionCollector::on_out_of_memory() noexcept {
     for (CollectedChoice& choice : choices_) {
       choice.all = {};
       choice.result.end = AnswerEnd::error;
+      choice.result.summary.error_kind = ErrorKind::out_of_memory;
     }
     done_(std::move(choices_), {});
   } catch (const std::exception&) {  // the client's connection ends without an answer

@@ -84,6 +84,7 @@ class CompletionJob : public std::enable_shared_from_this<CompletionJob> {
   struct Choice;
   CompletionJob(CompletionSpec spec, std::shared_ptr<CompletionObserver> observer, ModelMetrics& metrics);
   void submit_choices();
+  void abandon();
   bool on_token_guarded(int64_t index, const SampledToken& token);
   void on_finish_guarded(int64_t index, const RequestSummary& summary);
   void end_choice(int64_t index, const ChoiceResult& result);

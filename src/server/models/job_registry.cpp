@@ -10,17 +10,22 @@ void JobRegistry::add(const std::string& id, const std::string& key, std::shared
   const std::weak_ptr<CompletionJob> weak_job = job;
   const bool resumable = stream && stream->resumable();
   const std::weak_ptr<SseStream> weak_stream = stream;
-  {
-    const std::lock_guard lock(mutex_);
-    entries_[id] = {key, std::move(job), std::move(stream)};
-  }
-  sink.on_abort([weak_job, weak_stream, resumable] {
-    if (resumable) {
-      if (const auto alive = weak_stream.lock()) alive->detach();
-    } else if (const auto alive = weak_job.lock()) {
-      alive->cancel();
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      entries_[id] = {key, job, std::move(stream)};
     }
-  });
+    sink.on_abort([weak_job, weak_stream, resumable] {
+      if (resumable) {
+        if (const auto alive = weak_stream.lock()) alive->detach();
+      } else if (const auto alive = weak_job.lock()) {
+        alive->cancel();
+      }
+    });
+  } catch (const std::bad_alloc&) {  // nobody could end it later
+    job->cancel();
+    throw;
+  }
 }
 
 std::shared_ptr<CompletionJob> JobRegistry::job(const std::string& id, const std::string& key) const {

@@ -12,6 +12,9 @@
 namespace r1::server {
 namespace {
 
+constexpr size_t kGrammars = 32;               // kept of a model
+constexpr int64_t kGrammarStates = 1'000'000;  // of them together; the newest is always kept
+
 const ModelSettings& checked(const ModelSettings& settings) {
   if (settings.kernels == nullptr) throw std::logic_error("a served model without kernels");
   return settings;
@@ -73,7 +76,14 @@ std::shared_ptr<const grammar::Grammar> ServedModel::grammar(const std::string& 
   std::shared_ptr<const grammar::Grammar> made = compile();
   const std::lock_guard lock(grammars_mutex_);
   grammars_.emplace_front(key, made);
-  if (grammars_.size() > 32) grammars_.pop_back();
+  int64_t states = 0;
+  size_t kept = 0;
+  auto last = grammars_.begin();
+  for (; last != grammars_.end() && kept < kGrammars; ++last, ++kept) {
+    states += last->second->size();
+    if (states > kGrammarStates && kept > 0) break;
+  }
+  grammars_.erase(last, grammars_.end());
   return made;
 }
 
@@ -96,9 +106,13 @@ RequestId ServedModel::submit(Request request) {
     next(failed);
   };
   {
+    std::unordered_set<RequestId> one{0};  // its node is made before the request: behind it nothing may throw
     const std::lock_guard lock(mutex_);
+    alive_.reserve(alive_.size() + 1);
     *id = engine_->submit(std::move(request));
-    alive_.insert(*id);
+    auto node = one.extract(0);
+    node.value() = *id;
+    alive_.insert(std::move(node));
     ++events_;
     last_use_ = std::chrono::steady_clock::now();
   }

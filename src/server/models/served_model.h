@@ -53,7 +53,7 @@ class ServedModel : public TextModel {
   int32_t lookup() const { return settings_.lookup; }
 
   using CompileGrammar = std::function<std::shared_ptr<const grammar::Grammar>()>;
-  /// What `compile` makes, or what it made for the same key before (the last 32 are kept): schemas are few
+  /// What `compile` makes, or what it made for the same key before (the last 32 are kept, of large ones fewer): schemas are few
   /// and come again with every request. Throws what `compile` throws.
   std::shared_ptr<const grammar::Grammar> grammar(const std::string& key,
                                                   const CompileGrammar& compile) const;

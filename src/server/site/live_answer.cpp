@@ -337,4 +337,17 @@ void LiveAnswer::on_end(const CompletionUsage&) {
   on_over_();
 }
 
+void LiveAnswer::on_out_of_memory() noexcept {
+  try {
+    {
+      const std::lock_guard lock(mutex_);
+      decide(AnswerState::failed, nullptr);
+      if (node_.state != AnswerState::failed)
+        node_.error = {{"code", "out_of_memory"}, {"message", "out of memory"}};
+    }
+    on_over_();
+  } catch (const std::exception&) {  // the next tick stores it
+  }
+}
+
 }  // namespace r1::server

@@ -69,6 +69,7 @@ class LiveAnswer : public CompletionObserver, public std::enable_shared_from_thi
   bool on_delta(int64_t choice, CompletionDelta delta) override;
   void on_choice_end(int64_t choice, const ChoiceResult& result) override;
   void on_end(const CompletionUsage& usage) override;
+  void on_out_of_memory() noexcept override;
 
  private:
   struct Event {
