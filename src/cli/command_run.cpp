@@ -171,8 +171,10 @@ void add_run_command(Command app) {
       ->add_option("-c,--ctx-size,--max-model-len", options->context_length,
                    "tokens of context; 0: the model's")
       ->check(not_negative());
-  command->add_option("--adapter,--lora", options->adapter, "LoRA adapter: a PEFT directory")
-      ->check(existing_directory());
+  command
+      ->add_option("--adapter,--lora", options->adapter,
+                   "LoRA adapter: a PEFT directory, or a GGUF file of a GGUF model")
+      ->check(existing_path());
   command
       ->add_option("--expert-cache", options->expert_cache_gib,
                    "GiB for the most used experts of a mixture larger than memory")

@@ -39,7 +39,7 @@ constexpr double kMaxMinutes = 1e6;  // two years: far from where a clock's coun
 struct ServeOptions {
   std::vector<std::string> models;
   std::vector<std::string> names;
-  std::vector<std::string> adapters;  // "NAME=DIRECTORY"
+  std::vector<std::string> adapters;  // "NAME=PATH"
   std::string host = "127.0.0.1";
   int port = 8080;
   std::string api_key, api_key_file;
@@ -77,15 +77,15 @@ std::string name_of(const std::string& model) {
   return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
 }
 
-/// Of "NAME=DIRECTORY".
+/// Of "NAME=PATH".
 server::AdapterLocation adapter_location(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw_error(ErrorKind::invalid_argument, "--lora: expected NAME=DIRECTORY, found '{}'", text);
+    throw_error(ErrorKind::invalid_argument, "--lora: expected NAME=PATH, found '{}'", text);
   server::AdapterLocation location{text.substr(0, equals), text.substr(equals + 1)};
-  if (!fs::is_regular_file(location.path / "adapter_config.json"))
-    throw_error(ErrorKind::invalid_argument, "--lora {}: no adapter_config.json in {}", location.name,
-                location.path.string());
+  if (!fs::is_regular_file(location.path) && !fs::is_regular_file(location.path / "adapter_config.json"))
+    throw_error(ErrorKind::invalid_argument, "--lora {}: {} is no GGUF file and has no adapter_config.json",
+                location.name, location.path.string());
   return location;
 }
 
@@ -292,9 +292,9 @@ void add_serve_command(Command app) {
       "the small one that ships with r1");
   command->add_option("--served-model-name,-a,--alias", options->names,
                       "names to serve them under, in order; of one model: all its names");
-  command->add_option(
-      "--lora,--lora-modules", options->adapters,
-      "NAME=DIRECTORY: a LoRA adapter (PEFT) of the first model, asked for as the model NAME");
+  command->add_option("--lora,--lora-modules", options->adapters,
+                      "NAME=PATH: a LoRA adapter of the first model (a PEFT directory, or a GGUF file), "
+                      "asked for as the model NAME");
   command->add_flag_function(
       "--enable-lora", [](int64_t) {}, "accepted: adapters are given with --lora");
   command->add_option("--host", options->host, "address to listen on; other than loopback only with a key");

@@ -78,6 +78,7 @@ Session::Session(const std::string& model, const RuntimeOptions& runtime, int64_
   options.known_tokens = known_tokens(text_->vocabulary(), text_->info().vocabulary);
   if (!adapter.empty()) {
     text_->add_adapter(adapter, adapter);
+    text_->take_template_of(adapter);
     options.adapter = text_->adapter(adapter);
   }
   engine_ = std::make_unique<Engine>(text_->shared_model(), context_, options);

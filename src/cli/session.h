@@ -25,7 +25,7 @@ uint64_t random_seed();
 class Session {
  public:
   /// Opens and maps the model. Throws Error.
-  /// `adapter`: a PEFT directory to be applied, or empty.
+  /// `adapter`: a PEFT directory or a GGUF file to be applied, or empty.
   /// `expert_cache_bytes`: memory for the most used experts of a mixture.
   Session(const std::string& model, const RuntimeOptions& runtime, int64_t context_length,
           size_t expert_cache_bytes, const std::string& adapter = "");

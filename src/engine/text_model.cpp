@@ -1,7 +1,9 @@
 #include "engine/text_model.h"
 
+#include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -12,12 +14,12 @@
 namespace r1 {
 namespace {
 
-std::optional<ChatTemplate> read_template(const Vocabulary& vocabulary) {
-  if (vocabulary.chat_template.empty()) return std::nullopt;
-  const auto text_of = [&](std::optional<int32_t> token) {
-    return token ? std::string(vocabulary.tokenizer.token_text(*token)) : std::string();
-  };
-  return ChatTemplate(vocabulary.chat_template, text_of(vocabulary.bos), text_of(vocabulary.eos));
+std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) throw_error(ErrorKind::io, "{}: cannot read", path.string());
+  return text.str();
 }
 
 }  // namespace
@@ -42,10 +44,9 @@ TextModel::TextModel(std::shared_ptr<const Model> model, Vocabulary vocabulary,
     : file_(std::move(file)),
       model_(std::move(model)),
       vocabulary_(std::move(vocabulary)),
-      template_(read_template(vocabulary_)),
+      templates_(read_templates(vocabulary_.chat_template)),
       lazy_(std::make_shared<Lazy>()) {
   const Tokenizer& tokenizer = vocabulary_.tokenizer;
-  if (template_ && template_->is_r1_family()) tool_template_.emplace(template_->for_tools());
   open_think_ = tokenizer.find_special("<think>").value_or(-1);
   close_think_ = tokenizer.find_special("</think>").value_or(-1);
   if (can_think()) {
@@ -64,10 +65,43 @@ TextModel::TextModel(std::shared_ptr<const Model> model, Vocabulary vocabulary,
   }
 }
 
-void TextModel::add_adapter(const std::string& name, const std::filesystem::path& directory) {
+TextModel::Templates TextModel::read_templates(const std::string& text) const {
+  Templates templates;
+  if (text.empty()) return templates;
+  const auto text_of = [&](std::optional<int32_t> token) {
+    return token ? std::string(tokenizer().token_text(*token)) : std::string();
+  };
+  templates.chat.emplace(text, text_of(vocabulary_.bos), text_of(vocabulary_.eos));
+  if (templates.chat->is_r1_family()) templates.tools.emplace(templates.chat->for_tools());
+  return templates;
+}
+
+void TextModel::add_adapter(const std::string& name, const std::filesystem::path& path) {
   if (!file_) throw_error(ErrorKind::invalid_argument, "adapter {}: the model is not from a file", name);
-  const std::shared_ptr<LowRankAdapter> adapter = LowRankAdapter::open(directory, *file_);
-  adapters_[name] = std::shared_ptr<const Adapter>(adapter, &adapter->adapter());
+  const std::shared_ptr<LowRankAdapter> adapter = LowRankAdapter::open(path, *file_);
+  const auto& added = adapters_[name] = std::shared_ptr<const Adapter>(adapter, &adapter->adapter());
+  // A GGUF file may be in the adapter's directory, or anywhere.
+  const std::filesystem::path folder = std::filesystem::is_directory(path) ? path : path.parent_path();
+  const std::filesystem::path own = folder / "chat_template.jinja";
+  if (std::filesystem::exists(own) && std::filesystem::exists(folder / "adapter_config.json"))
+    adapter_templates_[added.get()] = read_templates(read_text(own));
+}
+
+void TextModel::take_template_of(const std::string& name) {
+  const auto own = adapter_templates_.find(adapter(name));
+  if (own == adapter_templates_.end()) return;
+  templates_ = std::move(own->second);
+  adapter_templates_.erase(own);
+}
+
+const TextModel::Templates& TextModel::templates_of(const Adapter* adapter) const {
+  const auto own = adapter_templates_.find(adapter);
+  return own == adapter_templates_.end() ? templates_ : own->second;
+}
+
+const ChatTemplate* TextModel::chat_template(const Adapter* adapter) const {
+  const Templates& templates = templates_of(adapter);
+  return templates.chat ? &*templates.chat : nullptr;
 }
 
 const Adapter* TextModel::adapter(const std::string& name) const {
@@ -75,9 +109,10 @@ const Adapter* TextModel::adapter(const std::string& name) const {
   return found == adapters_.end() ? nullptr : found->second.get();
 }
 
-const ChatTemplate* TextModel::tool_template() const {
-  if (tool_template_) return &*tool_template_;
-  return template_ && template_->shows_tools() ? &*template_ : nullptr;
+const ChatTemplate* TextModel::tool_template(const Adapter* adapter) const {
+  const Templates& templates = templates_of(adapter);
+  if (templates.tools) return &*templates.tools;
+  return templates.chat && templates.chat->shows_tools() ? &*templates.chat : nullptr;
 }
 
 std::shared_ptr<const grammar::TokenTrie> TextModel::token_trie() const {
@@ -97,13 +132,14 @@ std::vector<int32_t> TextModel::encode(const std::string& text) const {
 }
 
 std::string TextModel::chat_prompt(const std::vector<ChatMessage>& messages, bool think) const {
-  if (!template_) throw_error(ErrorKind::unsupported, "this model has no chat template");
+  const ChatTemplate* used = chat_template();
+  if (used == nullptr) throw_error(ErrorKind::unsupported, "this model has no chat template");
   ChatRequest request;
   request.messages = messages;
   // Qwen3's name for it, and DeepSeek-V3.1's.
   request.variables = nlohmann::ordered_json{{"enable_thinking", think}, {"thinking", think}};
-  std::string text = template_->render_conversation(std::move(request));
-  if (!can_think() || !template_->is_r1_family()) return text;
+  std::string text = used->render_conversation(std::move(request));
+  if (!can_think() || !used->is_r1_family()) return text;
   begin_thinking(text, think);
   return text;
 }

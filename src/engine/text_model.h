@@ -32,8 +32,11 @@ class TextModel {
   TextModel(std::shared_ptr<const Model> model, Vocabulary vocabulary,
             std::shared_ptr<const ModelFile> file = nullptr);
 
-  /// Opens an adapter (a PEFT directory) of this model, to be asked for by name. Throws Error.
-  void add_adapter(const std::string& name, const std::filesystem::path& directory);
+  /// Opens an adapter of this model (a PEFT directory, or llama.cpp's GGUF file), to be asked for by name. The
+  /// chat_template.jinja of its directory, where there is one, is what it was trained with. Throws Error, JinjaError.
+  void add_adapter(const std::string& name, const std::filesystem::path& path);
+  /// For who asks this adapter alone: its chat template becomes the model's.
+  void take_template_of(const std::string& adapter);
   /// Null: there is none of that name.
   const Adapter* adapter(const std::string& name) const;
 
@@ -44,10 +47,10 @@ class TextModel {
   const ModelFile* file() const { return file_.get(); }
   const Vocabulary& vocabulary() const { return vocabulary_; }
   const Tokenizer& tokenizer() const { return vocabulary_.tokenizer; }
-  /// Null: the model has none.
-  const ChatTemplate* chat_template() const { return template_ ? &*template_ : nullptr; }
+  /// The adapter's own, or else the model's. Null: the model has none.
+  const ChatTemplate* chat_template(const Adapter* adapter = nullptr) const;
   /// The template that shows tools to the model; null: there is none.
-  const ChatTemplate* tool_template() const;
+  const ChatTemplate* tool_template(const Adapter* adapter = nullptr) const;
 
   /// Whether the vocabulary has <think> and </think> as tokens.
   bool can_think() const { return open_think_ >= 0 && close_think_ >= 0; }
@@ -76,12 +79,18 @@ class TextModel {
 
  private:
   struct Lazy;  // the trie
+  struct Templates {
+    std::optional<ChatTemplate> chat, tools;
+  };
+  Templates read_templates(const std::string& text) const;
+  const Templates& templates_of(const Adapter* adapter) const;
 
   std::shared_ptr<const ModelFile> file_;
   std::shared_ptr<const Model> model_;
   Vocabulary vocabulary_;
   std::map<std::string, std::shared_ptr<const Adapter>> adapters_;
-  std::optional<ChatTemplate> template_, tool_template_;
+  Templates templates_;
+  std::map<const Adapter*, Templates> adapter_templates_;
   int32_t open_think_ = -1, close_think_ = -1;
   std::vector<int32_t> closing_;
   std::vector<int32_t> turns_;  // tokens that begin or end a turn

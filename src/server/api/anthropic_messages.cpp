@@ -339,6 +339,7 @@ void create_message(ServerContext& context, const HttpRequest& request,
   read_thread(
       fields);  // first: a request that continues a thread has neither the tools nor the whole conversation
   ChatPromptRequest chat;
+  chat.adapter = spec.adapter;
   ToolRequest tools;
   read_prompt_fields(*spec.model, fields, chat, tools);
   fields.require("max_tokens");
@@ -375,8 +376,9 @@ void create_message(ServerContext& context, const HttpRequest& request,
 void count_tokens(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
   JsonFields fields(body, "", RequestObject::messages);
-  const auto model = context.models.choose(fields.text("model").value_or("")).model;
+  const auto [model, adapter, name] = context.models.choose(fields.text("model").value_or(""));
   ChatPromptRequest chat;
+  chat.adapter = adapter;
   ToolRequest tools;
   read_prompt_fields(*model, fields, chat, tools);
   fields.refuse_unknown();

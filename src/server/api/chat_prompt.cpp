@@ -28,7 +28,8 @@ std::string begun_answer(const ChatMessage& message, bool thinks, bool thinking_
 std::string render(const ServedModel& model, const ChatPromptRequest& request,
                    std::vector<ChatMessage> messages) {
   const bool with_tools = !request.tools.is_null() && !request.tools.empty();
-  const ChatTemplate* used = with_tools ? model.tool_template() : model.chat_template();
+  const ChatTemplate* used =
+      with_tools ? model.tool_template(request.adapter) : model.chat_template(request.adapter);
   if (used == nullptr && with_tools)
     throw ApiError(400, "tools", "unsupported_parameter", "tools: this model's chat template shows no tools");
   if (used == nullptr)
@@ -38,7 +39,8 @@ std::string render(const ServedModel& model, const ChatPromptRequest& request,
   const bool tool_history = std::ranges::any_of(messages, [](const ChatMessage& message) {
     return message.role == "tool" || !message.tool_calls.empty();
   });
-  if (tool_history && model.tool_template() != nullptr) used = model.tool_template();
+  if (const ChatTemplate* knows = model.tool_template(request.adapter); tool_history && knows != nullptr)
+    used = knows;
   ChatRequest chat;
   chat.messages = std::move(messages);
   if (with_tools) chat.tools = request.tools;
@@ -78,7 +80,7 @@ ChatPrompt build_chat_prompt(const ServedModel& model, const ChatPromptRequest& 
   order_tool_results(messages, request.field);
   ChatPrompt prompt;
   prompt.text = render(model, request, std::move(messages));
-  const ChatTemplate* used = model.chat_template();
+  const ChatTemplate* used = model.chat_template(request.adapter);
   const bool thinks = model.can_think() && used != nullptr && used->is_r1_family();
   const bool wanted = request.thinking.on.value_or(true);
   if (!request.add_generation_prompt && !begun) {

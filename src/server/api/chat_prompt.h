@@ -21,7 +21,9 @@ struct ThinkingRequest {
 struct ChatPromptRequest {
   std::vector<ChatMessage> messages{};
   std::string field = "messages";  // what the request calls them, for messages about errors
-  Json tools{};                    // OpenAI's form, shown to the model; null: none
+  std::string schema_field = "response_format.json_schema.schema";  // and the schema of the answer
+  const Adapter* adapter = nullptr;  // of the model: may have a chat template of its own
+  Json tools{};                      // OpenAI's form, shown to the model; null: none
   ThinkingRequest thinking{};
   bool continue_last = false;         // the last message, an assistant's, is the beginning of the answer
   bool add_generation_prompt = true;  // false: the prompt ends behind the last message

@@ -120,7 +120,8 @@ void read_generation_fields(JsonFields& fields, CompletionSpec& spec, ApiFamily 
                    "best_of: not supported: only best_of equal to n");
 }
 
-std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model, JsonFields& fields) {
+std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model, JsonFields& fields,
+                                                        const std::string& schema_field) {
   std::shared_ptr<const grammar::Grammar> result;
   const auto set = [&](const char* field, std::shared_ptr<const grammar::Grammar> made) {
     if (result) refuse(field, "{}: more than one constraint on the answer", field);
@@ -141,8 +142,7 @@ std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model
       inner.require("json_schema");
       JsonFields wrapper(*inner.object("json_schema"), "response_format.json_schema",
                          RequestObject::schema_format);
-      set("response_format",
-          schema_constraint(model, wrapper.require("schema"), "response_format.json_schema.schema"));
+      set("response_format", schema_constraint(model, wrapper.require("schema"), schema_field));
       wrapper.refuse_unknown();
     } else if (type == "regex") {
       set("response_format", regex("response_format.pattern", inner.required_text("pattern")));

@@ -20,7 +20,10 @@ void read_generation_fields(JsonFields& fields, CompletionSpec& spec, ApiFamily 
 
 /// Reads response_format, guided_json, guided_regex, guided_choice and grammar-like fields; null: no
 /// constraint. Compiled grammars are remembered for the next request with the same text.
-std::shared_ptr<const grammar::Grammar> read_constraint(const ServedModel& model, JsonFields& fields);
+/// `schema_field`: what the request calls response_format's schema, for messages about errors.
+std::shared_ptr<const grammar::Grammar> read_constraint(
+    const ServedModel& model, JsonFields& fields,
+    const std::string& schema_field = "response_format.json_schema.schema");
 
 /// A grammar for a JSON Schema, from memory when the same was compiled lately.
 std::shared_ptr<const grammar::Grammar> schema_constraint(const ServedModel& model, const Json& schema,

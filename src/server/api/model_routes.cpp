@@ -36,8 +36,9 @@ void show_model(ServerContext& context, const HttpRequest& request, ResponseSink
 }
 
 /// A chat request as /tokenize and /apply-template take it.
-ChatPrompt read_chat(const ServedModel& model, JsonFields& fields) {
+ChatPrompt read_chat(const ServedModel& model, const Adapter* adapter, JsonFields& fields) {
   ChatPromptRequest chat;
+  chat.adapter = adapter;
   read_messages(fields, chat);
   chat.thinking = read_thinking(fields, chat.template_variables);
   chat.tools = read_tools(model, fields).shown;
@@ -51,12 +52,12 @@ ChatPrompt read_chat(const ServedModel& model, JsonFields& fields) {
 void tokenize(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
   JsonFields fields(body, "", RequestObject::tokens);
-  const auto model = context.models.choose(fields.text("model").value_or("")).model;
+  const auto [model, adapter, name] = context.models.choose(fields.text("model").value_or(""));
   std::vector<int32_t> tokens;
   const bool with_pieces =
       fields.boolean("return_token_strs").value_or(false) || fields.boolean("with_pieces").value_or(false);
   if (fields.has("messages")) {
-    tokens = read_chat(*model, fields).tokens;
+    tokens = read_chat(*model, adapter, fields).tokens;
   } else {
     const auto prompt = fields.text("prompt");
     const std::string text = prompt ? *prompt : fields.required_text("content");
@@ -91,8 +92,8 @@ void detokenize(ServerContext& context, const HttpRequest& request, ResponseSink
 void apply_template(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {
   const Json body = parse_body(request.body);
   JsonFields fields(body, "", RequestObject::tokens);
-  const auto model = context.models.choose(fields.text("model").value_or("")).model;
-  const ChatPrompt prompt = read_chat(*model, fields);
+  const auto [model, adapter, name] = context.models.choose(fields.text("model").value_or(""));
+  const ChatPrompt prompt = read_chat(*model, adapter, fields);
   sink.respond(HttpResponse::json(200, to_text({{"prompt", prompt.text}, {"count", prompt.tokens.size()}})));
 }
 

@@ -168,6 +168,7 @@ void handle_chat(ServerContext& context, const HttpRequest& request,
   ChatAnswer answer{random_id("chatcmpl-"), spec.model_name};
 
   ChatPromptRequest chat;
+  chat.adapter = spec.adapter;
   read_messages(fields, chat);
   if (!chat.add_generation_prompt && !chat.continue_last)
     refuse("add_generation_prompt", "add_generation_prompt: false only together with continue_final_message");

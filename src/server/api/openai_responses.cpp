@@ -197,7 +197,9 @@ void create_response(ServerContext& context, const std::shared_ptr<ResponseItems
   choose_model(context.models, fields.text("model").value_or(""), spec);
   ChatPromptRequest chat;
   chat.messages = std::move(wanted.messages);
+  chat.adapter = spec.adapter;
   chat.field = "input";
+  chat.schema_field = "text.format.schema";
   chat.thinking = read_thinking(fields, chat.template_variables);
   read_generation_fields(fields, spec);
   const StreamOptions streaming = read_stream_options(fields);

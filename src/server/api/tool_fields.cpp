@@ -142,7 +142,7 @@ void read_tools_and_constraint(JsonFields& fields, ChatPromptRequest& chat, Comp
   chat.tools = std::move(tools.shown);
   spec.tool_calls = tools.look_for_calls;
   spec.single_call = !tools.parallel;
-  spec.constraint = read_constraint(*spec.model, fields);
+  spec.constraint = read_constraint(*spec.model, fields, chat.schema_field);
   if (!tools.constraint) return;
   if (spec.constraint)
     refuse("tool_choice", "tool_choice: a required call beside another form of the answer");

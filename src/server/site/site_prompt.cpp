@@ -66,6 +66,7 @@ ThinkingSwitch thinking_switch(const ServedModel& model) {
 void ask_model(site::ConversationStore& store, const std::string& owner, const SiteQuestion& question,
                int64_t thinking_budget, CompletionSpec& spec) {
   ChatPromptRequest chat;
+  chat.adapter = spec.adapter;
   const auto add = [&](const char* role, std::string content) {
     ChatMessage message;
     message.role = role;

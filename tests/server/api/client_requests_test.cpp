@@ -494,6 +494,7 @@ TEST(ClientRequests, ValuesThatAskForNothingAreTaken) {
                            Json{{"mirostat", 0}},
                            Json{{"repeat_penalty", 1}},
                            Json{{"store", false}},
+                           Json{{"store", true}},
                            Json{{"audio", nullptr}},
                            Json{{"modalities", {"text"}}},
                            Json{{"verbosity", "low"}},
@@ -515,7 +516,6 @@ TEST(ClientRequests, ValuesThatAskForNothingAreTaken) {
       {{{"functions", {{{"name", "f"}}}}}, "functions"},
       {{{"length_penalty", 2}}, "length_penalty"},
       {{{"web_search_options", Json::object()}}, "web_search_options"},
-      {{{"store", true}}, "store"},
       {{{"repeat_penalty", 1.1}}, "repeat_penalty"},
       {{{"dry_allowed_length", 0}}, "dry_allowed_length"},
       {{{"chat_template_kwargs", {{"thinking", "off"}}}}, "chat_template_kwargs.thinking"}};
@@ -620,6 +620,8 @@ TEST(ClientRequests, ResponsesFindsTheItemsOfALateResponse) {
   const Answer second = server.post("/v1/responses", {{"input", input}, {"max_output_tokens", 5}});
   ASSERT_EQ(second.status, 200) << second.body;
   EXPECT_THAT(server.fake->last_sequence(), HasSubstr("<｜Assistant｜>The answer is seven."));
+  const Answer stored = server.post("/v1/responses", {{"input", "3 + 4?"}, {"store", true}});
+  EXPECT_EQ(stored.json["store"], false) << "it is not kept, and the response says so: " << stored.body;
   // Not those that were not to be stored, nor unknown ones.
   const Answer unstored = server.post("/v1/responses", {{"input", "3 + 4?"}, {"store", false}});
   for (const Json& id : {unstored.json["output"][1]["id"], Json("msg_unknown")}) {

@@ -129,12 +129,8 @@ TEST(Responses, HoldsTheAnswerToASchemaAndTellsWhenItIsCut) {
 
 TEST(Responses, RefusesWhatWouldHaveToBeStored) {
   TestServer server;
-  for (const auto& [field, value] :
-       std::vector<std::pair<const char*, Json>>{{"previous_response_id", "resp_1"},
-                                                 {"store", true},
-                                                 {"background", true},
-                                                 {"truncation", "auto"},
-                                                 {"tempo", 1}}) {
+  for (const auto& [field, value] : std::vector<std::pair<const char*, Json>>{
+           {"previous_response_id", "resp_1"}, {"background", true}, {"truncation", "auto"}, {"tempo", 1}}) {
     const Answer refused = server.post("/v1/responses", {{"input", "x"}, {field, value}});
     EXPECT_EQ(refused.status, 400) << field;
     EXPECT_EQ(refused.json["error"]["param"], field);

@@ -1,4 +1,6 @@
 // LoRA adapters by name: a request gets its adapter, in a batch with others.
+#include <fstream>
+
 #include "base/random.h"
 #include "tests/server/tiny_model.h"
 #include "train/trained_adapter.h"
@@ -66,6 +68,32 @@ TEST_F(AdapterTest, ItsNameIsAModelsName) {
   EXPECT_EQ(list[1].name, "sailor");
   EXPECT_EQ(list[1].base, "tiny");
   EXPECT_TRUE(list[1].loaded);
+  application.cancel_all();
+}
+
+// What was trained without thinking, for instance, is asked without it.
+TEST_F(AdapterTest, ItIsAskedWithTheTemplateItWasTrainedWith) {
+  write_adapter("sailor", 1);
+  write_adapter("cook", 2);
+  std::ofstream(folder_ / "sailor" / "chat_template.jinja")
+      << "{% for message in messages %}Ahoy {{ message.content }}!{% endfor %}";
+  ModelHost models({settings_});
+  models.add("tiny", file_);
+  models.add_adapter({"sailor", folder_ / "sailor"});
+  models.add_adapter({"gguf", folder_ / "sailor" / "adapter.gguf"});
+  models.add_adapter({"cook", folder_ / "cook"});
+  Application application(models, {});
+  const auto prompt = [&](const char* model) {
+    const auto sink = post(application, "/apply-template",
+                           {{"model", model}, {"messages", {{{"role", "user"}, {"content", "you"}}}}});
+    return sink->wait().body;
+  };
+  EXPECT_THAT(prompt("sailor"), ::testing::HasSubstr("Ahoy you!"));
+  EXPECT_EQ(prompt("gguf"), prompt("sailor")) << "llama.cpp's form of the same, in its directory";
+  EXPECT_EQ(prompt("cook"), prompt("tiny"));
+  EXPECT_THAT(prompt("tiny"), ::testing::Not(::testing::HasSubstr("Ahoy")));
+  const auto texts = ask(application, {"sailor", "gguf"});
+  EXPECT_EQ(texts[0], texts[1]);
   application.cancel_all();
 }
 
