@@ -19,10 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (std::string_view(error.what()).find('\n') != std::string_view::npos) std::abort();
     return 0;
   }
-  const r1::site::Json exported = store.export_all("first");
-  store.import("second", exported.dump());
-  if (store.export_all("second") != exported) std::abort();
-  for (const r1::site::Json& conversation : exported["conversations"])
+  const std::string exported = store.export_part("first").document;
+  store.import("second", exported);
+  if (store.export_part("second").document != exported) std::abort();
+  for (const r1::site::Json& conversation : r1::site::Json::parse(exported)["conversations"])
     store.export_markdown("first", conversation["id"].get<std::string>());
   store.remove_all("first");
   store.remove_all("second");

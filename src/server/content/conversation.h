@@ -14,7 +14,7 @@ using Json = nlohmann::ordered_json;
 
 /// A file as a question lists it.
 inline constexpr size_t kMaxQuestionFiles = 32;
-inline constexpr size_t kMaxImportedNodes = 20'000;  // of one document
+inline constexpr size_t kMaxImportedNodes = 20'000;  // of one document, and so of one conversation
 
 struct AttachedFile {
   std::string id, name;

@@ -46,14 +46,29 @@ Json ConversationStore::export_conversation(const std::string& owner, const std:
   return document_of(Json::array({export_unlocked(owner, id)}));
 }
 
-Json ConversationStore::export_all(const std::string& owner) {
+ConversationStore::ExportPart ConversationStore::export_part(const std::string& owner, int64_t after) {
+  constexpr size_t kPartBytes = size_t{16} << 20;  // uploads have 33 MiB
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> ids;
-  Statement rows = database_.prepare("SELECT id FROM conversations WHERE owner = ?1 ORDER BY key");
-  for (rows.bind(owner); rows.step();) ids.push_back(rows.text(0));
-  Json list = Json::array();
-  for (const std::string& id : ids) list.push_back(export_unlocked(owner, id));
-  return document_of(std::move(list));
+  ExportPart part;
+  std::string list;
+  size_t nodes = 0;
+  Statement rows =
+      database_.prepare("SELECT key, id FROM conversations WHERE owner = ?1 AND key > ?2 ORDER BY key");
+  int64_t last = after;
+  for (rows.bind(owner, after); rows.step(); last = rows.integer(0)) {
+    const Json conversation = export_unlocked(owner, rows.text(1));
+    const std::string text = conversation.dump();
+    nodes += conversation["nodes"].size();
+    if (!list.empty() && (list.size() + text.size() > kPartBytes || nodes > kMaxImportedNodes)) {
+      part.next = last;
+      break;
+    }
+    if (!list.empty()) list += ',';
+    list += text;
+  }
+  part.document = document_of(Json::array()).dump();
+  part.document.insert(part.document.rfind(']'), list);
+  return part;
 }
 
 std::string ConversationStore::export_markdown(const std::string& owner, const std::string& id) {

@@ -88,6 +88,14 @@ void ConversationStore::insert_node(const std::string& owner, int64_t conversati
   }
 }
 
+/// What is exported can be imported.
+void ConversationStore::check_length(int64_t conversation) {
+  Statement count = database_.prepare("SELECT COUNT(*) FROM nodes WHERE conversation = ?1");
+  count.bind(conversation).step();
+  if (count.integer(0) >= static_cast<int64_t>(kMaxImportedNodes))
+    refuse(Code::too_large, "a conversation has at most {} questions and answers", kMaxImportedNodes);
+}
+
 void ConversationStore::touch(int64_t conversation, const std::string& leaf) {
   database_
       .prepare(
@@ -111,6 +119,7 @@ ConversationStore::Added ConversationStore::add_question(const std::string& owne
     if (!same) refuse(Code::conflict, "node {}: there is another one with this id", question.id);
     return {std::move(node), false};
   }
+  check_length(key);
   Node node = question;
   node.role = Role::user;
   use_room(owner, bytes_of(node));
@@ -134,6 +143,7 @@ ConversationStore::Added ConversationStore::add_answer(const std::string& owner,
     }
     return {std::move(node), false};
   }
+  check_length(key);
   Node node = answer;
   node.role = Role::assistant;
   use_room(owner, bytes_of(node));

@@ -93,7 +93,12 @@ class ConversationStore {
 
   // Export and import.
   Json export_conversation(const std::string& owner, const std::string& id);  // the same form, of one
-  Json export_all(const std::string& owner);
+  struct ExportPart {
+    std::string document;         // JSON, which import() takes
+    std::optional<int64_t> next;  // export_part(owner, next) has what follows; nothing: it was the last
+  };
+  /// The conversations behind `after`, as many as one import takes; at least one, if there is one.
+  ExportPart export_part(const std::string& owner, int64_t after = 0);
   std::string export_markdown(const std::string& owner, const std::string& id);
   struct Imported {
     int64_t imported = 0, skipped = 0;
@@ -124,6 +129,7 @@ class ConversationStore {
   std::vector<AttachedFile> attached_files(int64_t node);
   Node node_of_row(Statement& row);
   Conversation read_unlocked(const std::string& owner, const std::string& id);
+  void check_length(int64_t conversation);
   void insert_node(const std::string& owner, int64_t conversation, const Node& node);
   void insert_file(const std::string& owner, const StoredFile& file);
   void touch(int64_t conversation, const std::string& leaf);

@@ -10,13 +10,13 @@ namespace {
 
 constexpr int64_t kLatest = int64_t{1} << 50;  // of times in ms
 
-void send_download(ResponseSink& sink, const std::string& name, const std::string& type, std::string text) {
-  sink.respond({200,
-                {{"Content-Type", type},
-                 {"Content-Disposition", fmt::format("attachment; filename=\"{}\"", name)},
-                 {"X-Content-Type-Options", "nosniff"},
-                 {"Cache-Control", "no-store"}},
-                std::move(text)});
+void send_download(ResponseSink& sink, const std::string& name, const std::string& type, std::string text,
+                   std::vector<HttpHeader> headers = {}) {
+  headers.insert(headers.end(), {{"Content-Type", type},
+                                 {"Content-Disposition", fmt::format("attachment; filename=\"{}\"", name)},
+                                 {"X-Content-Type-Options", "nosniff"},
+                                 {"Cache-Control", "no-store"}});
+  sink.respond({200, std::move(headers), std::move(text)});
 }
 
 int limit_of(const HttpRequest& request) {
@@ -128,8 +128,18 @@ void export_one(SiteService& site, const SiteRequest& request, ResponseSink& sin
                 site.store.export_conversation(request.owner, request.ids[0]).dump());
 }
 
+/// In parts that can be imported again.
 void export_all(SiteService& site, const SiteRequest& request, ResponseSink& sink) {
-  send_download(sink, "conversations.json", "application/json", site.store.export_all(request.owner).dump());
+  const std::string text = request.http.query_value("after");
+  int64_t after = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), after);
+  if (!text.empty() && (problem != std::errc() || end != text.data() + text.size()))
+    refuse("after", "after: expected what an earlier part named, found '{}'", text.substr(0, 40));
+  auto part = site.store.export_part(request.owner, after);
+  std::vector<HttpHeader> headers;
+  if (part.next)
+    headers.push_back({"Link", fmt::format("</api/site/export?after={}>; rel=\"next\"", *part.next)});
+  send_download(sink, "conversations.json", "application/json", std::move(part.document), std::move(headers));
 }
 
 void import_document(SiteService& site, const SiteRequest& request, ResponseSink& sink) {

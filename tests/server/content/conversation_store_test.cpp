@@ -46,6 +46,10 @@ std::string refusal(const Call& call, SiteError::Code code) {
   return "";
 }
 
+Json exported_of(ConversationStore& store) {
+  return Json::parse(store.export_part("me").document);
+}
+
 class Store : public testing::Test {
  protected:
   int64_t time = 10'000;
@@ -246,11 +250,11 @@ TEST_F(Store, export_and_import_round_trip) {
   Node with_file = question("question-9", std::nullopt, "see the file");
   with_file.files = {{"file-0001", "", 0, 0}};
   store.add_question(me, "conversation-1", with_file);
-  const Json exported = store.export_all(me);
+  const Json exported = exported_of(store);
   ConversationStore second(":memory:");
   const auto counts = second.import(me, exported.dump());
   EXPECT_EQ(counts.imported, 1);
-  EXPECT_EQ(second.export_all(me), exported);
+  EXPECT_EQ(exported_of(second), exported);
   EXPECT_EQ(second.read_file(me, "file-0001").characters, 2);
   EXPECT_EQ(second.import(me, exported.dump()).skipped, 1);
   EXPECT_EQ(second.search(me, "wading", 5).size(), 1U);
@@ -263,7 +267,7 @@ TEST_F(Store, export_and_import_round_trip) {
 TEST_F(Store, import_refuses_a_malformed_document_whole_and_says_where) {
   fill();
   fill("conversation-2", "z");
-  const Json good = store.export_all(me);
+  const Json good = exported_of(store);
   ConversationStore second(":memory:");
   const auto refused = [&](const char* pointer, const Json& value) {
     Json bad = good;
@@ -392,6 +396,28 @@ TEST_F(Store, an_import_has_a_limited_number_of_nodes) {
                             {"files", Json::array()}}}}};
   refusal([&] { store.import(me, document.dump()); }, SiteError::Code::too_large);
   EXPECT_TRUE(store.list(me, 10, std::nullopt).conversations.empty());
+}
+
+TEST_F(Store, what_is_exported_can_be_imported_however_much_it_is) {
+  constexpr int64_t kTexts = 9;
+  const std::string long_text(size_t{4} << 20, 'x');
+  for (int64_t i = 0; i < kTexts; ++i) {
+    const std::string id = fmt::format("conversation-{}", i);
+    store.create(me, id, "t", 1);
+    store.add_question(me, id, question(fmt::format("question-{}", i), std::nullopt, long_text));
+  }
+  ConversationStore second(":memory:");
+  int64_t parts = 0, imported = 0;
+  for (std::optional<int64_t> next = 0; next; ++parts) {
+    const auto part = store.export_part(me, *next);
+    EXPECT_LT(part.document.size(), size_t{33} << 20);
+    imported += second.import(me, part.document).imported;
+    next = part.next;
+  }
+  EXPECT_EQ(imported, kTexts);
+  EXPECT_GT(parts, 2);
+  EXPECT_EQ(second.list(me, 100, std::nullopt).conversations.size(), static_cast<size_t>(kTexts));
+  EXPECT_EQ(Json::parse(store.export_part("nobody").document)["conversations"], Json::array());
 }
 
 TEST_F(Store, a_search_has_a_limited_number_of_words) {

@@ -47,6 +47,17 @@ async function json<T>(method: string, path: string, body?: unknown): Promise<T>
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
+/** One document a part: each can be imported again. */
+async function exportAll(): Promise<Blob[]> {
+  const parts: Blob[] = [];
+  for (let path: string | undefined = '/export'; path !== undefined; ) {
+    const response: Response = await send('GET', path);
+    parts.push(await response.blob());
+    path = /^<\/api\/site(\/export\?[^>]*)>; rel="next"$/.exec(response.headers.get('Link') ?? '')?.[1];
+  }
+  return parts;
+}
+
 export const api = {
   info: () => json<SiteInfo>('GET', '/info'),
   signIn: (key: string) => json<void>('POST', '/session', { key }),
@@ -67,7 +78,7 @@ export const api = {
   putQuestion: (conversation: string, id: string, question: { parent: string | null; created: number; content: string; files: string[] }) =>
     json<UserNode>('PUT', `/conversations/${conversation}/nodes/${id}`, question),
   exportConversation: (id: string, format: 'json' | 'markdown') => send('GET', `/conversations/${id}/export?format=${format}`).then((r) => r.blob()),
-  exportAll: () => send('GET', '/export').then((r) => r.blob()),
+  exportAll,
   importDocument: (text: string) => send('POST', '/import', text).then((r) => r.json() as Promise<{ imported: number; skipped: number }>),
 
   startAnswer: (request: AnswerRequest) => json<AnswerNode>('POST', '/answers', request),

@@ -69,8 +69,8 @@ function Data() {
   const picker = useRef<HTMLInputElement>(null);
   const [asking, setAsking] = useState(false);
   async function exportAll() {
-    const blob = await attempt(api.exportAll);
-    if (blob) download(blob, 'r1-conversations.json');
+    const parts = (await attempt(api.exportAll)) ?? [];
+    parts.forEach((part, i) => download(part, parts.length > 1 ? `r1-conversations-${i + 1}.json` : 'r1-conversations.json'));
   }
   async function importFile(file: File | undefined) {
     if (!file) return;
