@@ -2,7 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
+#include <filesystem>
 #include <utility>
+
+#include "cli/nearest_word.h"
+#include "cli/terminal_text.h"
 
 namespace r1::cli {
 
@@ -35,6 +40,9 @@ Check existing_file() {
 }
 Check existing_directory() {
   return Check(CLI::ExistingDirectory);
+}
+Check existing_path() {
+  return Check(CLI::ExistingPath);
 }
 
 Option Option::check(const Check& check) const {
@@ -125,6 +133,61 @@ void fail_option(const std::string& name, const std::string& reason) {
   throw CLI::ValidationError(name, reason);
 }
 
+namespace {
+
+/// "; did you mean X?", or nothing where no known word is near.
+std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
+  const std::string nearest = nearest_word(word, known);
+  return nearest.empty() ? "" : "; did you mean " + nearest + "?";
+}
+
+/// The first words of a command line name commands; what is wrong with the one that names none, or nothing.
+std::string unknown_command(const CLI::App& root, const std::vector<std::string>& arguments) {
+  const CLI::App* app = &root;
+  std::string path = root.get_name();
+  for (const std::string& word : arguments) {
+    if (word.empty() || word.front() == '-' || app->get_require_subcommand_min() == 0) break;
+    const auto named = app->get_subcommands([&](const CLI::App* one) { return one->check_name(word); });
+    if (named.empty()) {
+      std::vector<std::string> known;
+      for (const CLI::App* one : app->get_subcommands([](const CLI::App*) { return true; })) {
+        if (!one->get_group().empty()) known.push_back(one->get_name());
+      }
+      std::string text = path + " has no command '" + word + "'";
+      if (app == &root && std::filesystem::exists(word)) return text + "; to run that model: r1 run " + word;
+      text += suggestion(word, known);
+      return text + " (" + path + " --help lists them)";
+    }
+    path += " " + word;
+    app = named.front();
+  }
+  return "";
+}
+
+/// What is wrong where an argument was left over; nothing where it is no option.
+std::string unknown_option(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  for (const std::string& word : root.remaining(true)) {
+    if (!word.starts_with("--")) continue;
+    const std::string name = word.substr(0, word.find('='));
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app->get_options()) {
+      if (option->get_group().empty()) continue;
+      for (const std::string& one : option->get_lnames()) known.push_back("--" + one);
+    }
+    return "r1 " + app->get_name() + " has no option " + name + suggestion(name, known);
+  }
+  return "";
+}
+
+bool fail_usage(const std::string& text) {
+  std::fprintf(stderr, "r1: %s\n", terminal_text(text).c_str());
+  return false;
+}
+
+}  // namespace
+
 Program::Program(const std::string& help, const std::string& name, const std::string& version)
     : app_(std::make_unique<CLI::App>(help, name)) {
   app_->set_version_flag("--version", version);
@@ -139,10 +202,15 @@ Command Program::root() {
 }
 
 bool Program::run(std::vector<std::string> arguments) {
+  if (const std::string problem = unknown_command(*app_, arguments); !problem.empty())
+    return fail_usage(problem);
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them last first
   try {
     app_->parse(std::move(arguments));
     return true;
+  } catch (const CLI::ExtrasError& error) {
+    const std::string problem = unknown_option(*app_);
+    return problem.empty() ? app_->exit(error) == 0 : fail_usage(problem);
   } catch (const CLI::ParseError& error) {
     return app_->exit(error) == 0;  // --help and --version are thrown as well
   }

@@ -40,6 +40,7 @@ Check one_of(std::vector<std::string> words);
 Check one_of_any_case(std::vector<std::string> words);
 Check existing_file();
 Check existing_directory();
+Check existing_path();
 
 /// A handle of an option, used like a pointer to it. The option belongs to its command.
 class Option {
