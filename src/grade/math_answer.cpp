@@ -224,7 +224,10 @@ MathVerdict grade_math(std::string_view reference, std::string_view output) {
   }
   if (const std::optional<std::string_view> answer = announced(output)) return verdict(*answer);
   if (output.empty()) return {false, "", "not extracted"};
-  if (is_bare_answer(output)) return verdict(output);
+  if (is_bare_answer(output)) {
+    MathVerdict whole = verdict(output);
+    if (whole.reason != "unknown") return whole;  // else a short sentence: "She has 5 apples left."
+  }
   const auto formula = last_formula(output), number = last_number(output);
   if (formula && (!number || formula->second >= number->second)) return verdict(formula->first);
   if (number) return verdict(number->first);

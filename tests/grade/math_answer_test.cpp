@@ -73,6 +73,16 @@ TEST(MathAnswer, IsFoundInWhatAModelWrites) {
   EXPECT_EQ(extracted("She earns 9 * 2 = $<<9*2=18>>18 and pays $4 for food.\nA: 14"), "14");
   EXPECT_EQ(extracted("She earns $18 a day and pays $4 for 7 lunches"), "7");
   EXPECT_EQ(extracted("答案是 $5$;$10$"), "$5$;$10$");
+  EXPECT_EQ(extracted("So she has **5** apples left."), "5");
+  EXPECT_EQ(extracted("**Final Answer**: 17"), "17");
+}
+
+TEST(MathAnswer, AChainOfEqualNumbersIsTheirValue) {
+  EXPECT_TRUE(grade_math("42", "\\boxed{6 \\cdot 7 = 42}").correct);
+  EXPECT_TRUE(grade_math("\\frac{243}{625}", "\\boxed{\\frac{243}{625} = 0.3888}").correct);
+  EXPECT_TRUE(grade_math("17", "\\boxed{\\color{red}{17}}").correct);
+  EXPECT_TRUE(grade_math("211", "\\boxed{\\textbf{(211) }}").correct);
+  EXPECT_FALSE(grade_math("42", "\\boxed{6 \\cdot 8 = 42}").correct);  // it contradicts itself
 }
 
 TEST(MathAnswer, ThinkingIsNoAnswer) {

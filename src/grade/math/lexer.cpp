@@ -293,6 +293,12 @@ std::string plain_latex(std::string_view text) {
     while (end < rest.size() && is_letter(rest[end])) ++end;
     const std::string_view command = rest.substr(1, end - 1);
     at += end;
+    if (command == "color" || command == "textcolor") {  // "\\color{red}{17}"
+      const size_t open = view.find_first_not_of(' ', at);
+      const size_t close = open != std::string_view::npos && view[open] == '{' ? view.find('}', open) : open;
+      if (close != std::string_view::npos && view[close] == '}') at = close + 1;
+      continue;
+    }
     if (contains(kIgnoredCommands, command)) {
       if ((command == "left" || command == "right") && at < view.size() && view[at] == '.')
         ++at;  // no bracket
@@ -388,7 +394,7 @@ std::vector<Token> tokenize(std::string_view plain, const LexerOptions& options)
         while (!content.empty() && is_space(content.back())) content.remove_suffix(1);
         const bool is_mathematical =  // "\text{3}", "\mathrm{e}", "\mathrm{i}", "\text{(C)}" stay text
             content.size() == 1 ||
-            (!content.empty() && content.find_first_not_of("0123456789.+-/,^ ") == std::string_view::npos);
+            (!content.empty() && content.find_first_not_of("0123456789.+-/,^() ") == std::string_view::npos);
         if (is_mathematical) {
           for (Token& token : tokenize(content, options)) tokens.push_back(std::move(token));
         } else if (contains(kWords, content) && (content != "min" || command == "operatorname")) {

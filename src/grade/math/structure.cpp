@@ -97,6 +97,17 @@ Node value_of_definition(const Node& node) {
   return node->children.back();
 }
 
+/// "6 \\cdot 7" of "6 \\cdot 7 = 42": the value of a chain of numbers that are equal; null: no such chain.
+Node value_of_chain(const Node& node, Budget& budget) {
+  if (node->kind != Kind::relation || is_name(node->children[0])) return nullptr;
+  for (size_t i = 1; i < node->children.size(); ++i) {
+    if (node->operators[i - 1] != "=" ||
+        compare_nodes(node->children[0], node->children[i], budget) != Equivalence::equal)
+      return nullptr;
+  }
+  return node->children[0];
+}
+
 bool is_order(const std::string& sign) {
   return sign == "<" || sign == ">" || sign == "<=" || sign == ">=";
 }
@@ -221,6 +232,8 @@ Equivalence compare_nodes(const Node& reference, const Node& answer, Budget& bud
   if (a->kind == Kind::relation && b->kind == Kind::relation) return compare_relations(a, b, budget);
   if (a->kind == Kind::relation || b->kind == Kind::relation) {
     const Node value_a = value_of_definition(a), value_b = value_of_definition(b);
+    if (const Node chain = value_of_chain(b, budget); chain && a->kind != Kind::relation)
+      return compare_nodes(a, chain, budget);
     if (value_a && !value_b) return compare_nodes(value_a, b, budget);
     if (value_b && !value_a) return compare_nodes(a, value_b, budget);
     if (a->kind == Kind::relation && a->operators == std::vector<std::string>{":"}) {  // 1:9 beside 1/9
