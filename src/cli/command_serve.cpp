@@ -27,6 +27,7 @@
 #include "server/application.h"
 #include "server/http/http_server.h"
 #include "server/models/model_host.h"
+#include "server/site/evaluation_pages.h"
 #include "server/site/site_service.h"
 
 namespace r1::cli {
@@ -45,7 +46,7 @@ struct ServeOptions {
   std::string api_key, api_key_file;
   std::vector<std::string> allowed_hosts, origins;
   std::string certificate, private_key;
-  std::string site_folder, searxng;
+  std::string site_folder, searxng, evaluations;
   bool no_site = false;
   bool require_keys = false;
   std::string keys_file;
@@ -251,6 +252,9 @@ void serve(const ServeOptions& options) {
   application_options.version = R1_VERSION;
   server::Application application(models, application_options);
   if (!options.no_site) application.open_site(site_options(options));
+  if (!options.evaluations.empty())
+    server::add_evaluation_pages(application.router(), application.context().authenticator,
+                                 options.evaluations);
   if (!options.lazy) {
     const auto model = models.acquire("");
     const EngineStatistics statistics = model->statistics();
@@ -314,6 +318,10 @@ void add_serve_command(Command app) {
   command->add_flag("--no-site", options->no_site, "only the API: no conversations are kept");
   command->add_option("--site-folder", options->site_folder,
                       "where the chat site keeps conversations and index; if not given: as `r1 index`");
+  command
+      ->add_option("--evaluations", options->evaluations,
+                   "folder whose reports of `r1 eval` are shown at /evaluations")
+      ->check(existing_directory());
   command->add_option("--searxng", options->searxng,
                       "address of a SearXNG service for the chat site's search");
   command
