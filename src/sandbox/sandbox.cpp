@@ -8,9 +8,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -18,6 +20,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "sandbox/process_memory.h"
 #include "sandbox/sanitized.h"
 #include "sandbox/system_call_filter.h"
 
@@ -28,6 +31,8 @@ constexpr const char* kBubblewrap = "/usr/bin/bwrap";
 constexpr size_t kMaxMessageBytes = 4096;
 constexpr int kFilterDescriptor = 3;  // where bubblewrap finds the filter; the files follow
 constexpr size_t kMaxFiles = 32;
+constexpr int64_t kSharedMemoryBytes = 4 << 20;
+constexpr std::chrono::milliseconds kMemoryInterval{50};
 constexpr int kMaxDescriptors = kFilterDescriptor + 1 + static_cast<int>(kMaxFiles);
 constexpr const char* kPrlimit = "/usr/bin/prlimit";  // of util-linux
 constexpr unsigned kNobody = 65534;
@@ -88,6 +93,9 @@ std::vector<std::string> bubblewrap_command(const std::vector<std::string>& comm
   if (policy.needs_isolation()) {
     // Compilers and interpreters look for their parts by PATH and open /dev/null.
     add({"--setenv", "PATH", "/usr/bin", "--dev", "/dev"});
+    // The folder /dev is in memory without a limit: nothing may be written there but a few semaphores.
+    add({"--size", std::to_string(kSharedMemoryBytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"});
+    add({"--symlink", "usr/bin", "/bin"});  // scripts begin with #!/bin/sh
   }
   if (policy.writable_bytes > 0) {
     const std::string folder = Sandbox::kWorkFolder;
@@ -171,38 +179,122 @@ struct Pipe {
   }
 };
 
-/// Reads both pipes to their ends, or until a limit is reached.
-SandboxResult::End collect(int output, int messages, const SandboxPolicy& policy, SandboxResult& result) {
-  const auto deadline = std::chrono::steady_clock::now() + policy.wall_time;
-  pollfd both[2] = {{output, POLLIN, 0}, {messages, POLLIN, 0}};
-  char buffer[65536];
-  while (both[0].fd >= 0 || both[1].fd >= 0) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return SandboxResult::End::out_of_time;
-    if (poll(both, 2, static_cast<int>(left.count())) < 0) {
-      if (errno != EINTR) system_error("poll");
-      continue;  // revents are those of the call before: a read could wait without end
-    }
-    for (int i = 0; i < 2; ++i) {
-      if (both[i].fd < 0 || both[i].revents == 0) continue;
-      const ssize_t got = read(both[i].fd, buffer, sizeof(buffer));
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) {
-        both[i].fd = -1;
-      } else if (i == 0) {
-        result.output.append(buffer, static_cast<size_t>(got));
-        if (static_cast<int64_t>(result.output.size()) > policy.output_bytes) {
-          return SandboxResult::End::too_much_output;
+/// Follows a program from its start to its end, or until it reaches a limit.
+class Watch {
+ public:
+  Watch(pid_t child, const SandboxPolicy& policy, const SandboxReader& reader, SandboxResult& result)
+      : child_(child), policy_(policy), reader_(reader), result_(result) {}
+
+  /// Reads both pipes to their ends.
+  SandboxResult::End collect(int output, int messages) {
+    pollfd both[2] = {{output, POLLIN, 0}, {messages, POLLIN, 0}};
+    char buffer[65536];
+    while (both[0].fd >= 0 || both[1].fd >= 0) {
+      const Clock::time_point now = Clock::now();
+      if (now >= deadline()) return SandboxResult::End::out_of_time;
+      if (uses_too_much_memory(now)) return SandboxResult::End::out_of_memory;
+      if (poll(both, 2, milliseconds_to_wait(now)) < 0) {
+        if (errno != EINTR) system_error("poll");
+        continue;  // revents are those of the call before: a read could wait without end
+      }
+      for (int i = 0; i < 2; ++i) {
+        if (both[i].fd < 0 || both[i].revents == 0) continue;
+        const ssize_t got = read(both[i].fd, buffer, sizeof(buffer));
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+          both[i].fd = -1;
+          continue;
         }
-      } else if (result.messages.size() < kMaxMessageBytes) {
-        result.messages.append(buffer,
-                               std::min(static_cast<size_t>(got), kMaxMessageBytes - result.messages.size()));
+        const std::string_view piece(buffer, static_cast<size_t>(got));
+        if (i == 1) {
+          result_.messages.append(piece.substr(0, kMaxMessageBytes - result_.messages.size()));
+        } else if (const SandboxResult::End end = take(piece); end != SandboxResult::End::exited) {
+          return end;
+        }
       }
     }
+    return wait_for_exit();
   }
-  return SandboxResult::End::exited;
-}
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  Clock::time_point deadline() const {
+    const Clock::time_point end = start_ + policy_.wall_time;
+    return policy_.quiet_time.count() > 0 ? std::min(end, last_output_ + policy_.quiet_time) : end;
+  }
+
+  int milliseconds_to_wait(Clock::time_point now) const {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline() - now);
+    const bool samples = policy_.total_memory_bytes > 0;
+    return static_cast<int>(std::min(left, samples ? kMemoryInterval : left).count());
+  }
+
+  bool uses_too_much_memory(Clock::time_point now) {
+    if (policy_.total_memory_bytes == 0 || now < next_sample_) return false;
+    next_sample_ = now + kMemoryInterval;
+    return tree_memory(child_) > policy_.total_memory_bytes;
+  }
+
+  /// A program may close both and go on.
+  SandboxResult::End wait_for_exit() {
+    const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, child_, 0)));
+    if (process.get() < 0) system_error("pidfd_open");
+    while (true) {
+      const Clock::time_point now = Clock::now();
+      if (now >= deadline()) return SandboxResult::End::out_of_time;
+      if (uses_too_much_memory(now)) return SandboxResult::End::out_of_memory;
+      pollfd ended{process.get(), POLLIN, 0};
+      if (poll(&ended, 1, milliseconds_to_wait(now)) > 0) return SandboxResult::End::exited;
+    }
+  }
+
+  /// End::exited: go on.
+  SandboxResult::End take(std::string_view piece) {
+    last_output_ = Clock::now();
+    taken_ += static_cast<int64_t>(piece.size());
+    if (taken_ > policy_.output_bytes) return SandboxResult::End::too_much_output;
+    if (!reader_) {
+      result_.output += piece;
+    } else if (!reader_(piece)) {
+      return SandboxResult::End::stopped;
+    }
+    return SandboxResult::End::exited;
+  }
+
+  pid_t child_;
+  const SandboxPolicy& policy_;
+  const SandboxReader& reader_;
+  SandboxResult& result_;
+  Clock::time_point start_ = Clock::now(), last_output_ = start_, next_sample_ = start_ + kMemoryInterval;
+  int64_t taken_ = 0;
+};
+
+/// Kills and waits, however its scope is left.
+class Child {
+ public:
+  explicit Child(pid_t process) : process_(process) {}
+  Child(const Child&) = delete;
+  ~Child() {
+    if (process_ <= 0) return;
+    stop();
+    wait();
+  }
+  void stop() const {
+    kill(-process_, SIGKILL);
+    kill(process_, SIGKILL);  // in case it had not made its group yet
+  }
+  int wait() {
+    int status = 0;
+    while (waitpid(process_, &status, 0) < 0 && errno == EINTR) {
+    }
+    process_ = 0;
+    return status;
+  }
+
+ private:
+  pid_t process_;
+};
 
 }  // namespace
 
@@ -237,7 +329,8 @@ void Sandbox::check(const SandboxPolicy& policy, std::span<const SandboxFile> fi
   if (policy.needs_isolation() && !std::filesystem::exists(kPrlimit)) {
     throw_error(ErrorKind::unsupported, "sandbox: the limit on processes needs {} (util-linux)", kPrlimit);
   }
-  if (policy.processes < 1 || policy.writable_bytes < 0 || policy.memory_bytes <= 0) {
+  if (policy.processes < 1 || policy.writable_bytes < 0 || policy.memory_bytes <= 0 ||
+      policy.total_memory_bytes < 0) {
     throw_error(ErrorKind::invalid_argument,
                 "sandbox: a policy allows at least one process, some memory and no negative "
                 "space");
@@ -258,7 +351,8 @@ void Sandbox::check(const SandboxPolicy& policy, std::span<const SandboxFile> fi
 }
 
 SandboxResult Sandbox::run(const std::vector<std::string>& command, std::string_view input,
-                           const SandboxPolicy& policy, std::span<const SandboxFile> files) const {
+                           const SandboxPolicy& policy, std::span<const SandboxFile> files,
+                           const SandboxReader& reader) const {
   check(policy, files);
   const bool wrapped = kind_ == Kind::bubblewrap;
   std::vector<std::string> words = wrapped ? bubblewrap_command(command, policy, files) : command;
@@ -285,14 +379,10 @@ SandboxResult Sandbox::run(const std::vector<std::string>& command, std::string_
   output.write_end.close();
   messages.write_end.close();
   SandboxResult result;
-  result.end = collect(output.read_end.get(), messages.read_end.get(), policy, result);
-  if (result.end != SandboxResult::End::exited) {
-    kill(-child, SIGKILL);
-    kill(child, SIGKILL);  // in case it had not made its group yet
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  Child running(child);  // the reader may throw
+  result.end = Watch(child, policy, reader, result).collect(output.read_end.get(), messages.read_end.get());
+  if (result.end != SandboxResult::End::exited) running.stop();
+  const int status = running.wait();
   if (result.end != SandboxResult::End::exited) return result;
   if (WIFSIGNALED(status)) {
     result.end = SandboxResult::End::killed_by_signal;

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,8 +30,11 @@ struct SandboxPolicy {
   int processes = 1;
   /// Address space of each process. All of them together: `processes` times as much, and writable_bytes.
   int64_t memory_bytes = int64_t{2} << 30;
+  /// Memory of all processes together, sampled every 50 ms, files in the work folder not counted. 0: not sampled.
+  int64_t total_memory_bytes = 0;
   int cpu_seconds = 20;  // of each process
   std::chrono::milliseconds wall_time{30'000};
+  std::chrono::milliseconds quiet_time{0};   // longest time without standard output; 0: up to wall_time
   int64_t output_bytes = int64_t{16} << 20;  // of standard output
 
   /// The program may write or start others: name spaces must hold it, a filter alone cannot.
@@ -44,12 +48,22 @@ struct SandboxFile {
 };
 
 struct SandboxResult {
-  enum class End { exited, killed_by_signal, out_of_time, too_much_output };
+  enum class End {
+    exited,
+    killed_by_signal,
+    out_of_time,      // wall_time or quiet_time
+    out_of_memory,    // total_memory_bytes
+    too_much_output,  // output_bytes
+    stopped,          // by the SandboxReader
+  };
   End end = End::exited;
-  int code = 0;  // exit status, or the signal's number
-  std::string output;
+  int code = 0;          // exit status, or the signal's number
+  std::string output;    // empty with a SandboxReader
   std::string messages;  // of standard error, at most 4 KiB
 };
+
+/// Takes standard output piece by piece, in the thread of Sandbox::run. false: the program is ended (End::stopped).
+using SandboxReader = std::function<bool(std::string_view piece)>;
 
 /// Const and safe from several threads once made.
 class Sandbox {
@@ -69,7 +83,8 @@ class Sandbox {
   /// could not be started, Error(unsupported) when the policy needs isolation and there is none,
   /// Error(invalid_argument) for a policy or files that make no sense; what the program does is a result.
   SandboxResult run(const std::vector<std::string>& command, std::string_view input,
-                    const SandboxPolicy& policy, std::span<const SandboxFile> files = {}) const;
+                    const SandboxPolicy& policy, std::span<const SandboxFile> files = {},
+                    const SandboxReader& reader = {}) const;
 
  private:
   void check(const SandboxPolicy& policy, std::span<const SandboxFile> files) const;

@@ -20,7 +20,7 @@ namespace {
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
-/// What reaches other processes, the network or the kernel's rarer parts.
+/// What reaches other processes, the network, the kernel's rarer parts or memory that is not counted.
 constexpr const char* kRefusedAlways[] = {
     "socket",
     "socketpair",
@@ -68,6 +68,14 @@ constexpr const char* kRefusedAlways[] = {
     "setuid",
     "setgid",
     "personality",
+    // Memory that no limit of a process counts.
+    "memfd_create",
+    "memfd_secret",
+    "shmget",
+    "shmat",
+    "msgget",
+    "semget",
+    "mq_open",
 };
 /// What a reader of files does not need.
 constexpr const char* kRefusedToReaders[] = {

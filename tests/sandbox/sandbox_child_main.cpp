@@ -67,6 +67,10 @@ int main(int argc, char** argv) {
   if (what == "spin") {
     while (true) getpid();
   }
+  if (what == "vanish") {
+    for (const int descriptor : {0, 1, 2}) close(descriptor);
+    while (true) pause();
+  }
   if (what == "fill") {
     while (std::printf("%s", std::string(65536, 'x').c_str()) > 0) {
     }

@@ -70,6 +70,11 @@ TEST_P(SandboxLimits, WallTime) {
   EXPECT_EQ(child(sandbox_, "spin", policy_).end, End::out_of_time);
 }
 
+TEST_P(SandboxLimits, WallTimeOfAProgramThatClosesItsOutput) {
+  policy_.wall_time = std::chrono::milliseconds(300);
+  EXPECT_EQ(child(sandbox_, "vanish", policy_).end, End::out_of_time);
+}
+
 TEST_P(SandboxLimits, ProcessorTime) {
   policy_.cpu_seconds = 1;
   const SandboxResult result = child(sandbox_, "spin", policy_);
