@@ -4,22 +4,15 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/training.h"
+#include "nn/backend_calls.h"
 #include "train/optimiser.h"
 
 namespace r1 {
 
-/// Values of one parameter that are stepped as one task.
-struct ParameterPiece {
-  size_t parameter;
-  int64_t first, count;
-};
-inline constexpr int64_t kPieceValues = 16384;
-std::vector<ParameterPiece> pieces_of(const ParameterStore& store);
-
-/// The factors of step number `step` for one parameter.
-kernels::AdamStep adam_step(const OptimiserOptions& options, const Parameter& parameter, int64_t step,
-                            double learning_rate, double gradient_factor);
+/// Step number `step` without its tensors.
+AdamCall adam_call(const OptimiserOptions& options, int64_t step, double gradient_factor);
+/// A parameter of a step without its moments.
+AdamTensor adam_tensor(const OptimiserOptions& options, const Parameter& parameter, double learning_rate);
 
 std::unique_ptr<Optimiser> make_adamw_8bit(const OptimiserOptions& options, ParameterStore& store);
 size_t adamw_8bit_bytes(const ParameterStore& store);

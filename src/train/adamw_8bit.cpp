@@ -2,8 +2,6 @@
 // the mean, unsigned for the squares) with the block's largest as scale. A step decodes a block, is AdamW's
 // in float32, and encodes it again. Tensors of less than 4096 values are kept in float32. Source: Dettmers et
 // al., 8-bit Optimizers via Block-wise Quantization (2021).
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "tensor/dynamic_code.h"
@@ -12,11 +10,10 @@
 namespace r1 {
 namespace {
 
-constexpr int64_t kBlock = 256;
 constexpr int64_t kLeastCount = 4096;
 
 int64_t blocks_of(int64_t count) {
-  return (count + kBlock - 1) / kBlock;
+  return (count + kMomentBlock - 1) / kMomentBlock;
 }
 
 // One of the two moments of a parameter: codes and scales, or float32 values in `codes`.
@@ -25,9 +22,11 @@ struct Moment {
   AlignedBytes scales;
   size_t code_bytes = 0, scale_bytes = 0;
 
-  uint8_t* code(int64_t at) const { return reinterpret_cast<uint8_t*>(codes.get()) + at; }
-  float* scale(int64_t block) const { return reinterpret_cast<float*>(scales.get()) + block; }
-  float* exact(int64_t at) const { return reinterpret_cast<float*>(codes.get()) + at; }
+  AdamMoment of_step() const {
+    if (scale_bytes == 0) return {.values = reinterpret_cast<float*>(codes.get())};
+    return {.codes = reinterpret_cast<uint8_t*>(codes.get()),
+            .scales = reinterpret_cast<float*>(scales.get())};
+  }
 };
 
 bool is_small(const Parameter& parameter) {
@@ -42,24 +41,9 @@ size_t scale_bytes(const Parameter& parameter) {
   return is_small(parameter) ? 0 : static_cast<size_t>(blocks_of(parameter.count)) * sizeof(float);
 }
 
-void decode(const DynamicCode& code, const Moment& moment, int64_t first, int64_t count, float* out) {
-  const float scale = *moment.scale(first / kBlock);
-  for (int64_t i = 0; i < count; ++i) out[i] = code.value(*moment.code(first + i)) * scale;
-}
-
-void encode(const DynamicCode& code, const float* values, int64_t first, int64_t count,
-            const Moment& moment) {
-  float largest = 0;
-  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::fabs(values[i]));
-  *moment.scale(first / kBlock) = largest;
-  const float inverse = largest > 0 ? 1 / largest : 0;
-  for (int64_t i = 0; i < count; ++i) *moment.code(first + i) = code.nearest(values[i] * inverse);
-}
-
 class AdamW8Bit final : public Optimiser {
  public:
-  AdamW8Bit(const OptimiserOptions& options, ParameterStore& store)
-      : options_(options), store_(store), pieces_(pieces_of(store)) {
+  AdamW8Bit(const OptimiserOptions& options, ParameterStore& store) : options_(options), store_(store) {
     for (const Parameter& parameter : store.all()) {
       add(means_, parameter, DynamicCode::of_signed());
       add(squares_, parameter, DynamicCode::of_unsigned());
@@ -67,28 +51,16 @@ class AdamW8Bit final : public Optimiser {
   }
 
   void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
-    const kernels::TrainingKernels& training = *context.kernels().training;
-    context.parallel_for(static_cast<int64_t>(pieces_.size()), true, [&](int64_t index, int) {
-      const ParameterPiece& piece = pieces_[index];
-      const Parameter& parameter = store_.all()[piece.parameter];
-      const kernels::AdamStep adam = adam_step(options_, parameter, step, learning_rate, gradient_factor);
-      const Moment& mean = means_[piece.parameter];
-      const Moment& square = squares_[piece.parameter];
-      if (is_small(parameter)) {
-        training.adam(adam, parameter.values + piece.first, parameter.gradient + piece.first,
-                      mean.exact(piece.first), square.exact(piece.first), piece.count);
-        return;
-      }
-      for (int64_t at = piece.first; at < piece.first + piece.count; at += kBlock) {
-        const int64_t count = std::min(kBlock, piece.first + piece.count - at);
-        float m[kBlock], v[kBlock];
-        decode(DynamicCode::of_signed(), mean, at, count, m);
-        decode(DynamicCode::of_unsigned(), square, at, count, v);
-        training.adam(adam, parameter.values + at, parameter.gradient + at, m, v, count);
-        encode(DynamicCode::of_signed(), m, at, count, mean);
-        encode(DynamicCode::of_unsigned(), v, at, count, square);
-      }
-    });
+    std::vector<AdamTensor> tensors;
+    tensors.reserve(store_.all().size());
+    for (size_t i = 0; i < store_.all().size(); ++i) {
+      AdamTensor& tensor = tensors.emplace_back(adam_tensor(options_, store_.all()[i], learning_rate));
+      tensor.mean = means_[i].of_step();
+      tensor.square = squares_[i].of_step();
+    }
+    AdamCall adam = adam_call(options_, step, gradient_factor);
+    adam.tensors = tensors;
+    context.backend().adam(adam);
   }
 
   std::vector<StateArray> state() override {
@@ -119,7 +91,6 @@ class AdamW8Bit final : public Optimiser {
 
   OptimiserOptions options_;
   ParameterStore& store_;
-  std::vector<ParameterPiece> pieces_;
   std::vector<Moment> means_, squares_;
 };
 

@@ -26,8 +26,7 @@ bool takes_muon(const Parameter& parameter) {
 
 class Muon final : public Optimiser {
  public:
-  Muon(const OptimiserOptions& options, ParameterStore& store)
-      : options_(options), store_(store), pieces_(pieces_of(store)) {
+  Muon(const OptimiserOptions& options, ParameterStore& store) : options_(options), store_(store) {
     for (const Parameter& parameter : store.all()) {
       for (std::vector<AlignedBytes>* memory : {&means_, &squares_}) {
         if (memory == &squares_ && takes_muon(parameter)) {
@@ -41,15 +40,16 @@ class Muon final : public Optimiser {
   }
 
   void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
-    context.parallel_for(static_cast<int64_t>(pieces_.size()), true, [&](int64_t index, int) {
-      const ParameterPiece& piece = pieces_[index];
-      const Parameter& parameter = store_.all()[piece.parameter];
-      if (takes_muon(parameter)) return;
-      context.kernels().training->adam(adam_step(options_, parameter, step, learning_rate, gradient_factor),
-                                       parameter.values + piece.first, parameter.gradient + piece.first,
-                                       floats(means_[piece.parameter]) + piece.first,
-                                       floats(squares_[piece.parameter]) + piece.first, piece.count);
-    });
+    std::vector<AdamTensor> tensors;
+    for (size_t i = 0; i < store_.all().size(); ++i) {
+      if (takes_muon(store_.all()[i])) continue;
+      AdamTensor& tensor = tensors.emplace_back(adam_tensor(options_, store_.all()[i], learning_rate));
+      tensor.mean.values = floats(means_[i]);
+      tensor.square.values = floats(squares_[i]);
+    }
+    AdamCall adam = adam_call(options_, step, gradient_factor);
+    adam.tensors = tensors;
+    context.backend().adam(adam);
     for (size_t i = 0; i < store_.all().size(); ++i) {
       const Parameter& parameter = store_.all()[i];
       if (takes_muon(parameter))
@@ -81,27 +81,21 @@ class Muon final : public Optimiser {
                    double gradient_factor) {
     Arena::Scope scope(context.arena());
     const int64_t rows = parameter.shape[0], columns = parameter.shape[1];
-    float* x = context.arena().allocate<float>(parameter.count);
+    Backend& backend = context.backend();
+    const int64_t count = parameter.count;
+    float* x = context.arena().allocate<float>(count);
     const auto kept = static_cast<float>(options_.momentum);
-    const auto factor = static_cast<float>(gradient_factor);
-    for_pieces(context, parameter.count, [&](int64_t i) {
-      const float gradient = factor * parameter.gradient[i];
-      momentum[i] = kept * momentum[i] + (1 - kept) * gradient;
-      x[i] = kept * momentum[i] + (1 - kept) * gradient;
-    });
-    double squares = 0;
-    for (int64_t row = 0; row < rows; ++row) {
-      squares += context.kernels().training->dot(x + row * columns, x + row * columns, columns);
-    }
-    const auto inverse = static_cast<float>(1 / (std::sqrt(squares) + 1e-7));
-    for_pieces(context, parameter.count, [&](int64_t i) { x[i] *= inverse; });
+    const float taken = (1 - kept) * static_cast<float>(gradient_factor);
+    backend.combine({momentum, kept, momentum, taken, parameter.gradient, count});
+    backend.combine({x, kept, momentum, taken, parameter.gradient, count});
+    const FloatArray all{x, count};
+    backend.scale(x, static_cast<float>(1 / (std::sqrt(backend.sum_of_squares({&all, 1})) + 1e-7)), count);
     const float* update = orthogonalise(context, x, rows, columns);
     const double rate = learning_rate * parameter.rate_factor;
     const auto change =
         static_cast<float>(rate * 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns))));
     const auto left = static_cast<float>(parameter.decays ? 1 - rate * options_.weight_decay : 1);
-    for_pieces(context, parameter.count,
-               [&](int64_t i) { parameter.values[i] = left * parameter.values[i] - change * update[i]; });
+    backend.combine({parameter.values, left, parameter.values, -change, update, count});
   }
 
   // x [rows, columns] is overwritten; the result is in x or in memory of the arena.
@@ -118,8 +112,8 @@ class Muon final : public Optimiser {
                        : Product{x, 1, columns, x, columns, 1, square, side, length, false},
                   side, side);
       run_product(context, {square, side, 1, square, side, 1, factor, side, side, false}, side, side);
-      for_pieces(context, side * side, [&](int64_t k) { factor[k] = kB * square[k] + kC * factor[k]; });
-      for_pieces(context, rows * columns, [&](int64_t k) { other[k] = kA * x[k]; });
+      context.backend().combine({factor, kB, square, kC, factor, side * side});
+      context.backend().combine({other, kA, x, 0, x, rows * columns});
       run_product(context,
                   wide ? Product{factor, side, 1, x, columns, 1, other, columns, side, true}
                        : Product{x, columns, 1, factor, side, 1, other, columns, side, true},
@@ -129,18 +123,8 @@ class Muon final : public Optimiser {
     return x;
   }
 
-  template <typename Body>
-  static void for_pieces(Context& context, int64_t count, const Body& body) {
-    const int64_t tasks = (count + kPieceValues - 1) / kPieceValues;
-    context.parallel_for(tasks, tasks > 1, [&](int64_t task, int) {
-      const int64_t end = std::min(count, (task + 1) * kPieceValues);
-      for (int64_t i = task * kPieceValues; i < end; ++i) body(i);
-    });
-  }
-
   OptimiserOptions options_;
   ParameterStore& store_;
-  std::vector<ParameterPiece> pieces_;
   std::vector<AlignedBytes> means_, squares_;
 };
 

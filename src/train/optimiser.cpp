@@ -10,37 +10,32 @@
 
 namespace r1 {
 
-std::vector<ParameterPiece> pieces_of(const ParameterStore& store) {
-  std::vector<ParameterPiece> pieces;
-  for (size_t i = 0; i < store.all().size(); ++i) {
-    const int64_t count = store.all()[i].count;
-    for (int64_t first = 0; first < count; first += kPieceValues) {
-      pieces.push_back({i, first, std::min(kPieceValues, count - first)});
-    }
-  }
-  return pieces;
-}
-
-kernels::AdamStep adam_step(const OptimiserOptions& options, const Parameter& parameter, int64_t step,
-                            double learning_rate, double gradient_factor) {
-  kernels::AdamStep adam;
-  adam.learning_rate = static_cast<float>(learning_rate * parameter.rate_factor);
+AdamCall adam_call(const OptimiserOptions& options, int64_t step, double gradient_factor) {
+  AdamCall adam;
   adam.beta1 = static_cast<float>(options.beta1);
   adam.beta2 = static_cast<float>(options.beta2);
   adam.epsilon = static_cast<float>(options.epsilon);
-  adam.decay = parameter.decays ? static_cast<float>(options.weight_decay) : 0.0F;
   adam.correction1 = static_cast<float>(1 / (1 - std::pow(options.beta1, static_cast<double>(step))));
   adam.correction2 = static_cast<float>(1 / (1 - std::pow(options.beta2, static_cast<double>(step))));
   adam.gradient_factor = static_cast<float>(gradient_factor);
   return adam;
 }
 
+AdamTensor adam_tensor(const OptimiserOptions& options, const Parameter& parameter, double learning_rate) {
+  AdamTensor tensor;
+  tensor.values = parameter.values;
+  tensor.gradient = parameter.gradient;
+  tensor.count = parameter.count;
+  tensor.learning_rate = static_cast<float>(learning_rate * parameter.rate_factor);
+  tensor.decay = parameter.decays ? static_cast<float>(options.weight_decay) : 0.0F;
+  return tensor;
+}
+
 namespace {
 
 class AdamW final : public Optimiser {
  public:
-  AdamW(const OptimiserOptions& options, ParameterStore& store)
-      : options_(options), store_(store), pieces_(pieces_of(store)) {
+  AdamW(const OptimiserOptions& options, ParameterStore& store) : options_(options), store_(store) {
     for (const Parameter& parameter : store.all()) {
       for (std::vector<AlignedBytes>* memory : {&means_, &squares_}) {
         const size_t bytes = static_cast<size_t>(parameter.count) * sizeof(float);
@@ -51,15 +46,16 @@ class AdamW final : public Optimiser {
   }
 
   void step(Context& context, int64_t step, double learning_rate, double gradient_factor) override {
-    const auto count = static_cast<int64_t>(pieces_.size());
-    context.parallel_for(count, true, [&](int64_t index, int) {
-      const ParameterPiece& piece = pieces_[index];
-      const Parameter& parameter = store_.all()[piece.parameter];
-      const kernels::AdamStep adam = adam_step(options_, parameter, step, learning_rate, gradient_factor);
-      context.kernels().training->adam(adam, parameter.values + piece.first, parameter.gradient + piece.first,
-                                       floats(means_[piece.parameter]) + piece.first,
-                                       floats(squares_[piece.parameter]) + piece.first, piece.count);
-    });
+    std::vector<AdamTensor> tensors;
+    tensors.reserve(store_.all().size());
+    for (size_t i = 0; i < store_.all().size(); ++i) {
+      AdamTensor& tensor = tensors.emplace_back(adam_tensor(options_, store_.all()[i], learning_rate));
+      tensor.mean.values = floats(means_[i]);
+      tensor.square.values = floats(squares_[i]);
+    }
+    AdamCall adam = adam_call(options_, step, gradient_factor);
+    adam.tensors = tensors;
+    context.backend().adam(adam);
   }
 
   std::vector<StateArray> state() override {
@@ -78,7 +74,6 @@ class AdamW final : public Optimiser {
 
   OptimiserOptions options_;
   ParameterStore& store_;
-  std::vector<ParameterPiece> pieces_;
   std::vector<AlignedBytes> means_, squares_;
 };
 
@@ -124,16 +119,10 @@ double scheduled_rate(const ScheduleOptions& options, int64_t step, int64_t step
 }
 
 double gradient_norm(Context& context, const ParameterStore& store) {
-  const std::vector<ParameterPiece> pieces = pieces_of(store);
-  std::vector<double> sums(pieces.size());
-  context.parallel_for(static_cast<int64_t>(pieces.size()), true, [&](int64_t index, int) {
-    const ParameterPiece& piece = pieces[index];
-    const float* gradient = store.all()[piece.parameter].gradient + piece.first;
-    sums[index] = context.kernels().training->dot(gradient, gradient, piece.count);
-  });
-  double sum = 0;
-  for (const double part : sums) sum += part;
-  return std::sqrt(sum);
+  std::vector<FloatArray> gradients;
+  gradients.reserve(store.all().size());
+  for (const Parameter& parameter : store.all()) gradients.push_back({parameter.gradient, parameter.count});
+  return std::sqrt(context.backend().sum_of_squares(gradients));
 }
 
 }  // namespace r1
