@@ -17,6 +17,7 @@
 #include "cli/train_options.h"
 #include "cli/training_report.h"
 #include "formats/output_file.h"
+#include "train/checkpoint.h"
 #include "train/data/training_data.h"
 #include "train/memory_plan.h"
 #include "train/trained_model.h"
@@ -79,7 +80,7 @@ void print_plan(const MemoryPlan& plan, TrainedModel& model) {
       "memory: about {}: weights {}, gradients {}, optimiser {}, activations {} ({}), working memory {}, "
       "program {}\n",
       size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
-      size(plan.activations), plan.keep == Keep::everything ? "all kept" : "layers run twice",
+      size(plan.activations), plan.storage == ActivationStorage::everything ? "all kept" : "layers run twice",
       size(plan.working), size(plan.program));
   std::fflush(stdout);
 }
@@ -208,7 +209,7 @@ void train(const TrainCommand& command) {
   parts.base = model.base_identity();
   parts.weights_changed = [&](Context& used) { model.refresh(used); };
   Trainer trainer(context, model.decoder(), model.parameters(), options, *data.batches, data.evaluation.get(),
-                  plan.keep, hooks, parts);
+                  plan.storage, hooks, parts);
   if (options.resume && !trainer.resume())
     fmt::print(stderr, "r1: {}: no good checkpoint: beginning anew\n", options.output);
   const int64_t begun = trainer.state().step;

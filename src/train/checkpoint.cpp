@@ -79,11 +79,11 @@ std::string file_sha256(const fs::path& path) {
   return text;
 }
 
-void write_checkpoint(const fs::path& output, const RunState& state, const ParameterStore& store,
-                      Optimiser& optimiser, int64_t keep) {
+void write_checkpoint(const fs::path& output, int64_t step, nlohmann::json progress,
+                      const ParameterStore& store, Optimiser& optimiser, int64_t keep) {
   const fs::path folder = folder_of(output);
   fs::create_directories(folder);
-  const fs::path json = folder / fmt::format("step-{:08}.json", state.step);
+  const fs::path json = folder / fmt::format("step-{:08}.json", step);
   remove_checkpoint(json);
   SafetensorsWriter writer(weights_of(json));
   for_each_array(store, optimiser, [&](const std::string& name, std::span<std::byte> bytes) {
@@ -93,26 +93,11 @@ void write_checkpoint(const fs::path& output, const RunState& state, const Param
   for_each_array(store, optimiser,
                  [&](const std::string&, std::span<std::byte> bytes) { writer.append(bytes); });
   writer.finish();
-  nlohmann::json text = {{"format", 1},
-                         {"step", state.step},
-                         {"epoch", state.epoch},
-                         {"batch", state.batch},
-                         {"tokens", state.tokens},
-                         {"loss_mean", state.loss_mean},
-                         {"loss_variance", state.loss_variance},
-                         {"loss_count", state.loss_count},
-                         {"best_loss", state.best_loss},
-                         {"best_step", state.best_step},
-                         {"evaluations_since_best", state.evaluations_since_best},
-                         {"steps", state.steps},
-                         {"drops_rest", state.drops_rest},
-                         {"seconds", state.seconds},
-                         {"fingerprint", state.fingerprint},
-                         {"settings", state.settings},
-                         {"bytes", fs::file_size(weights_of(json))},
-                         {"sha256", file_sha256(weights_of(json))}};
+  progress["format"] = 1;
+  progress["bytes"] = fs::file_size(weights_of(json));
+  progress["sha256"] = file_sha256(weights_of(json));
   OutputFile file(json);
-  file.write(text.dump(1) + "\n");
+  file.write(progress.dump(1) + "\n");
   file.finish();
   const std::vector<fs::path> files = list(output);
   for (size_t i = static_cast<size_t>(std::max<int64_t>(1, keep)); i < files.size(); ++i)
@@ -142,37 +127,20 @@ void remove_checkpoints(const fs::path& output) {
   for (const fs::path& json : list(output)) remove_checkpoint(json);
 }
 
-RunState read_run_state(const fs::path& json) {
-  RunState state;
+nlohmann::json read_progress(const fs::path& json) {
   try {
-    const nlohmann::json text = read_json(json);
-    if (text.at("format").get<int>() != 1) {
+    nlohmann::json progress = read_json(json);
+    if (progress.at("format").get<int>() != 1) {
       throw_error(ErrorKind::unsupported, "{}: format: expected 1, found {}", json.string(),
-                  text.at("format").get<int>());
+                  progress.at("format").get<int>());
     }
-    text.at("step").get_to(state.step);
-    text.at("epoch").get_to(state.epoch);
-    text.at("batch").get_to(state.batch);
-    text.at("tokens").get_to(state.tokens);
-    text.at("loss_mean").get_to(state.loss_mean);
-    state.loss_variance = text.value("loss_variance", 0.0);  // checkpoints of before had none
-    text.at("loss_count").get_to(state.loss_count);
-    text.at("best_loss").get_to(state.best_loss);
-    text.at("best_step").get_to(state.best_step);
-    text.at("evaluations_since_best").get_to(state.evaluations_since_best);
-    state.steps = text.value("steps", int64_t{0});  // nor these two
-    state.drops_rest = text.value("drops_rest", true);
-    text.at("seconds").get_to(state.seconds);
-    text.at("fingerprint").get_to(state.fingerprint);
-    text.at("settings").get_to(state.settings);
+    return progress;
   } catch (const nlohmann::json::exception& error) {
     throw_error(ErrorKind::bad_file, "{}: {}", json.string(), error.what());
   }
-  return state;
 }
 
-RunState read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser& optimiser) {
-  RunState state = read_run_state(json);
+void read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser& optimiser) {
   const SafetensorsFile file = SafetensorsFile::open(weights_of(json));
   for_each_array(store, optimiser, [&](const std::string& name, std::span<std::byte> bytes) {
     const TensorView* tensor = file.find(name);
@@ -184,7 +152,6 @@ RunState read_checkpoint(const fs::path& json, ParameterStore& store, Optimiser&
     }
     std::memcpy(bytes.data(), tensor->data, bytes.size());
   });
-  return state;
 }
 
 }  // namespace r1

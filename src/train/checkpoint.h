@@ -8,37 +8,19 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "train/optimiser.h"
 #include "train/parameters.h"
 
 namespace r1 {
 
-/// Progress of a training run, as stored in a checkpoint.
-struct RunState {
-  int64_t step = 0;              // steps done
-  int64_t epoch = 0, batch = 0;  // of the next micro-batch
-  int64_t tokens = 0;            // rows that went through the model
-  double loss_mean = 0;          // running mean and variance, for the search for spikes
-  double loss_variance = 0;
-  int64_t loss_count = 0;
-  double best_loss = 0;  // of evaluations; best_step 0: none yet
-  int64_t best_step = 0;
-  int64_t evaluations_since_best = 0;
-  int64_t steps = 0;         // that the learning rate was scheduled for; 0: not known
-  bool drops_rest = false;   // a run of before: passes that do not fill a step are not trained
-  double seconds = 0;        // time spent so far
-  uint64_t fingerprint = 0;  // of the data and of the names and sizes of what is trained
-  std::map<std::string, std::string> settings;  // options that determine the run, by name
-};
-
-/// Writes the checkpoint of state.step, then deletes all but the newest `keep`.
-void write_checkpoint(const std::filesystem::path& output, const RunState& state, const ParameterStore& store,
-                      Optimiser& optimiser, int64_t keep);
+/// Writes the checkpoint of step `step`, then deletes all but the newest `keep`. `progress`: an object with what the
+/// loop itself needs to continue (Trainer: train/run_state.h); "format", "bytes" and "sha256" are added to it.
+void write_checkpoint(const std::filesystem::path& output, int64_t step, nlohmann::json progress,
+                      const ParameterStore& store, Optimiser& optimiser, int64_t keep);
 
 /// The newest good checkpoint's .json; those that are not good are named through `remark`.
 std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path& output,
@@ -46,11 +28,11 @@ std::optional<std::filesystem::path> find_checkpoint(const std::filesystem::path
 bool has_checkpoints(const std::filesystem::path& output);
 void remove_checkpoints(const std::filesystem::path& output);
 
-/// What a checkpoint's .json says.
-RunState read_run_state(const std::filesystem::path& json);
+/// The progress in a checkpoint's .json.
+nlohmann::json read_progress(const std::filesystem::path& json);
 
 /// Reads weights and optimiser state into their places. Error(bad_file) when names or sizes differ.
-RunState read_checkpoint(const std::filesystem::path& json, ParameterStore& store, Optimiser& optimiser);
+void read_checkpoint(const std::filesystem::path& json, ParameterStore& store, Optimiser& optimiser);
 
 /// The SHA-256 of a file, in hex.
 std::string file_sha256(const std::filesystem::path& path);

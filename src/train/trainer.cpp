@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "train/checkpoint.h"
 #include "train/data_steps.h"
 #include "train/objective.h"
 #include "train/options_check.h"
@@ -67,8 +69,8 @@ struct LogWindow {
 
 struct Trainer::State {
   State(Context& context, const Decoder& model, ParameterStore& store, const TrainingOptions& run_options,
-        const BatchSource& batches, const BatchSource* held_back, Keep keep, TrainerHooks run_hooks,
-        const TrainerParts& parts)
+        const BatchSource& batches, const BatchSource* held_back, ActivationStorage storage,
+        TrainerHooks run_hooks, const TrainerParts& parts)
       : options(run_options),
         evaluation(held_back),
         hooks(std::move(run_hooks)),
@@ -76,7 +78,7 @@ struct Trainer::State {
         data(batches, options.accumulation, batches_of_epochs),
         step(context,
              {&model, &store, parts.adapter, options.lora.dropout, options.seed, parts.weights_changed},
-             options, keep),
+             options, storage),
         objective(make_objective(parts.stage, options,
                                  {{parts.reference, parts.reference_adapter}, parts.score, hooks.remark})) {
     if (!hooks.seconds) hooks.seconds = system_seconds;
@@ -222,14 +224,15 @@ struct Trainer::State {
   }
 
   void save() {
-    write_checkpoint(options.output, run, step.store(), step.optimiser(), options.keep_checkpoints);
+    write_checkpoint(options.output, run.step, to_json(run), step.store(), step.optimiser(),
+                     options.keep_checkpoints);
   }
 };
 
 Trainer::Trainer(Context& context, const Decoder& model, ParameterStore& store,
                  const TrainingOptions& options, const BatchSource& batches, const BatchSource* evaluation,
-                 Keep keep, TrainerHooks hooks, const TrainerParts& parts)
-    : state_(std::make_unique<State>(context, model, store, options, batches, evaluation, keep,
+                 ActivationStorage storage, TrainerHooks hooks, const TrainerParts& parts)
+    : state_(std::make_unique<State>(context, model, store, options, batches, evaluation, storage,
                                      std::move(hooks), parts)) {}
 
 Trainer::~Trainer() = default;
@@ -247,7 +250,7 @@ bool Trainer::resume() {
   const auto found = find_checkpoint(trainer.options.output, trainer.hooks.remark);
   if (!found) return false;
   const RunState expected = trainer.run;
-  RunState state = read_run_state(*found);
+  RunState state = read_run_state(read_progress(*found), found->string());
   for (const auto& [name, value] : state.settings) {
     const auto now = expected.settings.find(name);
     if (now == expected.settings.end() || now->second == value) continue;

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "model/decoder.h"
-#include "train/checkpoint.h"
 #include "train/options.h"
 #include "train/parameters.h"
+#include "train/run_state.h"
 #include "train/sample.h"
 #include "train/stage.h"
 #include "train/training_pass.h"
@@ -74,8 +74,8 @@ class Trainer {
   /// `store` holds the trained parameters, to which `model` is bound. All are the caller's and must outlive
   /// the trainer. evaluation may be null.
   Trainer(Context& context, const Decoder& model, ParameterStore& store, const TrainingOptions& options,
-          const BatchSource& batches, const BatchSource* evaluation, Keep keep, TrainerHooks hooks,
-          const TrainerParts& parts = {});
+          const BatchSource& batches, const BatchSource* evaluation, ActivationStorage storage,
+          TrainerHooks hooks, const TrainerParts& parts = {});
   ~Trainer();
 
   /// Reads the newest good checkpoint of options.output. False: there is none. Throws Error(invalid_argument)
