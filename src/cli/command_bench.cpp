@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory_use.h"
 #include "base/random.h"
+#include "base/seconds.h"
 #include "cli/commands.h"
 #include "cli/machine_limits.h"
 #include "cli/model_location.h"
@@ -25,10 +26,6 @@ namespace r1::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -14,16 +14,13 @@
 #include "base/error.h"
 #include "base/json_text.h"
 #include "base/random.h"
+#include "base/seconds.h"
 
 namespace r1::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 using nlohmann::json;
-
-double seconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 /// Text that no cache has seen: words from a small list, in an order drawn for this request.
 std::string make_prompt(const LoadOptions& options, int64_t index) {

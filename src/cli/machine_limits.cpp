@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/seconds.h"
+
 namespace r1::cli {
 namespace {
 
@@ -20,7 +22,7 @@ double median_rate(const Work& work) {
   for (int attempt = 0; attempt < kTries; ++attempt) {
     const auto start = Clock::now();
     const double amount = work();
-    rates.push_back(amount / std::chrono::duration<double>(Clock::now() - start).count());
+    rates.push_back(amount / seconds_since(start));
   }
   std::sort(rates.begin(), rates.end());
   return rates[kTries / 2];

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/seconds.h"
+
 namespace r1::cli {
 namespace {
 
@@ -63,8 +65,8 @@ void ProgressBar::update(uint64_t done, uint64_t total, const std::string& detai
 }
 
 void ProgressBar::draw() {
-  const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-  const double rate = seconds > 0.2 ? static_cast<double>(done_ - std::min(first_, done_)) / seconds : 0;
+  const double elapsed = seconds_since(start_);
+  const double rate = elapsed > 0.2 ? static_cast<double>(done_ - std::min(first_, done_)) / elapsed : 0;
   const double share = total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 0;
   const bool bytes = unit_ == "B";
   std::string text =

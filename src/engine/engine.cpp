@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/seconds.h"
 #include "engine/next_token.h"
 #include "engine/request_checks.h"
 #include "engine/scheduler.h"
@@ -14,10 +15,6 @@ namespace r1 {
 namespace {
 
 using Clock = Sequence::Clock;
-
-double seconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
 
 }  // namespace
 

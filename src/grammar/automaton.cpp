@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 namespace r1::grammar {
 namespace {
@@ -22,10 +23,8 @@ class SetTable {
 
   /// The number of a sorted set, and whether it is new.
   std::pair<int32_t, bool> number(const std::vector<int32_t>& set) {
-    uint64_t hash = 0xCBF29CE484222325;
-    for (const int32_t item : set) hash = (hash ^ static_cast<uint64_t>(item)) * 0x100000001B3;
     budget_->add_steps(static_cast<int64_t>(set.size()) + 1);
-    auto& chain = chains_[hash];
+    auto& chain = chains_[fnv1a(set)];
     for (const int32_t candidate : chain) {
       if (sets_[candidate] == set) return {candidate, false};
     }

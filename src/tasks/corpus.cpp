@@ -5,17 +5,15 @@
 #include <unordered_set>
 
 #include "base/error.h"
+#include "base/hash.h"
 
 namespace r1::tasks {
 namespace {
 
 constexpr int64_t kMisses = 20000;  // draws without a new problem before the problems count as used up
 
-/// FNV-1a, then mixed: the same on every machine.
 uint64_t hash_text(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return mix_bits(hash);
+  return mix_bits(fnv1a(text));
 }
 
 template <typename List, typename Weight>

@@ -8,6 +8,7 @@
 #include <numbers>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/random.h"
 #include "formats/json_file.h"
 #include "formats/output_file.h"
@@ -19,14 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-uint64_t hash_of(const std::string& text) {
-  uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
-  return hash;
-}
-
 void fill_normal(Parameter& parameter, uint64_t seed, double deviation) {
-  const uint64_t stream = mix_bits(seed) ^ hash_of(parameter.name);
+  const uint64_t stream = mix_bits(seed) ^ fnv1a(parameter.name);
   for (int64_t i = 0; i < parameter.count; ++i) {  // Box and Muller, 1958
     const double radius = std::sqrt(-2 * std::log(1 - random_uniform(stream, 2 * i)));
     const double angle = 2 * std::numbers::pi * random_uniform(stream, 2 * i + 1);

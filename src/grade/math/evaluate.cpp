@@ -2,6 +2,9 @@
 
 #include <functional>
 
+#include "base/hash.h"
+#include "base/random.h"
+
 namespace r1::grade::math {
 namespace {
 
@@ -108,14 +111,6 @@ std::optional<mpq_class> based_value(const Node& node) {
   return mpq_class(value);
 }
 
-uint64_t hash_of(const std::string& name, uint64_t seed) {
-  uint64_t hash = 1469598103934665603ULL ^ (seed * 0x9E3779B97F4A7C15ULL);
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  hash ^= hash >> 31;
-  hash *= 0xBF58476D1CE4E5B9ULL;
-  return hash ^ (hash >> 29);
-}
-
 Complex symbol_value(const std::string& name, Point point) {
   Complex result;
   if (name == "\\pi") {
@@ -124,7 +119,7 @@ Complex symbol_value(const std::string& name, Point point) {
   }
   if (name == "e") return exponential({Real(1), Real()});
   if (name == "i") return {Real(), Real(1)};
-  const uint64_t hash = hash_of(name, static_cast<uint64_t>(point));
+  const uint64_t hash = random_bits(fnv1a(name), static_cast<uint64_t>(point));
   const double share = static_cast<double>(hash >> 11) * 0x1p-53;
   switch (point) {
     case Point::real_a:

@@ -117,16 +117,23 @@ inline void stream_outputs(const WeightMatrix& w, int64_t output_begin, int64_t 
   }
 }
 
-/// True when the rows are few and the type has an unpacker: then they are multiplied here.
-template <bool kSignedWide>
-inline bool stream_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
-                            const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
-                            std::byte* scratch) {
-  auto* const numbers = reinterpret_cast<float*>(scratch);
-  if (rows != 1 && rows != 2) return false;
-  return with_unpacker<kSignedWide>(w.dtype, [&](auto format) {
-    using Format = decltype(format);
-    rows == 1 ? stream_outputs<Format, 1>(w, output_begin, output_end, x, y, y_stride, numbers)
-              : stream_outputs<Format, 2>(w, output_begin, output_end, x, y, y_stride, numbers);
-  });
-}
+/// The part of an instruction set's Isa (matmul_quantised.inc.h) that depends on how wide formats are unpacked alone.
+template <bool kSigned>
+struct FewRows {
+  static constexpr bool kSignedWide = kSigned;
+
+  static Unpacker unpacker(DType dtype) { return fast_unpacker<kSigned>(dtype); }
+
+  /// True when the rows are few and the type has an unpacker: then they are multiplied here.
+  static bool multiply_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
+                                const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
+                                std::byte* scratch) {
+    auto* const numbers = reinterpret_cast<float*>(scratch);
+    if (rows != 1 && rows != 2) return false;
+    return with_unpacker<kSigned>(w.dtype, [&](auto format) {
+      using Format = decltype(format);
+      rows == 1 ? stream_outputs<Format, 1>(w, output_begin, output_end, x, y, y_stride, numbers)
+                : stream_outputs<Format, 2>(w, output_begin, output_end, x, y, y_stride, numbers);
+    });
+  }
+};

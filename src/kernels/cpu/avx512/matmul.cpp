@@ -98,17 +98,8 @@ inline void multiply_run(const MultiplyCall& call) {
     multiply_run<kGroup, kMinimums, kRows - 1>(call);
 }
 
-struct Isa {
+struct Isa : FewRows<false> {
   static constexpr int kMaxRows = 12;
-  static constexpr bool kSignedWide = false;
-
-  static Unpacker unpacker(DType dtype) { return fast_unpacker<kSignedWide>(dtype); }
-
-  static bool multiply_few_rows(const WeightMatrix& w, int64_t output_begin, int64_t output_end,
-                                const QuantisedRows& x, int64_t rows, float* y, int64_t y_stride,
-                                std::byte* scratch) {
-    return stream_few_rows<kSignedWide>(w, output_begin, output_end, x, rows, y, y_stride, scratch);
-  }
 
   static void multiply(int group, bool has_minimums, const MultiplyCall& call) {
     if (group == 32)
