@@ -15,20 +15,8 @@ namespace {
 
 class SampleAnswerTest : public DataFiles {
  protected:
-  SampleAnswerTest() {
-    const TrainedTokenizer trained = trained_tokenizer();
-    write("tokenizer.json", trained.tokenizer_json());
-    write("tokenizer_config.json", trained.tokenizer_config_json(64));
-    options_.tokenizer = folder_.string();
-    options_.layers = 2;
-    options_.hidden = 32;
-    options_.heads = 2;
-    options_.key_value_heads = 1;
-    options_.intermediate = 64;
-    options_.context_length = 64;
-    options_.initial_deviation = 0.5;
-  }
-  TrainingOptions options_;
+  SampleAnswerTest() { options_.initial_deviation = 0.5; }
+  TrainingOptions options_ = new_model_options(2);
   ThreadPool pool_{1};
   Context context_{pool_, kernels::select_kernels(), Arithmetic::exact};
 };

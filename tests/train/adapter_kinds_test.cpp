@@ -15,6 +15,7 @@
 #include "tests/model/tiny_model.h"
 #include "tests/shared_folder.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/tiny_training.h"
 #include "train/trained_adapter.h"
 #include "train/trainer.h"
 #include "train/truncated_svd.h"
@@ -30,8 +31,8 @@ struct Kind {
   LowRankOptions options;
 };
 
-void PrintTo(const Kind& own, std::ostream* out) {
-  *out << own.name;
+void PrintTo(const Kind& kind, std::ostream* out) {
+  *out << kind.name;
 }
 
 TrainingBatch one_batch(bool pairs = false) {
@@ -62,18 +63,19 @@ class AdapterFixture {
   std::vector<float> log_probs(const Model& model, const Adapter* adapter) {
     const auto& decoder = dynamic_cast<const Decoder&>(model);
     TrainingCache cache(decoder);
-    const TrainingBatch own = one_batch();
-    return TrainingPass(context_, decoder, none_, cache, own, Keep::layer_inputs, adapter).log_probs();
+    const TrainingBatch batch = one_batch();
+    return TrainingPass(context_, decoder, none_, cache, batch, ActivationStorage::layer_inputs, adapter)
+        .log_probs();
   }
 
-  std::vector<float> gradients(const Model& model, TrainedAdapter& adapter, Keep keep) {
+  std::vector<float> gradients(const Model& model, TrainedAdapter& adapter, ActivationStorage storage) {
     adapter.parameters().clear_gradients(context_);
     const auto& decoder = dynamic_cast<const Decoder&>(model);
     TrainingCache cache(decoder);
-    const TrainingBatch own = one_batch();
-    TrainingPass pass(context_, decoder, adapter.parameters().gradients(decoder), cache, own, keep,
+    const TrainingBatch batch = one_batch();
+    TrainingPass pass(context_, decoder, adapter.parameters().gradients(decoder), cache, batch, storage,
                       &adapter.adapter());
-    pass.backward(std::vector<float>(own.tokens.size(), -0.1F));
+    pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
     std::vector<float> all;
     for (const Parameter& one : adapter.parameters().all())
       all.insert(all.end(), one.gradient, one.gradient + one.count);
@@ -82,9 +84,10 @@ class AdapterFixture {
 
   /// Every parameter moved a little.
   void move(TrainedAdapter& adapter) {
-    for (Parameter& own : adapter.parameters().all()) {
-      for (int64_t i = 0; i < own.count; ++i)
-        own.values[i] += static_cast<float>(0.05 * (2 * random_uniform(9, static_cast<uint64_t>(i)) - 1));
+    for (Parameter& parameter : adapter.parameters().all()) {
+      for (int64_t i = 0; i < parameter.count; ++i)
+        parameter.values[i] +=
+            static_cast<float>(0.05 * (2 * random_uniform(9, static_cast<uint64_t>(i)) - 1));
     }
     adapter.refresh(context_);
   }
@@ -152,11 +155,11 @@ TEST_P(AdapterKindsTest, GradientsAreTheSameBitsWhenLayersRunAgain) {
   const auto adapter = TrainedAdapter::create(*file, GetParam().options);
   move(*adapter);
   adapter->adapter().set_dropout({GetParam().options.dropout, 17});
-  const std::vector<float> first = gradients(*model, *adapter, Keep::everything);
-  EXPECT_EQ(first, gradients(*model, *adapter, Keep::layer_inputs));
+  const std::vector<float> first = gradients(*model, *adapter, ActivationStorage::everything);
+  EXPECT_EQ(first, gradients(*model, *adapter, ActivationStorage::layer_inputs));
   if (GetParam().options.dropout == 0) return;
   adapter->adapter().set_dropout({GetParam().options.dropout, 18});
-  EXPECT_NE(first, gradients(*model, *adapter, Keep::layer_inputs));
+  EXPECT_NE(first, gradients(*model, *adapter, ActivationStorage::layer_inputs));
 }
 
 TEST_P(AdapterKindsTest, LearnsAndResumesBitIdentically) {
@@ -174,7 +177,7 @@ TEST_P(AdapterKindsTest, LearnsAndResumesBitIdentically) {
     parts.adapter = &adapter->adapter();
     parts.weights_changed = [&](Context& used) { adapter->refresh(used); };
     Trainer trainer(context_, dynamic_cast<const Decoder&>(*model), adapter->parameters(), options, source,
-                    nullptr, Keep::layer_inputs, hooks, parts);
+                    nullptr, ActivationStorage::layer_inputs, hooks, parts);
     EXPECT_EQ(resume && trainer.resume(), resume);
     trainer.run();
     std::vector<float> all;
@@ -193,14 +196,14 @@ TEST_P(AdapterKindsTest, LearnsAndResumesBitIdentically) {
 }
 
 LowRankOptions kind(bool dora, bool pissa, double dropout, bool stabilised = false) {
-  LowRankOptions own;
-  own.rank = 4;
-  own.alpha = 6;
-  own.dora = dora;
-  own.pissa = pissa;
-  own.dropout = dropout;
-  own.rank_stabilised = stabilised;
-  return own;
+  LowRankOptions options;
+  options.rank = 4;
+  options.alpha = 6;
+  options.dora = dora;
+  options.pissa = pissa;
+  options.dropout = dropout;
+  options.rank_stabilised = stabilised;
+  return options;
 }
 INSTANTIATE_TEST_SUITE_P(Kinds, AdapterKindsTest,
                          testing::Values(Kind{"LoRA", kind(false, false, 0)},
@@ -209,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, AdapterKindsTest,
                                          Kind{"DoRA", kind(true, false, 0)},
                                          Kind{"PiSSA", kind(false, true, 0)},
                                          Kind{"PiSSAStabilisedWithDropout", kind(false, true, 0.1, true)}),
-                         [](const auto& own) { return own.param.name; });
+                         [](const auto& instance) { return instance.param.name; });
 
 class AdapterTest : public AdapterFixture, public testing::Test {};
 
@@ -271,10 +274,11 @@ TEST_F(AdapterTest, PissaBeginsWithThePrincipalPart) {
     ASSERT_NE(a, nullptr) << module;
     double left = 0;
     for (int64_t i = 0; i < w.count; ++i) {
-      double own = w.values[i];
+      double difference = w.values[i];
       const int64_t o = i / w.shape[1], c = i % w.shape[1];
-      for (int64_t k = 0; k < 4; ++k) own -= 1.5 * b->values[o * 4 + k] * a->values[k * w.shape[1] + c];
-      left += own * own;
+      for (int64_t k = 0; k < 4; ++k)
+        difference -= 1.5 * b->values[o * 4 + k] * a->values[k * w.shape[1] + c];
+      left += difference * difference;
     }
     // The matrices are random: the spectrum is flat, so that directions near the fourth are nearly as good.
     EXPECT_GE(left, value.get<double>() * (1 - 1e-5)) << module;
@@ -311,7 +315,7 @@ TEST_F(AdapterTest, ARewardModelsHeadIsTrainedAndKeptWithIt) {
   TrainingOptions options = training(12);
   options.learning_rate = 5e-3;
   Trainer trainer(context_, dynamic_cast<const Decoder&>(*model), adapter->parameters(), options, source,
-                  nullptr, Keep::layer_inputs, hooks, parts);
+                  nullptr, ActivationStorage::layer_inputs, hooks, parts);
   trainer.run();
   EXPECT_NEAR(losses.front(), std::log(2.0), 1e-5);
   EXPECT_LT(losses.back(), 0.2);
@@ -347,9 +351,9 @@ TEST_F(AdapterTest, AdaptersFromElsewhereLoadAndComputeWhatPyTorchDoes) {
     batch.sequences.push_back({0, batch.rows(), 0});
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
     TrainingCache cache(decoder);
-    const std::vector<float> found =
-        TrainingPass(context_, decoder, none_, cache, batch, Keep::layer_inputs, &adapter->adapter())
-            .log_probs();
+    const std::vector<float> found = TrainingPass(context_, decoder, none_, cache, batch,
+                                                  ActivationStorage::layer_inputs, &adapter->adapter())
+                                         .log_probs();
     const auto log_probs = expected["log_probs"].get<std::vector<double>>();
     ASSERT_EQ(found.size(), log_probs.size());
     for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], log_probs[i], 5e-5) << name << " " << i;
@@ -358,8 +362,11 @@ TEST_F(AdapterTest, AdaptersFromElsewhereLoadAndComputeWhatPyTorchDoes) {
 }
 
 TEST_F(AdapterTest, WhatIsUnknownInAnAdapterIsNamed) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  TrainingOptions shape = tiny_options(folder_.string());  // that of the adapter in the fixtures
+  shape.hidden = 256;
+  shape.heads = 8;
+  const TinyRun base(shape);
+  const auto file = ModelFile::in_memory(tiny_config(shape), base.store.views());
   const fs::path source = fs::path(R1_TEST_FIXTURES) / "adapters" / "lora";
   const nlohmann::json config = nlohmann::json::parse(std::ifstream(source / "adapter_config.json"));
   auto error_of = [&](const std::string& key, const nlohmann::json& value, const std::string& tensor) {

@@ -12,6 +12,7 @@
 #include "text/tokenizer.h"
 #include "train/data/render.h"
 #include "train/data/tokenizer_trainer.h"
+#include "train/options.h"
 
 namespace r1 {
 
@@ -28,6 +29,21 @@ class DataFiles : public ::testing::Test {
     TokenizerTrainerOptions options;
     options.vocabulary_size = 300;
     return trainer.train(options);
+  }
+  /// Writes the vocabulary's files into the folder; options of a new model of `layers` layers over it.
+  TrainingOptions new_model_options(int64_t layers) const {
+    const TrainedTokenizer trained = trained_tokenizer();
+    write("tokenizer.json", trained.tokenizer_json());
+    write("tokenizer_config.json", trained.tokenizer_config_json(64));
+    TrainingOptions options;
+    options.tokenizer = folder_.string();
+    options.layers = layers;
+    options.hidden = 32;
+    options.heads = 2;
+    options.key_value_heads = 1;
+    options.intermediate = 64;
+    options.context_length = 64;
+    return options;
   }
   static Tokenizer tokenizer() {
     const TrainedTokenizer trained = trained_tokenizer();

@@ -12,6 +12,7 @@
 #include "tensor/nf4.h"
 #include "tests/model/tiny_model.h"
 #include "tests/shared_folder.h"
+#include "tests/train/tiny_training.h"
 #include "train/memory_plan.h"
 #include "train/trained_adapter.h"
 #include "train/trainer.h"
@@ -25,8 +26,8 @@ struct Base {
   std::vector<std::string> targets;
 };
 
-void PrintTo(const Base& own, std::ostream* out) {
-  *out << own.path << (own.nf4 ? " as NF4" : "");
+void PrintTo(const Base& base, std::ostream* out) {
+  *out << base.path << (base.nf4 ? " as NF4" : "");
 }
 
 TrainingBatch batch_of_two() {
@@ -50,18 +51,19 @@ class FrozenBaseTest : public testing::TestWithParam<Base> {
     const auto model = load_model(file);
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
     const auto adapter = TrainedAdapter::create(*file, {.rank = 3, .targets = GetParam().targets});
-    for (Parameter& own : adapter->parameters().all()) {
-      if (!own.name.ends_with("lora_B.weight")) continue;
-      for (int64_t i = 0; i < own.count; ++i) own.values[i] = static_cast<float>(0.01 * random_uniform(4, i));
+    for (Parameter& parameter : adapter->parameters().all()) {
+      if (!parameter.name.ends_with("lora_B.weight")) continue;
+      for (int64_t i = 0; i < parameter.count; ++i)
+        parameter.values[i] = static_cast<float>(0.01 * random_uniform(4, i));
     }
     TrainingCache cache(decoder);
     const TrainingBatch batch = batch_of_two();
     TrainingPass pass(context, decoder, adapter->parameters().gradients(decoder), cache, batch,
-                      Keep::layer_inputs, &adapter->adapter());
+                      ActivationStorage::layer_inputs, &adapter->adapter());
     pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
     std::vector<float> all;
-    for (const Parameter& own : adapter->parameters().all())
-      all.insert(all.end(), own.gradient, own.gradient + own.count);
+    for (const Parameter& parameter : adapter->parameters().all())
+      all.insert(all.end(), parameter.gradient, parameter.gradient + parameter.count);
     return all;
   }
 
@@ -88,12 +90,12 @@ TEST_P(FrozenBaseTest, GradientsAreThoseOverDecodedWeights) {
   const std::shared_ptr<const ModelFile> stored = open_base(path);
   ParameterStore decoded;
   for (const TensorView& tensor : stored->tensors()) decoded.add_copy(tensor);
-  const std::vector<float> own = gradients(stored);
+  const std::vector<float> over_stored = gradients(stored);
   const std::vector<float> expected = gradients(ModelFile::with_tensors(stored, decoded.views()));
-  ASSERT_EQ(own.size(), expected.size());
-  EXPECT_EQ(std::memcmp(own.data(), expected.data(), own.size() * sizeof(float)), 0);
+  ASSERT_EQ(over_stored.size(), expected.size());
+  EXPECT_EQ(std::memcmp(over_stored.data(), expected.data(), over_stored.size() * sizeof(float)), 0);
   double sum = 0;
-  for (const float value : own) sum += value * value;
+  for (const float value : over_stored) sum += value * value;
   EXPECT_GT(sum, 0);
 }
 
@@ -131,9 +133,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Base{"tiny-deepseek/F32", false, {}}));
 
 TEST(Nf4Base, TakesFourBitsAWeightAndThePlanSaysSo) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
+  const test::TinyModel tiny("tiny-qwen2");
   ThreadPool pool(2);
-  const auto base = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const auto base = ModelFile::open(tiny.path());
   const Nf4Base nf4(base, pool);
   size_t bytes = 0, elements = 0, others = 0;
   for (const TensorView& tensor : nf4.file()->tensors()) {
@@ -155,10 +157,12 @@ TEST(Nf4Base, TakesFourBitsAWeightAndThePlanSaysSo) {
 }
 
 TEST(Nf4Base, RowsOfNoWholeBlocksAreRefusedByName) {
-  R1_REQUIRE_SHARED("fixtures/deepseek-v3-tiny");
+  TrainingOptions options = tiny_options("");
+  options.hidden = 48;
+  const TinyRun base(options);
   ThreadPool pool(1);
   try {
-    Nf4Base(ModelFile::open(shared_path("fixtures/deepseek-v3-tiny")), pool);
+    Nf4Base(ModelFile::in_memory(tiny_config(options), base.store.views()), pool);
     FAIL() << "accepted";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("multiple of 64, found 48"), std::string::npos) << error.what();
@@ -167,12 +171,12 @@ TEST(Nf4Base, RowsOfNoWholeBlocksAreRefusedByName) {
 
 TEST(Nf4Base, QuantisedAndExpertGgufFilesAreRefusedByTensor) {
   ThreadPool pool(1);
-  for (const auto& [file, found] : {std::pair{"fixtures/qwen2-tiny/model-Q4_K.gguf", "F32, F16 or BF16"},
-                                    std::pair{"fixtures/deepseek-v3-tiny/model-f32.gguf", "blk."}}) {
-    R1_REQUIRE_SHARED(file);
+  for (const auto& [shape, type, found] :
+       {std::tuple{"tiny-qwen2", "Q4_K", "F32, F16 or BF16"}, std::tuple{"tiny-deepseek", "F32", "blk."}}) {
+    const test::TinyModel tiny(shape, type);
     try {
-      Nf4Base(ModelFile::open(shared_path(file)), pool);
-      FAIL() << file << " accepted";
+      Nf4Base(ModelFile::open(tiny.path()), pool);
+      FAIL() << shape << " accepted";
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find(found), std::string::npos) << error.what();
     }
@@ -180,9 +184,9 @@ TEST(Nf4Base, QuantisedAndExpertGgufFilesAreRefusedByTensor) {
 }
 
 TEST(Nf4Base, TheLinearLayersOfAGgufFileAreHeld) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny/model-f32.gguf");
+  const test::TinyModel tiny("tiny-qwen2");
   ThreadPool pool(2);
-  const Nf4Base gguf(ModelFile::open(shared_path("fixtures/qwen2-tiny/model-f32.gguf")), pool);
+  const Nf4Base gguf(ModelFile::open(tiny.path()), pool);
   int found = 0;
   for (const TensorView& tensor : gguf.file()->tensors()) {
     const bool linear = tensor.shape.size() == 2 && tensor.name.starts_with("blk.");

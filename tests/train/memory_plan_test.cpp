@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "tests/shared_folder.h"
+#include "tests/model/tiny_model.h"
 #include "train/trained_adapter.h"
 
 namespace r1 {
@@ -23,20 +23,20 @@ TrainingBatch batch_of(int64_t rows, int64_t length) {
 }
 
 struct Case {
-  std::string fixture;
+  std::string shape;
   std::string keep;
   double most = 1.1;  // of what is used
 };
 
-void PrintTo(const Case& own, std::ostream* out) {
-  *out << own.fixture << ", " << own.keep;
+void PrintTo(const Case& test_case, std::ostream* out) {
+  *out << test_case.shape << ", " << test_case.keep;
 }
 
 class MemoryPlanTest : public testing::TestWithParam<Case> {};
 
 TEST_P(MemoryPlanTest, IsTrueToATenth) {
-  R1_REQUIRE_SHARED("fixtures/" + GetParam().fixture);
-  const auto file = ModelFile::open(shared_path("fixtures/" + GetParam().fixture));
+  const test::TinyModel tiny(GetParam().shape);
+  const auto file = ModelFile::open(tiny.path());
   const auto model = load_model(file);
   const auto& decoder = dynamic_cast<const Decoder&>(*model);
   const auto adapter = TrainedAdapter::create(*file, {.rank = 1, .targets = {}});
@@ -44,14 +44,14 @@ TEST_P(MemoryPlanTest, IsTrueToATenth) {
   options.tuning = Tuning::lora;
   options.batch_tokens = 2000;
   options.sequence_length = 500;
-  options.keep = choice_of<KeepChoice>("keep", GetParam().keep);
+  options.keep = choice_of<ActivationStorageChoice>("keep", GetParam().keep);
   const MemoryPlan plan = plan_memory(options, decoder, adapter->parameters(), {.threads = 1});
   ThreadPool pool(1);
   Context context(pool, kernels::select_kernels(), Arithmetic::mixed);
   const TrainingBatch batch = batch_of(2000, 500);
   TrainingCache cache(decoder);
   for (int i = 0; i < 2; ++i) {
-    TrainingPass pass(context, decoder, adapter->parameters().gradients(decoder), cache, batch, plan.keep,
+    TrainingPass pass(context, decoder, adapter->parameters().gradients(decoder), cache, batch, plan.storage,
                       &adapter->adapter());
     pass.backward(std::vector<float>(batch.tokens.size(), -0.1F));
   }
@@ -65,20 +65,20 @@ TEST_P(MemoryPlanTest, IsTrueToATenth) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, MemoryPlanTest,
-                         testing::Values(Case{"qwen2-tiny", "layer-inputs"}, Case{"qwen2-tiny", "everything"},
-                                         Case{"deepseek-v3-tiny", "layer-inputs"},
+                         testing::Values(Case{"tiny-qwen2", "layer-inputs"}, Case{"tiny-qwen2", "everything"},
+                                         Case{"tiny-deepseek", "layer-inputs"},
                                          // its widest layer is taken for all
-                                         Case{"deepseek-v3-tiny", "everything", 1.2}));
+                                         Case{"tiny-deepseek", "everything", 1.2}));
 
 TEST(MemoryPlan, CountsAdaptersReferencesAndRoundedRows) {
-  R1_REQUIRE_SHARED("fixtures/qwen2-tiny");
-  const auto file = ModelFile::open(shared_path("fixtures/qwen2-tiny"));
+  const test::TinyModel tiny("tiny-qwen2");
+  const auto file = ModelFile::open(tiny.path());
   const auto model = load_model(file);
   const auto& decoder = dynamic_cast<const Decoder&>(*model);
   ParameterStore store;
   store.add("a", {100, 10});
   TrainingOptions options;
-  options.keep = KeepChoice::layer_inputs;
+  options.keep = ActivationStorageChoice::layer_inputs;
   options.batch_tokens = 64;  // so that attention's parts are no more than rounded rows
   const MemoryPlan full = plan_memory(options, decoder, store);
   EXPECT_EQ(full.weights, model->info().weight_bytes);

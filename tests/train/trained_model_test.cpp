@@ -21,19 +21,7 @@ using testing::HasSubstr;
 
 class TrainedModelTest : public DataFiles {
  protected:
-  TrainedModelTest() {
-    const TrainedTokenizer trained = trained_tokenizer();
-    write("tokenizer.json", trained.tokenizer_json());
-    write("tokenizer_config.json", trained.tokenizer_config_json(64));
-    options_.tokenizer = folder_.string();
-    options_.layers = 3;
-    options_.hidden = 32;
-    options_.heads = 2;
-    options_.key_value_heads = 1;
-    options_.intermediate = 64;
-    options_.context_length = 64;
-    options_.lora.rank = 2;
-  }
+  TrainedModelTest() { options_.lora.rank = 2; }
 
   std::unique_ptr<TrainedModel> open(const fs::path& base, TrainingStage stage = TrainingStage::sft) {
     return std::make_unique<TrainedModel>(options_, base, stage, pool_);
@@ -61,7 +49,7 @@ class TrainedModelTest : public DataFiles {
     return {head->values, head->values + head->count};
   }
 
-  TrainingOptions options_;
+  TrainingOptions options_ = new_model_options(3);
   ThreadPool pool_{1};
 };
 
@@ -70,8 +58,8 @@ TEST_F(TrainedModelTest, FreezeTrainsTheLastLayersAlone) {
   options_.tuning = Tuning::freeze;
   options_.trained_layers = 2;
   const auto model = open(base);
-  for (const Parameter& own : model->parameters().all()) {
-    EXPECT_THAT(own.name, testing::AnyOf(HasSubstr("layers.1."), HasSubstr("layers.2.")));
+  for (const Parameter& parameter : model->parameters().all()) {
+    EXPECT_THAT(parameter.name, testing::AnyOf(HasSubstr("layers.1."), HasSubstr("layers.2.")));
   }
   options_.trained_layers = 3;  // all layers, and nothing that is not a layer
   EXPECT_EQ(open(base)->parameters().find("model.embed_tokens.weight"), nullptr);
