@@ -60,9 +60,9 @@ class OptionFile {
     }
     const auto [first, is_new] = lines_.emplace(option, node.source().begin.line);
     if (!is_new) {
-      const int64_t own = node.source().begin.line;
+      const int64_t line = node.source().begin.line;
       throw_error(ErrorKind::bad_file, "{}:{}: {}: given already in line {}", path_,
-                  std::max(own, first->second), name, std::min(own, first->second));
+                  std::max(line, first->second), name, std::min(line, first->second));
     }
     if (option->count() > 0) return;  // given on the command line
     std::vector<std::string> values;
@@ -95,12 +95,13 @@ class OptionFile {
     const bool whole = type == "INT" || type == "UINT", number = whole || type == "FLOAT";
     if (const auto* flag = node.as_boolean(); flag != nullptr && is_flag)
       return flag->get() ? "true" : "false";
-    if (const auto* own = node.as_integer(); own != nullptr && number) return std::to_string(own->get());
-    if (const auto* own = node.as_floating_point(); own != nullptr && number && !whole)
-      return fmt::format("{}", own->get());
-    if (const auto* own = node.as_string(); own != nullptr && !is_flag && !number) return own->get();
+    if (const auto* number_value = node.as_integer(); number_value != nullptr && number)
+      return std::to_string(number_value->get());
+    if (const auto* number_value = node.as_floating_point(); number_value != nullptr && number && !whole)
+      return fmt::format("{}", number_value->get());
+    if (const auto* text = node.as_string(); text != nullptr && !is_flag && !number) return text->get();
     std::ostringstream found;
-    node.visit([&](const auto& own) { found << own; });
+    node.visit([&](const auto& value) { found << value; });
     throw_error(ErrorKind::bad_file, "{}: {}: expected {}, found {}", where(node), name,
                 is_flag                               ? "true or false"
                 : whole                               ? "a whole number"

@@ -88,12 +88,12 @@ void AnswerSplitter::finish(AnswerDelta& delta) {
 }
 
 AnswerEnd AnswerSplitter::end(FinishReason reason) const {
-  const AnswerEnd own_choice = calls_ > 0 ? AnswerEnd::tool_calls : AnswerEnd::stop;
+  const AnswerEnd model_end = calls_ > 0 ? AnswerEnd::tool_calls : AnswerEnd::stop;
   switch (reason) {
     case FinishReason::stop_token:
-      return own_choice;
+      return model_end;
     case FinishReason::stop_callback:  // a stop string, or the one call
-      return stops_.matched().empty() ? own_choice : AnswerEnd::stop_string;
+      return stops_.matched().empty() ? model_end : AnswerEnd::stop_string;
     case FinishReason::length:
       return AnswerEnd::length;
     case FinishReason::loop:  // a form that was complete would have ended the answer

@@ -17,7 +17,7 @@
 namespace r1 {
 namespace {
 
-constexpr int64_t kMostBlock = 1 << 20;
+constexpr int64_t kMaxBlock = 1 << 20;
 constexpr std::string_view kState = ".quant_state.bitsandbytes__";
 
 /// What a tensor's state says, checked against its parts.
@@ -49,9 +49,9 @@ class Reader {
   Reader(const std::string& name, const SafetensorsFile& weights) : name_(name), weights_(weights) {}
 
   QuantisedTensor read(const std::string& tensor, const TensorView& state) const {
-    QuantisedTensor own;
-    own.weight = weights_.find(tensor);
-    if (own.weight == nullptr)
+    QuantisedTensor quantised;
+    quantised.weight = weights_.find(tensor);
+    if (quantised.weight == nullptr)
       throw_error(ErrorKind::bad_file, "{}: tensor '{}': its weight '{}' is missing", name_, state.name,
                   tensor);
     const std::string where = fmt::format("{}: tensor '{}'", name_, state.name);
@@ -60,44 +60,46 @@ class Reader {
       const auto type = text.at("quant_type").get<std::string>();
       if (type != "nf4" && type != "fp4")
         throw_error(ErrorKind::unsupported, "{}: quant_type: expected nf4 or fp4, found '{}'", where, type);
-      own.shape = text.at("shape").get<std::vector<int64_t>>();
-      own.block = text.at("blocksize").get<int64_t>();
+      quantised.shape = text.at("shape").get<std::vector<int64_t>>();
+      quantised.block = text.at("blocksize").get<int64_t>();
       const auto stored = text.at("dtype").get<std::string>();
       if (stored != "bfloat16" && stored != "float16" && stored != "float32") {
         throw_error(ErrorKind::unsupported, "{}: dtype: expected bfloat16, float16 or float32, found '{}'",
                     where, stored);
       }
-      own.dtype = stored == "bfloat16" ? DType::bf16 : stored == "float16" ? DType::f16 : DType::f32;
+      quantised.dtype = stored == "bfloat16" ? DType::bf16 : stored == "float16" ? DType::f16 : DType::f32;
       if (text.contains("nested_blocksize")) {
-        own.nested_block = text.at("nested_blocksize").get<int64_t>();
-        own.offset = text.at("nested_offset").get<float>();
-        if (own.nested_block < 1 || own.nested_block > kMostBlock)
+        quantised.nested_block = text.at("nested_blocksize").get<int64_t>();
+        quantised.offset = text.at("nested_offset").get<float>();
+        if (quantised.nested_block < 1 || quantised.nested_block > kMaxBlock)
           throw_error(ErrorKind::bad_file, "{}: nested_blocksize: expected 1 to {}, found {}", where,
-                      kMostBlock, own.nested_block);
+                      kMaxBlock, quantised.nested_block);
       }
     } catch (const nlohmann::json::exception& error) {
       throw_error(ErrorKind::bad_file, "{}: {}", where, error.what());
     }
     // No product of sides that are not bounded by the file first.
-    const auto bytes = static_cast<int64_t>(own.weight->bytes);
-    if (own.shape.size() != 2 || own.shape[0] < 1 || own.shape[1] < 1 || own.shape[1] > 2 * bytes ||
-        own.shape[0] > 2 * bytes / own.shape[1] || (own.elements() + 1) / 2 != bytes) {
+    const auto bytes = static_cast<int64_t>(quantised.weight->bytes);
+    if (quantised.shape.size() != 2 || quantised.shape[0] < 1 || quantised.shape[1] < 1 ||
+        quantised.shape[1] > 2 * bytes || quantised.shape[0] > 2 * bytes / quantised.shape[1] ||
+        (quantised.elements() + 1) / 2 != bytes) {
       throw_error(ErrorKind::bad_file, "{}: shape: expected two sides of {} elements, found [{}]", where,
-                  2 * bytes, fmt::join(own.shape, ", "));
+                  2 * bytes, fmt::join(quantised.shape, ", "));
     }
-    if (own.block < 1 || own.block > kMostBlock || own.block % 2 != 0)
+    if (quantised.block < 1 || quantised.block > kMaxBlock || quantised.block % 2 != 0)
       throw_error(ErrorKind::bad_file, "{}: blocksize: expected an even number up to {}, found {}", where,
-                  kMostBlock, own.block);
-    own.map = floats(tensor + ".quant_map", 16);
-    if (own.nested_block == 0) {
-      own.absmax = reinterpret_cast<const std::byte*>(floats(tensor + ".absmax", own.blocks()));
+                  kMaxBlock, quantised.block);
+    quantised.map = floats(tensor + ".quant_map", 16);
+    if (quantised.nested_block == 0) {
+      quantised.absmax = reinterpret_cast<const std::byte*>(floats(tensor + ".absmax", quantised.blocks()));
     } else {
-      own.absmax = part(tensor + ".absmax", DType::i8, own.blocks()).data;
-      own.nested_absmax =
-          floats(tensor + ".nested_absmax", (own.blocks() + own.nested_block - 1) / own.nested_block);
-      own.nested_map = floats(tensor + ".nested_quant_map", 256);
+      quantised.absmax = part(tensor + ".absmax", DType::i8, quantised.blocks()).data;
+      quantised.nested_absmax =
+          floats(tensor + ".nested_absmax",
+                 (quantised.blocks() + quantised.nested_block - 1) / quantised.nested_block);
+      quantised.nested_map = floats(tensor + ".nested_quant_map", 256);
     }
-    return own;
+    return quantised;
   }
 
  private:
@@ -129,50 +131,51 @@ bool same(const float* found, std::span<const float> expected) {
 }
 
 // Whether tensor/nf4.h holds the same values.
-bool is_nf4(const QuantisedTensor& own) {
-  if (own.block != kNf4Block || own.nested_block != kNf4SuperBlock || own.shape[1] % kNf4Block != 0)
+bool is_nf4(const QuantisedTensor& quantised) {
+  if (quantised.block != kNf4Block || quantised.nested_block != kNf4SuperBlock ||
+      quantised.shape[1] % kNf4Block != 0)
     return false;
   std::array<float, 256> codes{};
   for (size_t code = 0; code < codes.size(); ++code)
     codes[code] = DynamicCode::of_signed().value(static_cast<uint8_t>(code));
-  return same(own.map, nf4_values()) && same(own.nested_map, codes);
+  return same(quantised.map, nf4_values()) && same(quantised.nested_map, codes);
 }
 
-std::unique_ptr<std::byte[]> pack(const QuantisedTensor& own, TensorView& view) {
-  const int64_t blocks = own.blocks();
-  const auto scales = static_cast<size_t>(nf4_scale_count(own.shape[0], own.shape[1]));
+std::unique_ptr<std::byte[]> pack(const QuantisedTensor& quantised, TensorView& view) {
+  const int64_t blocks = quantised.blocks();
+  const auto scales = static_cast<size_t>(nf4_scale_count(quantised.shape[0], quantised.shape[1]));
   const size_t bytes = static_cast<size_t>(blocks * kNf4BlockBytes);
   const size_t begin = (bytes + sizeof(float) - 1) / sizeof(float) * sizeof(float);
   std::unique_ptr<std::byte[]> memory(new std::byte[begin + scales * sizeof(float)]);
   for (int64_t b = 0; b < blocks; ++b) {
     std::byte* to = memory.get() + b * kNf4BlockBytes;
-    to[0] = own.absmax[b];
-    std::memcpy(to + 1, own.weight->data + b * kNf4Block / 2, kNf4Block / 2);
+    to[0] = quantised.absmax[b];
+    std::memcpy(to + 1, quantised.weight->data + b * kNf4Block / 2, kNf4Block / 2);
   }
   auto* factors = reinterpret_cast<float*>(memory.get() + begin);
-  factors[0] = own.offset;
-  std::copy_n(own.nested_absmax, scales - 1, factors + 1);
+  factors[0] = quantised.offset;
+  std::copy_n(quantised.nested_absmax, scales - 1, factors + 1);
   view.dtype = DType::nf4;
   view.bytes = begin + scales * sizeof(float);
   view.block_scales = factors;
   return memory;
 }
 
-std::unique_ptr<std::byte[]> decode(const QuantisedTensor& own, TensorView& view) {
-  const int64_t columns = own.shape[1];
-  const size_t stored = row_bytes(own.dtype, columns);
-  view.dtype = own.dtype;
-  view.bytes = static_cast<size_t>(own.shape[0]) * stored;
+std::unique_ptr<std::byte[]> decode(const QuantisedTensor& quantised, TensorView& view) {
+  const int64_t columns = quantised.shape[1];
+  const size_t stored = row_bytes(quantised.dtype, columns);
+  view.dtype = quantised.dtype;
+  view.bytes = static_cast<size_t>(quantised.shape[0]) * stored;
   std::unique_ptr<std::byte[]> memory(new std::byte[view.bytes]);
   std::vector<float> values(static_cast<size_t>(columns));
-  for (int64_t row = 0; row < own.shape[0]; ++row) {
+  for (int64_t row = 0; row < quantised.shape[0]; ++row) {
     for (int64_t column = 0; column < columns; ++column) {
       const int64_t at = row * columns + column;
-      const auto pair = std::to_integer<unsigned>(own.weight->data[at / 2]);
+      const auto pair = std::to_integer<unsigned>(quantised.weight->data[at / 2]);
       values[static_cast<size_t>(column)] =
-          own.map[at % 2 == 0 ? pair >> 4 : pair & 15] * own.largest(at / own.block);
+          quantised.map[at % 2 == 0 ? pair >> 4 : pair & 15] * quantised.largest(at / quantised.block);
     }
-    quantise_row(own.dtype, values, memory.get() + static_cast<size_t>(row) * stored);
+    quantise_row(quantised.dtype, values, memory.get() + static_cast<size_t>(row) * stored);
   }
   return memory;
 }
@@ -198,10 +201,12 @@ void unpack_bitsandbytes(const std::string& name, SafetensorsFile& weights) {
     if (at != std::string::npos) states[tensor.name.substr(0, at)] = &tensor;
   }
   // "X" of "X.absmax" and the like, where X is quantised.
-  auto is_part = [&](const std::string& own) {
-    if (own.rfind(kState) != std::string::npos) return true;
+  auto is_part = [&](const std::string& candidate) {
+    if (candidate.rfind(kState) != std::string::npos) return true;
     for (const std::string_view ending : {".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map"}) {
-      if (own.ends_with(ending) && states.contains(own.substr(0, own.size() - ending.size()))) return true;
+      if (candidate.ends_with(ending) &&
+          states.contains(candidate.substr(0, candidate.size() - ending.size())))
+        return true;
     }
     return false;
   };
@@ -212,9 +217,9 @@ void unpack_bitsandbytes(const std::string& name, SafetensorsFile& weights) {
     TensorView& view = tensors.emplace_back(tensor);
     const auto state = states.find(tensor.name);
     if (state == states.end()) continue;
-    const QuantisedTensor own = reader.read(tensor.name, *state->second);
-    view.shape = own.shape;
-    memory.push_back(is_nf4(own) ? pack(own, view) : decode(own, view));
+    const QuantisedTensor quantised = reader.read(tensor.name, *state->second);
+    view.shape = quantised.shape;
+    memory.push_back(is_nf4(quantised) ? pack(quantised, view) : decode(quantised, view));
     view.data = memory.back().get();
     weights.release(tensor);
   }

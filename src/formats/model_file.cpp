@@ -35,21 +35,21 @@ std::shared_ptr<const ModelFile> ModelFile::with_tensors(const std::shared_ptr<c
   std::shared_ptr<ModelFile> file(new ModelFile);
   file->path_ = base->path();
   file->base_ = base;
-  file->own_.assign(base->tensors().begin(), base->tensors().end());
-  file->index_own();
+  file->tensors_.assign(base->tensors().begin(), base->tensors().end());
+  file->index_tensors();
   for (TensorView& tensor : tensors) {
-    const auto found = file->own_index_.find(tensor.name);
-    if (found == file->own_index_.end() || file->own_[found->second].shape != tensor.shape) {
+    const auto found = file->tensor_index_.find(tensor.name);
+    if (found == file->tensor_index_.end() || file->tensors_[found->second].shape != tensor.shape) {
       throw_error(ErrorKind::invalid_argument,
                   "{}: tensor '{}' cannot be replaced: no such name or another shape", base->path().string(),
                   tensor.name);
     }
-    TensorView& own = file->own_[found->second];
-    tensor.name = own.name;
-    own.dtype = tensor.dtype;  // the name's memory stays: the index looks at it
-    own.data = tensor.data;
-    own.bytes = tensor.bytes;
-    own.block_scales = tensor.block_scales;
+    TensorView& replaced = file->tensors_[found->second];
+    tensor.name = replaced.name;
+    replaced.dtype = tensor.dtype;  // the name's memory stays: the index looks at it
+    replaced.data = tensor.data;
+    replaced.bytes = tensor.bytes;
+    replaced.block_scales = tensor.block_scales;
   }
   return file;
 }
@@ -65,8 +65,8 @@ std::shared_ptr<const ModelFile> ModelFile::in_memory(nlohmann::json config,
                                          std::byte{' '}, std::byte{' '}, std::byte{' '}, std::byte{' '}};
   file->hub_.emplace(HubDirectory{
       {file->path_, std::move(config), {}, {}, {}, {}}, SafetensorsFile::parse(kEmpty, "(in memory)"), {}});
-  file->own_ = std::move(tensors);
-  file->index_own();
+  file->tensors_ = std::move(tensors);
+  file->index_tensors();
   return file;
 }
 
@@ -79,34 +79,34 @@ std::span<const std::string> ModelFile::remarks() const {
   return hub() != nullptr ? std::span<const std::string>(hub()->remarks) : std::span<const std::string>();
 }
 
-void ModelFile::index_own() {
-  for (size_t i = 0; i < own_.size(); ++i) own_index_[own_[i].name] = i;
+void ModelFile::index_tensors() {
+  for (size_t i = 0; i < tensors_.size(); ++i) tensor_index_[tensors_[i].name] = i;
 }
 
 const TensorView* ModelFile::find(std::string_view name) const {
-  if (!own_.empty()) {
-    const auto found = own_index_.find(name);
-    return found == own_index_.end() ? nullptr : &own_[found->second];
+  if (!tensors_.empty()) {
+    const auto found = tensor_index_.find(name);
+    return found == tensor_index_.end() ? nullptr : &tensors_[found->second];
   }
   return gguf_ ? gguf_->find(name) : hub_->weights.find(name);
 }
 
 std::span<const TensorView> ModelFile::tensors() const {
-  if (!own_.empty()) return own_;
+  if (!tensors_.empty()) return tensors_;
   return gguf_ ? gguf_->tensors() : hub_->weights.tensors();
 }
 
 size_t ModelFile::total_bytes() const {
-  if (!own_.empty()) {
+  if (!tensors_.empty()) {
     size_t bytes = 0;
-    for (const TensorView& tensor : own_) bytes += tensor.bytes;
+    for (const TensorView& tensor : tensors_) bytes += tensor.bytes;
     return bytes;
   }
   return gguf_ ? gguf_->total_bytes() : hub_->weights.total_bytes();
 }
 
 void ModelFile::populate(const TensorView& tensor) const {
-  if (!own_.empty()) return;  // what is replaced is in memory; the rest comes as it is used
+  if (!tensors_.empty()) return;  // what is replaced is in memory; the rest comes as it is used
   if (gguf_) {
     gguf_->populate(tensor);
   } else {
@@ -115,7 +115,7 @@ void ModelFile::populate(const TensorView& tensor) const {
 }
 
 void ModelFile::release(const TensorView& tensor) const {
-  if (!own_.empty()) return;
+  if (!tensors_.empty()) return;
   if (gguf_) {
     gguf_->release(tensor);
   } else {

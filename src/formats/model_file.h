@@ -59,14 +59,14 @@ class ModelFile {
 
  private:
   ModelFile() = default;
-  void index_own();
+  void index_tensors();
 
   std::filesystem::path path_;
   std::optional<GgufFile> gguf_;
   std::optional<HubDirectory> hub_;
   std::shared_ptr<const ModelFile> base_;  // with_tensors: what is not replaced
-  std::vector<TensorView> own_;            // with_tensors, in_memory: all tensors
-  std::unordered_map<std::string_view, size_t> own_index_;
+  std::vector<TensorView> tensors_;        // with_tensors, in_memory: all tensors
+  std::unordered_map<std::string_view, size_t> tensor_index_;
 };
 
 /// Error(invalid_argument) when `output`, or what it links to, is one of the model's files.

@@ -261,7 +261,7 @@ void SafetensorsFile::replace(std::vector<TensorView> tensors,
   tensors_ = std::move(tensors);
   tensor_index_.clear();
   for (size_t i = 0; i < tensors_.size(); ++i) tensor_index_[tensors_[i].name] = i;
-  for (auto& own : memory) copies_.push_back(std::move(own));
+  for (auto& copy : memory) copies_.push_back(std::move(copy));
 }
 
 void SafetensorsFile::populate(const TensorView& tensor) const {

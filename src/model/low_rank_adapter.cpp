@@ -180,7 +180,7 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::create(const ModelFile& file, co
   }
   std::unique_ptr<LowRankAdapter> made(new LowRankAdapter);
   made->settings_ = settings;
-  made->memory_ = memory ? std::move(memory) : memory_in(made->own_memory_);
+  made->memory_ = memory ? std::move(memory) : memory_in(made->host_memory_);
   const std::vector<std::string>& targets = settings.targets;
   std::set<std::string> missing(targets.begin(), targets.end()), known;
   for (const TensorView& tensor : file.tensors()) {
@@ -205,7 +205,7 @@ std::unique_ptr<LowRankAdapter> LowRankAdapter::open(const fs::path& path, const
   const StoredAdapter stored = StoredAdapter::open(path);
   std::unique_ptr<LowRankAdapter> read(new LowRankAdapter);
   read->settings_ = stored.settings();
-  read->memory_ = memory ? std::move(memory) : memory_in(read->own_memory_);
+  read->memory_ = memory ? std::move(memory) : memory_in(read->host_memory_);
   if (stored.has_gguf_rows() && file.gguf() == nullptr) {
     throw_error(ErrorKind::unsupported, "{}: an adapter in GGUF form goes with a GGUF model, found {}",
                 stored.name(), file.path().string());

@@ -80,7 +80,7 @@ class LowRankAdapter {
 
   AdapterSettings settings_;
   FloatMemory memory_;
-  std::vector<AlignedBytes> own_memory_;
+  std::vector<AlignedBytes> host_memory_;
   std::vector<Module> modules_;
   const float* reward_head_ = nullptr;
   std::vector<int64_t> reward_head_shape_;

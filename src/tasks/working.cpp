@@ -188,8 +188,8 @@ void find_next(const ExpressionPointer& node, int urgency, const Expression*& be
   if (node->operation == 0) return;
   const bool is_product = node->operation == '*' || node->operation == '/';
   if (is_ready(*node)) {
-    const int own = urgency * 2 + (is_product ? 1 : 0);
-    if (own > best_urgency) best = node.get(), best_urgency = own;
+    const int node_urgency = urgency * 2 + (is_product ? 1 : 0);
+    if (node_urgency > best_urgency) best = node.get(), best_urgency = node_urgency;
     return;
   }
   const auto is_bracketed = [&](const Expression& child, bool is_right) {

@@ -170,10 +170,9 @@ ordered_json ChatTemplate::to_json(const ChatMessage& message) const {
   for (const ToolCall& call : message.tool_calls) {
     ordered_json arguments = call.arguments;
     if (argument_objects_) {
-      if (is_nested_deeper(call.arguments, kMostCallLevels))
+      if (is_nested_deeper(call.arguments, kMaxCallLevels))
         throw_error(ErrorKind::invalid_argument,
-                    "message: the arguments of a tool call are nested deeper than {} levels",
-                    kMostCallLevels);
+                    "message: the arguments of a tool call are nested deeper than {} levels", kMaxCallLevels);
       ordered_json parsed = parse_json_or_discard<ordered_json>(call.arguments);
       if (parsed.is_object()) arguments = std::move(parsed);
     }

@@ -23,7 +23,7 @@ ThinkingEnd find_thinking_end(std::string_view prompt);
 
 /// Lets the answer begin with thinking, or without (`wanted` false): "<think>\n" or "<think>\n\n</think>\n\n" behind
 /// the prompt. What the template opened or closed stays as it is; an opened block is closed where no thinking is
-/// wanted. Without a wish a closed block stays closed and anything else is opened.
+/// wanted. Without a value a closed block stays closed and anything else is opened.
 void begin_thinking(std::string& prompt, std::optional<bool> wanted);
 
 }  // namespace r1

@@ -18,7 +18,7 @@ std::string_view trim(std::string_view text) {
 
 // Whether a text is one JSON object.
 bool is_json_object(std::string_view text) {
-  return text.starts_with('{') && !is_nested_deeper(text, kMostCallLevels) &&
+  return text.starts_with('{') && !is_nested_deeper(text, kMaxCallLevels) &&
          nlohmann::json::accept(text.begin(), text.end());
 }
 

@@ -15,7 +15,7 @@ struct ToolCall {
 };
 
 /// Levels of brackets that a call's JSON may have.
-inline constexpr int kMostCallLevels = 200;
+inline constexpr int kMaxCallLevels = 200;
 
 /// What lies between the call's begin and end markers, `separator` being the text of R1's <｜tool▁sep｜>:
 ///   function<｜tool▁sep｜>NAME\n```json\n{…}\n```     as R1 writes it, or

@@ -106,11 +106,12 @@ constexpr auto words_of(SaveType) {
 }
 
 /// What is kept between forward and backward; automatic: as the memory allows.
-enum class KeepChoice { automatic, everything, layer_inputs };
-constexpr auto words_of(KeepChoice) {
-  return std::to_array<Word<KeepChoice>>({{"auto", KeepChoice::automatic},
-                                          {"everything", KeepChoice::everything},
-                                          {"layer-inputs", KeepChoice::layer_inputs}});
+enum class ActivationStorageChoice { automatic, everything, layer_inputs };
+constexpr auto words_of(ActivationStorageChoice) {
+  return std::to_array<Word<ActivationStorageChoice>>(
+      {{"auto", ActivationStorageChoice::automatic},
+       {"everything", ActivationStorageChoice::everything},
+       {"layer-inputs", ActivationStorageChoice::layer_inputs}});
 }
 
 template <typename Choice>

@@ -19,11 +19,11 @@ size_t floats(int64_t count) {
 
 size_t weight_bytes(const TrainingOptions& options, const Decoder& model) {
   const size_t all = model.info().weight_bytes;
-  const DecoderWeights& own = model.weights();
-  if (options.tuning == Tuning::full || own.is_tied()) return all;
-  const size_t table = static_cast<size_t>(model.info().vocabulary) * own.embedding.row_bytes;
+  const DecoderWeights& weights = model.weights();
+  if (options.tuning == Tuning::full || weights.is_tied()) return all;
+  const size_t table = static_cast<size_t>(model.info().vocabulary) * weights.embedding.row_bytes;
   const size_t read =
-      static_cast<size_t>(options.batch_tokens) * std::max(kPagesAround, own.embedding.row_bytes);
+      static_cast<size_t>(options.batch_tokens) * std::max(kPagesAround, weights.embedding.row_bytes);
   return all - table + std::min(table, read);
 }
 
@@ -45,9 +45,9 @@ size_t scratch_bytes(const TrainingOptions& options, const Decoder& model, int t
   }
   constexpr int64_t kAttentionRows = 2 * 64;
   const int64_t length = std::min(options.sequence_length, options.batch_tokens);
-  const size_t own = std::max(kernels::integer_product_scratch_bytes(),
-                              kernels::product_scratch_bytes() + floats(kAttentionRows * length));
-  return shared + static_cast<size_t>(threads) * own;
+  const size_t of_thread = std::max(kernels::integer_product_scratch_bytes(),
+                                    kernels::product_scratch_bytes() + floats(kAttentionRows * length));
+  return shared + static_cast<size_t>(threads) * of_thread;
 }
 
 }  // namespace
@@ -75,9 +75,9 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
   const int64_t chunk = logit_chunk_rows(info.vocabulary);
   const size_t logits = floats(chunk * (info.vocabulary + 2 * info.hidden));
   const size_t scratch = scratch_bytes(options, model, around.threads);
-  auto with = [&](Keep keep) {
-    plan.keep = keep;
-    if (keep == Keep::everything) {
+  auto with = [&](ActivationStorage storage) {
+    plan.storage = storage;
+    if (storage == ActivationStorage::everything) {
       // Nothing is given back before the end: logits come on top, twice where the loss reads them first.
       plan.activations = ends + layer * static_cast<size_t>(info.layers);
       plan.working = logits * (traits_of(around.stage).needs_log_probs ? 2 : 1) + scratch;
@@ -86,9 +86,10 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
       plan.working = std::max(layer, logits) + scratch;
     }
   };
-  with(options.keep == KeepChoice::layer_inputs ? Keep::layer_inputs : Keep::everything);
+  with(options.keep == ActivationStorageChoice::layer_inputs ? ActivationStorage::layer_inputs
+                                                             : ActivationStorage::everything);
   const bool tight = around.available > 0 && plan.total() > around.available / 2;
-  if (options.keep == KeepChoice::automatic && tight) with(Keep::layer_inputs);
+  if (options.keep == ActivationStorageChoice::automatic && tight) with(ActivationStorage::layer_inputs);
   if (around.available > 0 && plan.total() > around.available) {
     throw_error(
         ErrorKind::out_of_memory,
@@ -96,7 +97,7 @@ MemoryPlan plan_memory(const TrainingOptions& options, const Decoder& model, con
         "activations {}, working memory {}, program {}; a smaller batch_tokens (now {}){}{} lowers it",
         plan.total() >> 20, around.available >> 20, plan.weights >> 20, plan.gradients >> 20,
         plan.optimiser >> 20, plan.activations >> 20, plan.working >> 20, plan.program >> 20,
-        options.batch_tokens, plan.keep == Keep::everything ? " or keep = layer-inputs" : "",
+        options.batch_tokens, plan.storage == ActivationStorage::everything ? " or keep = layer-inputs" : "",
         !lora                                   ? " or tuning = lora"
         : options.base_type == BaseType::stored ? " or base_type = nf4"
                                                 : "");

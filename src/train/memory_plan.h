@@ -28,7 +28,7 @@ struct MemoryPlan {
   size_t activations = 0;  // kept from forward to backward, with keys and values
   size_t working = 0;      // what comes and goes: a layer's run or logits, whichever is more; scratch
   size_t program = 0;
-  Keep keep = Keep::layer_inputs;
+  ActivationStorage storage = ActivationStorage::layer_inputs;
   size_t total() const { return weights + gradients + optimiser + activations + working + program; }
 };
 

@@ -120,7 +120,7 @@ struct TrainingOptions : TrainingDataOptions,
                          OutcomeOptions {
   uint64_t seed = 1;
   int threads = 0;
-  KeepChoice keep = KeepChoice::automatic;
+  ActivationStorageChoice keep = ActivationStorageChoice::automatic;
 };
 
 }  // namespace r1

@@ -20,16 +20,16 @@ KvCache& TrainingCache::with_blocks(int64_t blocks) {
 }
 
 struct TrainingPass::State {
-  State(Context& own_context, const Decoder& own_model, const WeightGradients& own_gradients,
-        const TrainingBatch& own_batch, Keep own_keep)
-      : context(own_context),
-        model(own_model),
-        gradients(own_gradients),
-        batch(own_batch),
-        keep(own_keep),
-        scope(own_context.arena()),
+  State(Context& pass_context, const Decoder& pass_model, const WeightGradients& pass_gradients,
+        const TrainingBatch& pass_batch, ActivationStorage pass_storage)
+      : context(pass_context),
+        model(pass_model),
+        gradients(pass_gradients),
+        batch(pass_batch),
+        storage(pass_storage),
+        scope(pass_context.arena()),
         tape(gradients) {
-    if (keep == Keep::everything) hold.emplace(context.arena());
+    if (storage == ActivationStorage::everything) hold.emplace(context.arena());
   }
 
   /// One layer with its result added to the residual stream.
@@ -43,7 +43,7 @@ struct TrainingPass::State {
   const Decoder& model;
   const WeightGradients gradients;
   const TrainingBatch& batch;
-  Keep keep;
+  ActivationStorage storage;
   Arena::Scope scope;
   std::optional<Arena::Hold> hold;
   Tape tape;  // of everything, or of what follows the last layer
@@ -53,45 +53,46 @@ struct TrainingPass::State {
   DecoderPass pass;
   std::optional<AdapterScope> adapters;
   int64_t elements = 0;        // rows · hidden
-  std::vector<float*> inputs;  // Keep::layer_inputs: of each layer
+  std::vector<float*> inputs;  // ActivationStorage::layer_inputs: of each layer
 };
 
 TrainingPass::TrainingPass(Context& context, const Decoder& model, const WeightGradients& gradients,
-                           TrainingCache& cache, const TrainingBatch& batch, Keep keep,
+                           TrainingCache& cache, const TrainingBatch& batch, ActivationStorage storage,
                            const Adapter* adapter)
-    : state_(std::make_unique<State>(context, model, gradients, batch, keep)) {
-  State& own = *state_;
+    : state_(std::make_unique<State>(context, model, gradients, batch, storage)) {
+  State& state = *state_;
   const int64_t rows = batch.rows();
   int64_t block_count = 0;
   for (const PackedSequence& sequence : batch.sequences) {
     block_count += KvCache::blocks_for(sequence.rows);
   }
-  own.blocks.resize(block_count);
-  std::iota(own.blocks.begin(), own.blocks.end(), 0);
+  state.blocks.resize(block_count);
+  std::iota(state.blocks.begin(), state.blocks.end(), 0);
   int64_t next = 0;
   for (const PackedSequence& sequence : batch.sequences) {
     const int64_t count = KvCache::blocks_for(sequence.rows);
-    own.slices.push_back({sequence.rows, 0, {own.blocks.data() + next, static_cast<size_t>(count)}, adapter});
+    state.slices.push_back(
+        {sequence.rows, 0, {state.blocks.data() + next, static_cast<size_t>(count)}, adapter});
     next += count;
   }
-  own.output_rows.resize(rows);
-  std::iota(own.output_rows.begin(), own.output_rows.end(), 0);
-  own.cache = &cache.with_blocks(std::max<int64_t>(block_count, 1));
-  own.elements = rows * model.info().hidden;
+  state.output_rows.resize(rows);
+  std::iota(state.output_rows.begin(), state.output_rows.end(), 0);
+  state.cache = &cache.with_blocks(std::max<int64_t>(block_count, 1));
+  state.elements = rows * model.info().hidden;
 
-  const bool all = keep == Keep::everything;
-  const TapeScope recording(context, all ? &own.tape : nullptr);
-  own.pass = model.begin(context, {batch.tokens, own.slices, own.output_rows}, *own.cache);
-  own.adapters.emplace(context, own.pass.plan.adapters);
+  const bool all = storage == ActivationStorage::everything;
+  const TapeScope recording(context, all ? &state.tape : nullptr);
+  state.pass = model.begin(context, {batch.tokens, state.slices, state.output_rows}, *state.cache);
+  state.adapters.emplace(context, state.pass.plan.adapters);
   for (int64_t layer = 0; layer < model.info().layers; ++layer) {
     if (!all) {
-      own.inputs.push_back(context.arena().allocate<float>(own.elements));
-      context.backend().copy(own.inputs.back(), own.pass.x, own.elements);
+      state.inputs.push_back(context.arena().allocate<float>(state.elements));
+      context.backend().copy(state.inputs.back(), state.pass.x, state.elements);
     }
-    own.run_layer(layer);
+    state.run_layer(layer);
   }
-  const TapeScope recording_end(context, &own.tape);
-  normed_ = model.end(context, own.pass).values;
+  const TapeScope recording_end(context, &state.tape);
+  normed_ = model.end(context, state.pass).values;
 }
 
 TrainingPass::~TrainingPass() = default;
@@ -114,29 +115,29 @@ Tape& TrainingPass::hidden_tape() {
 }
 
 void TrainingPass::finish_backward() {
-  State& own = *state_;
-  own.tape.run_backwards(own.context);
-  if (own.keep == Keep::everything) return;
-  float* gradient = own.tape.find(own.pass.x);
-  for (int64_t layer = own.model.info().layers - 1; layer >= 0; --layer) {
-    const Arena::Hold hold(own.context.arena());
-    Tape tape(own.gradients);
+  State& state = *state_;
+  state.tape.run_backwards(state.context);
+  if (state.storage == ActivationStorage::everything) return;
+  float* gradient = state.tape.find(state.pass.x);
+  for (int64_t layer = state.model.info().layers - 1; layer >= 0; --layer) {
+    const Arena::Hold hold(state.context.arena());
+    Tape tape(state.gradients);
     tape.set_rerun(true);
-    Backend& backend = own.context.backend();
-    backend.copy(own.pass.x, own.inputs[layer], own.elements);
+    Backend& backend = state.context.backend();
+    backend.copy(state.pass.x, state.inputs[layer], state.elements);
     {
-      const TapeScope recording(own.context, &tape);
-      own.run_layer(layer);
+      const TapeScope recording(state.context, &tape);
+      state.run_layer(layer);
     }
-    const Tape::Target target = tape.add_to(own.context.arena(), own.pass.x, own.elements);
-    backend.copy(target.data, gradient, own.elements);
-    tape.run_backwards(own.context);
-    backend.copy(gradient, target.data, own.elements);
+    const Tape::Target target = tape.add_to(state.context.arena(), state.pass.x, state.elements);
+    backend.copy(target.data, gradient, state.elements);
+    tape.run_backwards(state.context);
+    backend.copy(gradient, target.data, state.elements);
   }
-  const Weight& table = own.model.weights().embedding;
-  const auto found = own.gradients.find(table.id);
-  if (found != own.gradients.end()) {
-    own.context.backend().embed_backward(own.batch.tokens, gradient, table.inputs, found->second);
+  const Weight& table = state.model.weights().embedding;
+  const auto found = state.gradients.find(table.id);
+  if (found != state.gradients.end()) {
+    state.context.backend().embed_backward(state.batch.tokens, gradient, table.inputs, found->second);
   }
 }
 

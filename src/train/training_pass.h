@@ -12,7 +12,7 @@
 namespace r1 {
 
 /// What is kept between forward and backward.
-enum class Keep {
+enum class ActivationStorage {
   layer_inputs,  // layers are run again; the least memory
   everything,    // for small models: a third less to compute
 };
@@ -33,7 +33,7 @@ class TrainingCache {
 class TrainingPass {
  public:
   TrainingPass(Context& context, const Decoder& model, const WeightGradients& gradients, TrainingCache& cache,
-               const TrainingBatch& batch, Keep keep, const Adapter* adapter = nullptr);
+               const TrainingBatch& batch, ActivationStorage storage, const Adapter* adapter = nullptr);
   ~TrainingPass();
 
   /// The last layer's normed rows, [rows, hidden].

@@ -34,11 +34,11 @@ std::string broken_tensor(const ParameterStore& store) {
 }  // namespace
 
 TrainingStep::TrainingStep(Context& context, TrainedWeights weights, const OptimiserOptions& options,
-                           Keep keep)
+                           ActivationStorage storage)
     : context_(context),
       weights_(std::move(weights)),
       options_(options),
-      keep_(keep),
+      storage_(storage),
       optimiser_(make_optimiser(options, *weights_.store)),
       cache_(*weights_.model) {}
 
@@ -57,7 +57,7 @@ void TrainingStep::begin(int64_t step, int64_t first_pass) {
 
 TrainingPass TrainingStep::pass(const TrainingBatch& batch) {
   return {context_, *weights_.model, weights_.store->gradients(*weights_.model), cache_, batch,
-          keep_,    weights_.adapter};
+          storage_, weights_.adapter};
 }
 
 void TrainingStep::next_pass() {
@@ -89,7 +89,8 @@ void TrainingStep::announce_weights() {
 }
 
 TrainingPass TrainingStep::forward(const TrainingBatch& batch, const Policy& policy) {
-  return {context_, *policy.model, no_gradients_, cache_, batch, Keep::layer_inputs, policy.adapter};
+  return {context_,      *policy.model, no_gradients_, cache_, batch, ActivationStorage::layer_inputs,
+          policy.adapter};
 }
 
 std::vector<float> TrainingStep::log_probs(const TrainingBatch& batch, const Policy& policy) {

@@ -41,7 +41,8 @@ struct TrainedWeights {
 /// One thread.
 class TrainingStep {
  public:
-  TrainingStep(Context& context, TrainedWeights weights, const OptimiserOptions& options, Keep keep);
+  TrainingStep(Context& context, TrainedWeights weights, const OptimiserOptions& options,
+               ActivationStorage storage);
 
   /// Clears the gradients. `step`: 1, 2, …; `first_pass`: number of its first pass in the run, which dropout is drawn
   /// by.
@@ -74,7 +75,7 @@ class TrainingStep {
   Context& context_;
   TrainedWeights weights_;
   OptimiserOptions options_;
-  Keep keep_;
+  ActivationStorage storage_;
   std::unique_ptr<Optimiser> optimiser_;
   TrainingCache cache_;
   WeightGradients no_gradients_;

@@ -22,17 +22,17 @@ double dot(const float* x, const float* y, int64_t count) {
 // Rows [count, length] become orthonormal, each against those before it, twice for what rounding leaves.
 void orthonormalise(std::vector<float>& rows, int64_t count, int64_t length) {
   for (int64_t i = 0; i < count; ++i) {
-    float* own = rows.data() + i * length;
+    float* row = rows.data() + i * length;
     for (int pass = 0; pass < 2; ++pass) {
       for (int64_t j = 0; j < i; ++j) {
         const float* other = rows.data() + j * length;
-        const auto share = static_cast<float>(dot(own, other, length));
-        for (int64_t c = 0; c < length; ++c) own[c] -= share * other[c];
+        const auto share = static_cast<float>(dot(row, other, length));
+        for (int64_t c = 0; c < length; ++c) row[c] -= share * other[c];
       }
     }
-    const double norm = std::sqrt(dot(own, own, length));
+    const double norm = std::sqrt(dot(row, row, length));
     const auto inverse = static_cast<float>(norm > 1e-30 ? 1 / norm : 0);
-    for (int64_t c = 0; c < length; ++c) own[c] *= inverse;
+    for (int64_t c = 0; c < length; ++c) row[c] *= inverse;
   }
 }
 

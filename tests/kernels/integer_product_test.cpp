@@ -86,9 +86,9 @@ TEST_P(IntegerProductTest, IntegersAreMultipliedExactly) {
   const Case size = GetParam();
   const std::vector<float> a = integers(size, true, 1), b = integers(size, false, 2);
   const std::vector<float> start(static_cast<size_t>(size.rows * size.columns), 3.0F);
-  std::vector<float> turned(b.size());
+  std::vector<float> transposed(b.size());
   for (int64_t k = 0; k < size.depth; k++)
-    for (int64_t j = 0; j < size.columns; j++) turned[j * size.depth + k] = b[k * size.columns + j];
+    for (int64_t j = 0; j < size.columns; j++) transposed[j * size.depth + k] = b[k * size.columns + j];
   for (const bool accumulate : {false, true}) {
     std::vector<float> first;
     for (const KernelTable* table : supported_tables()) {
@@ -97,7 +97,7 @@ TEST_P(IntegerProductTest, IntegersAreMultipliedExactly) {
         Product p{a.data(), size.depth,   1,          b.data(),  size.columns, 1,
                   c.data(), size.columns, size.depth, accumulate};
         if (turn) {
-          p.b = turned.data();
+          p.b = transposed.data();
           p.b_depth = 1;
           p.b_column = size.depth;
         }

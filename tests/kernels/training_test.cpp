@@ -108,8 +108,8 @@ TEST(TrainingKernels, ProductHasTheBitsOfMatmulFloat) {
                               kInputs,
                               kInputs * sizeof(float),
                               nullptr};
-    std::vector<std::byte> own(matmul_scratch_bytes(kInputs, kRows) + 64);
-    auto* aligned = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(own.data()) + 63) / 64 * 64);
+    std::vector<std::byte> memory(matmul_scratch_bytes(kInputs, kRows) + 64);
+    auto* aligned = reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(memory.data()) + 63) / 64 * 64);
     table->matmul_float(weight, 0, kOutputs, x.data(), kInputs, kRows, y.data(), kOutputs, aligned);
     Scratch scratch;
     const Product p{x.data(), kInputs, 1, w.data(), 1, kInputs, z.data(), kOutputs, kInputs, false};
@@ -161,15 +161,15 @@ TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
     for (const KernelTable* table : supported_tables()) {
       for (const int64_t first : {0, 37}) {
         const int64_t used = kOutputs - first;
-        for (const bool turned : {false, true}) {
-          const int64_t columns = turned ? used : kInputs, depth = turned ? kInputs : used;
+        for (const bool transposed : {false, true}) {
+          const int64_t columns = transposed ? used : kInputs, depth = transposed ? kInputs : used;
           std::vector<float> expected(kRows * columns), y(kRows * columns);
           Product p;
-          p.a = turned ? other_x.data() : x.data();
+          p.a = transposed ? other_x.data() : x.data();
           p.a_row = depth;
           p.b = stored.decoded.data() + first * kInputs;
-          p.b_depth = turned ? 1 : kInputs;
-          p.b_column = turned ? kInputs : 1;
+          p.b_depth = transposed ? 1 : kInputs;
+          p.b_column = transposed ? kInputs : 1;
           p.c = expected.data();
           p.c_row = columns;
           p.depth = depth;
@@ -177,13 +177,14 @@ TEST(TrainingKernels, ProductsWithStoredWeightsHaveTheBitsOfDecodedOnes) {
           p.b = nullptr;
           p.weights = &stored.weight;
           p.first_weight_row = first;
-          p.transposed = turned;
+          p.transposed = transposed;
           p.c = y.data();
           for (const auto& [begin, end] :
                {std::pair{int64_t{0}, kStoredColumns}, std::pair{kStoredColumns, columns}})
             table->training->product(p, 0, kRows, begin, end, scratch.get());
           EXPECT_EQ(std::memcmp(y.data(), expected.data(), y.size() * sizeof(float)), 0)
-              << table->name << ' ' << name(dtype) << " from row " << first << (turned ? ", turned" : "");
+              << table->name << ' ' << name(dtype) << " from row " << first
+              << (transposed ? ", transposed" : "");
         }
       }
     }

@@ -32,10 +32,10 @@ const char* name_of(Arithmetic arithmetic) {
   return "";
 }
 
-std::string describe(const Case& own) {
-  std::string text = own.shape;
-  for (const std::string& part :
-       {std::string(own.type), std::string(name_of(own.arithmetic)), std::string(name(own.cache))}) {
+std::string describe(const Case& test_case) {
+  std::string text = test_case.shape;
+  for (const std::string& part : {std::string(test_case.type), std::string(name_of(test_case.arithmetic)),
+                                  std::string(name(test_case.cache))}) {
     text += "_" + part;
   }
   std::ranges::replace(text, '-', '_');
@@ -159,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(Models, BatchInvarianceTest,
                                          Case{"tiny-deepseek", "F32", Arithmetic::exact, DType::f32},
                                          Case{"tiny-deepseek", "Q8_0", Arithmetic::mixed, DType::f32},
                                          Case{"tiny-deepseek", "Q4_K_M", Arithmetic::fast, DType::f16}),
-                         [](const auto& own) { return describe(own.param); });
+                         [](const auto& instance) { return describe(instance.param); });
 
 // Weights with block scales beside them, in a hub directory.
 TEST(BatchInvariance, OfAHubDirectoryInEightBits) {

@@ -103,8 +103,8 @@ struct Case {
   const char* shape;
   const char* type;
 };
-void PrintTo(const Case& own, std::ostream* out) {
-  *out << own.shape << " " << own.type;
+void PrintTo(const Case& test_case, std::ostream* out) {
+  *out << test_case.shape << " " << test_case.type;
 }
 
 class DevicesTest : public testing::TestWithParam<Case> {
@@ -130,10 +130,10 @@ TEST_P(DevicesTest, GiveTheHiddenStatesOfTheCpu) {
   std::vector<float> states[2];
   for (const Where where : {Where::cpu, Where::device}) {
     Machine machine(tiny_.path(), where);
-    std::vector<float>& own = states[where == Where::cpu ? 0 : 1];
-    own.resize(wanted.size() * machine.model().info().hidden);
+    std::vector<float>& out = states[where == Where::cpu ? 0 : 1];
+    out.resize(wanted.size() * machine.model().info().hidden);
     machine.model().hidden_states(machine.context(), {tokens, {&slice, 1}, wanted}, machine.cache(),
-                                  own.data());
+                                  out.data());
   }
   EXPECT_LT(largest_difference(states[0], states[1]), 5e-3);
 }
@@ -204,11 +204,12 @@ Trained train(Machine& machine, const Adapter* adapter) {
   std::map<std::string, DeviceBytes> memories;
   WeightGradients gradients;
   for (const TensorView& tensor : model.file().tensors()) {
-    DeviceBytes& own = memories[tensor.name];
-    own = on_device(memory, std::vector<float>(static_cast<size_t>(tensor.elements())));
+    DeviceBytes& gradient = memories[tensor.name];
+    gradient = on_device(memory, std::vector<float>(static_cast<size_t>(tensor.elements())));
     const int64_t slices = tensor.shape.size() == 3 ? tensor.shape[0] : 1;
     for (int64_t s = 0; s < slices; ++s) {
-      gradients[weight_id(model.file(), tensor.name, s)] = floats(own) + s * (tensor.elements() / slices);
+      gradients[weight_id(model.file(), tensor.name, s)] =
+          floats(gradient) + s * (tensor.elements() / slices);
     }
   }
   const std::vector<int32_t> tokens = random_tokens(12, 5), first{0}, second{1};
@@ -265,8 +266,8 @@ TEST_P(DeviceTrainingTest, GivesTheGradientsOfTheCpu) {
     if (std::ranges::any_of(gradient, [](float value) { return value != 0; })) ++trained;
   }
   // All tensors but the frequencies of the rotation and the routers' biases, which have no gradient.
-  const auto frozen = std::ranges::count_if(expected.gradients, [](const auto& own) {
-    return own.first == "rope_freqs.weight" || own.first.ends_with("exp_probs_b.bias");
+  const auto frozen = std::ranges::count_if(expected.gradients, [](const auto& named) {
+    return named.first == "rope_freqs.weight" || named.first.ends_with("exp_probs_b.bias");
   });
   EXPECT_EQ(trained + frozen, std::ssize(expected.gradients));
 }

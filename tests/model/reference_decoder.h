@@ -107,10 +107,10 @@ class ReferenceDecoder {
     for (const double logit : logits) scores.push_back(1 / (1 + std::exp(-logit)));
     std::vector<std::pair<double, int>> by_group, by_expert;
     for (int g = 0; g < groups; ++g) {
-      Vector own;
-      for (int e = g * size; e < (g + 1) * size; ++e) own.push_back(scores[e] + bias[e]);
-      std::ranges::sort(own, std::greater());
-      by_group.emplace_back(-(own[0] + own[1]), g);
+      Vector of_group;
+      for (int e = g * size; e < (g + 1) * size; ++e) of_group.push_back(scores[e] + bias[e]);
+      std::ranges::sort(of_group, std::greater());
+      by_group.emplace_back(-(of_group[0] + of_group[1]), g);
     }
     std::ranges::sort(by_group);
     for (int k = 0; k < config_["topk_group"].get<int>(); ++k) {
@@ -125,9 +125,9 @@ class ReferenceDecoder {
     Vector out = gated(part + "shared_experts.", x);
     for (int k = 0; k < chosen; ++k) {
       const int e = by_expert[k].second;
-      Vector own = gated(part + "experts." + std::to_string(e) + ".", x);
-      for (double& value : own) value *= scores[e] / sum * config_["routed_scaling_factor"].get<double>();
-      add(out, own);
+      Vector expert = gated(part + "experts." + std::to_string(e) + ".", x);
+      for (double& value : expert) value *= scores[e] / sum * config_["routed_scaling_factor"].get<double>();
+      add(out, expert);
     }
     return out;
   }
@@ -170,9 +170,9 @@ class ReferenceDecoder {
       Vector all;
       for (int64_t h = 0; h < heads_; ++h) {
         const int64_t g = h / (heads_ / groups);
-        const Vector own = attend(rotated(part_of(queries, h * head_, head_), t, false), keys[g], values[g],
-                                  t, 1 / std::sqrt(static_cast<double>(head_)));
-        all.insert(all.end(), own.begin(), own.end());
+        const Vector head = attend(rotated(part_of(queries, h * head_, head_), t, false), keys[g], values[g],
+                                   t, 1 / std::sqrt(static_cast<double>(head_)));
+        all.insert(all.end(), head.begin(), head.end());
       }
       out.push_back(times(part + "self_attn.o_proj", all));
     }
@@ -206,11 +206,11 @@ class ReferenceDecoder {
       Vector all;
       for (int64_t h = 0; h < heads_; ++h) {
         Vector query = part_of(queries, h * query_columns, plain);
-        const Vector turned = rotated(part_of(queries, h * query_columns + plain, rotary_), t, true);
-        query.insert(query.end(), turned.begin(), turned.end());
-        const Vector own = attend(query, keys[h], values[h], t,
-                                  score_factor_ / std::sqrt(static_cast<double>(query_columns)));
-        all.insert(all.end(), own.begin(), own.end());
+        const Vector rotary_part = rotated(part_of(queries, h * query_columns + plain, rotary_), t, true);
+        query.insert(query.end(), rotary_part.begin(), rotary_part.end());
+        const Vector head = attend(query, keys[h], values[h], t,
+                                   score_factor_ / std::sqrt(static_cast<double>(query_columns)));
+        all.insert(all.end(), head.begin(), head.end());
       }
       out.push_back(times(part + "self_attn.o_proj", all));
     }
@@ -225,9 +225,9 @@ class ReferenceDecoder {
       double& b = x[neighbours ? 2 * i + 1 : i + pairs];
       const double angle = static_cast<double>(position) * frequencies_[i];
       const double c = std::cos(angle) * magnitude_, s = std::sin(angle) * magnitude_;
-      const double turned = a * c - b * s;
+      const double rotated_a = a * c - b * s;
       b = a * s + b * c;
-      a = turned;
+      a = rotated_a;
     }
     return x;
   }

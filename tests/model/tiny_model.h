@@ -63,7 +63,7 @@ inline void edit_gguf(const std::filesystem::path& from, const std::filesystem::
     ++seed;
     if (edits.keeps_tensor && !edits.keeps_tensor(tensor.name)) continue;
     bool replaced = false;
-    for (const TinyEdits::Tensor& own : edits.tensors) replaced |= own.name == tensor.name;
+    for (const TinyEdits::Tensor& edited : edits.tensors) replaced |= edited.name == tensor.name;
     if (replaced) continue;
     if (tensor.name.ends_with("norm.weight")) {
       declare_floats(tensor.name, tensor.shape, drawn(tensor.elements(), seed, 0.5, 1.5));

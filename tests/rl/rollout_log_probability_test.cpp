@@ -97,7 +97,7 @@ std::vector<Rollout> roll_out(const std::shared_ptr<const Model>& model, Context
 
 /// What a trainer computes for the answers' tokens, all sequences in one batch.
 std::vector<float> trained(const Decoder& model, Context& context, const std::vector<Rollout>& rollouts,
-                           Keep keep) {
+                           ActivationStorage storage) {
   TrainingBatch batch;
   for (const Rollout& rollout : rollouts) {
     const int64_t rows = std::ssize(rollout.tokens);
@@ -113,7 +113,7 @@ std::vector<float> trained(const Decoder& model, Context& context, const std::ve
   }
   const WeightGradients none;
   TrainingCache cache(model);
-  TrainingPass pass(context, model, none, cache, batch, keep);
+  TrainingPass pass(context, model, none, cache, batch, storage);
   const std::vector<float> rows = pass.log_probs();
   std::vector<float> result;
   for (int64_t row = 0; row < batch.rows(); ++row) {
@@ -147,8 +147,9 @@ TEST_P(RolloutLogProbabilityTest, AreTheTrainersBits) {
     for (const Rollout& rollout : rollouts) {
       reported.insert(reported.end(), rollout.log_probabilities.begin(), rollout.log_probabilities.end());
     }
-    const Keep keep = threads % 2 == 0 ? Keep::everything : Keep::layer_inputs;
-    const std::vector<float> expected = trained(decoder, training_context, rollouts, keep);
+    const ActivationStorage storage =
+        threads % 2 == 0 ? ActivationStorage::everything : ActivationStorage::layer_inputs;
+    const std::vector<float> expected = trained(decoder, training_context, rollouts, storage);
     ASSERT_EQ(reported.size(), expected.size());
     for (size_t index = 0; index < reported.size(); ++index) {
       ASSERT_EQ(std::bit_cast<uint32_t>(reported[index]), std::bit_cast<uint32_t>(expected[index]))

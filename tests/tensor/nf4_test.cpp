@@ -27,14 +27,14 @@ TEST(DynamicCode, HasTheValuesOfItsDescription) {
   EXPECT_FLOAT_EQ(code.value(0), -code.value(254));
   EXPECT_FLOAT_EQ(DynamicCode::of_unsigned().value(1), 1e-6F * (0.1F + 0.9F * 0.25F));
   EXPECT_EQ(DynamicCode::of_unsigned().value(0), 0.0F);
-  for (const DynamicCode* own : {&code, &DynamicCode::of_unsigned()}) {
+  for (const DynamicCode* tested : {&code, &DynamicCode::of_unsigned()}) {
     for (int i = 0; i < 256; ++i) {
-      EXPECT_EQ(own->nearest(own->value(static_cast<uint8_t>(i))), i);
+      EXPECT_EQ(tested->nearest(tested->value(static_cast<uint8_t>(i))), i);
       if (i == 0) continue;
-      EXPECT_GT(own->value(static_cast<uint8_t>(i)), own->value(static_cast<uint8_t>(i - 1)));
+      EXPECT_GT(tested->value(static_cast<uint8_t>(i)), tested->value(static_cast<uint8_t>(i - 1)));
     }
-    EXPECT_EQ(own->nearest(2.0F), 255);
-    EXPECT_EQ(own->nearest(-2.0F), 0);
+    EXPECT_EQ(tested->nearest(2.0F), 255);
+    EXPECT_EQ(tested->nearest(-2.0F), 0);
   }
 }
 
@@ -90,11 +90,11 @@ TEST(Nf4, AgreesWithPlainSearches) {
     EXPECT_FLOAT_EQ(scales[i], static_cast<float>(expected_scales[i]));
   const std::string weights = fixture["weights"];
   for (int64_t block = 0; block < kRows; ++block) {
-    const auto* own = reinterpret_cast<const uint8_t*>(data.data()) + block * kNf4BlockBytes;
-    EXPECT_EQ(own[0], fixture["scale_codes"][block]) << block;
+    const auto* stored = reinterpret_cast<const uint8_t*>(data.data()) + block * kNf4BlockBytes;
+    EXPECT_EQ(stored[0], fixture["scale_codes"][block]) << block;
     for (int64_t i = 0; i < 32; ++i) {
       const int byte = std::stoi(weights.substr((block * 32 + i) * 2, 2), nullptr, 16);
-      ASSERT_EQ(own[1 + i], byte) << block << " " << i;
+      ASSERT_EQ(stored[1 + i], byte) << block << " " << i;
     }
   }
   for (const auto& [name, values] : fixture["decoded_rows"].items()) {

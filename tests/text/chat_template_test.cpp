@@ -109,8 +109,8 @@ TEST(ChatTemplate, RefusesArgumentsThatAreNestedTooDeeply) {
       "{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.arguments | tojson }}{% endfor %}",
       "", "");
   std::string& arguments = request.messages[0].tool_calls[0].arguments;
-  arguments = nested(kMostCallLevels);
-  EXPECT_EQ(dumps.render(request).size(), arguments.size() + kMostCallLevels) << "a blank behind each colon";
+  arguments = nested(kMaxCallLevels);
+  EXPECT_EQ(dumps.render(request).size(), arguments.size() + kMaxCallLevels) << "a blank behind each colon";
   arguments = nested(500'000);
   try {
     dumps.render(request);

@@ -83,8 +83,8 @@ TEST_F(DataSetTest, APairOfWhichOneAnswerIsCutOffIsDropped) {
   for (int64_t length = 4; length < 40; ++length) {
     try {
       const DataSet data = load("a.jsonl", text, TrainingStage::dpo, length, LongSamples::cut);
-      for (const TokenSequence* own : {&data.samples[0].sequence, &data.samples[0].rejected})
-        EXPECT_NE(std::count(own->trained.begin(), own->trained.end(), 1), 0) << length;
+      for (const TokenSequence* sequence : {&data.samples[0].sequence, &data.samples[0].rejected})
+        EXPECT_NE(std::count(sequence->trained.begin(), sequence->trained.end(), 1), 0) << length;
       ++kept;
     } catch (const Error&) {
       ++dropped;  // the only one

@@ -35,7 +35,8 @@ TEST_P(FamilyGradients, AgreeWithPyTorch) {
   ThreadPool pool(2);
   Context context(pool, kernels::select_kernels(std::nullopt), Arithmetic::exact);
   TrainingCache cache(decoder);
-  TrainingPass pass(context, decoder, parameters.gradients(decoder), cache, batch, Keep::layer_inputs);
+  TrainingPass pass(context, decoder, parameters.gradients(decoder), cache, batch,
+                    ActivationStorage::layer_inputs);
   const std::vector<float> coefficients(batch.tokens.size(), -1.0F / static_cast<float>(rows));
   std::vector<float> log_probs(batch.tokens.size());
   pass.backward(coefficients, log_probs.data());

@@ -47,13 +47,13 @@ struct Trained {
 };
 
 /// Adds the gradients of the mean loss; returns the loss.
-double run(Trained& trained, const TrainingBatch& batch, Keep keep, int threads,
+double run(Trained& trained, const TrainingBatch& batch, ActivationStorage storage, int threads,
            std::optional<kernels::InstructionSet> set = std::nullopt) {
   ThreadPool pool(threads);
   Context context(pool, kernels::select_kernels(set), Arithmetic::exact);
   TrainingCache cache(trained.decoder());
   TrainingPass pass(context, trained.decoder(), trained.parameters.gradients(trained.decoder()), cache, batch,
-                    keep);
+                    storage);
   const std::vector<float> coefficients(batch.tokens.size(),
                                         -1.0F / static_cast<float>(batch.target_count()));
   std::vector<float> log_probs(batch.tokens.size());
@@ -65,7 +65,8 @@ double run(Trained& trained, const TrainingBatch& batch, Keep keep, int threads,
 
 std::vector<float> all_gradients(const ParameterStore& parameters) {
   std::vector<float> all;
-  for (const Parameter& own : parameters.all()) all.insert(all.end(), own.gradient, own.gradient + own.count);
+  for (const Parameter& parameter : parameters.all())
+    all.insert(all.end(), parameter.gradient, parameter.gradient + parameter.count);
   return all;
 }
 
@@ -83,20 +84,21 @@ TEST_P(GradientsTest, AgreeWithPyTorch) {
   const nlohmann::json expected = fixture();
   const TrainingBatch batch = batch_of(expected);
   Trained trained(model());
-  EXPECT_NEAR(run(trained, batch, Keep::layer_inputs, 2), expected["loss"].get<double>(), 1e-5);
+  EXPECT_NEAR(run(trained, batch, ActivationStorage::layer_inputs, 2), expected["loss"].get<double>(), 1e-5);
   ASSERT_EQ(trained.parameters.all().size(), expected["gradients"].size());
-  for (const Parameter& own : trained.parameters.all()) {
-    const nlohmann::json& reference = expected["gradients"][own.name];
+  for (const Parameter& parameter : trained.parameters.all()) {
+    const nlohmann::json& reference = expected["gradients"][parameter.name];
     double squares = 0;
-    for (int64_t i = 0; i < own.count; ++i) squares += static_cast<double>(own.gradient[i]) * own.gradient[i];
+    for (int64_t i = 0; i < parameter.count; ++i)
+      squares += static_cast<double>(parameter.gradient[i]) * parameter.gradient[i];
     const double norm = reference["norm"];
-    EXPECT_NEAR(std::sqrt(squares), norm, 1e-5 * norm + 1e-9) << own.name;
-    const double typical = norm / std::sqrt(static_cast<double>(own.count));
+    EXPECT_NEAR(std::sqrt(squares), norm, 1e-5 * norm + 1e-9) << parameter.name;
+    const double typical = norm / std::sqrt(static_cast<double>(parameter.count));
     for (size_t i = 0; i < reference["places"].size(); ++i) {
       const double value = reference["values"][i];
-      EXPECT_NEAR(own.gradient[reference["places"][i].get<int64_t>()], value,
+      EXPECT_NEAR(parameter.gradient[reference["places"][i].get<int64_t>()], value,
                   1e-4 * std::fabs(value) + 1e-4 * typical)
-          << own.name << " " << reference["places"][i];
+          << parameter.name << " " << reference["places"][i];
     }
   }
 }
@@ -117,18 +119,18 @@ class GradientPromisesTest : public testing::TestWithParam<const char*> {
 TEST_P(GradientPromisesTest, AreTheSameBitsHoweverTheyAreComputed) {
   const TrainingBatch batch = batch_of(fixture());
   std::vector<float> first;
-  auto check = [&](Keep keep, int threads, std::optional<kernels::InstructionSet> set) {
+  auto check = [&](ActivationStorage storage, int threads, std::optional<kernels::InstructionSet> set) {
     Trained trained(model());
-    run(trained, batch, keep, threads, set);
+    run(trained, batch, storage, threads, set);
     const std::vector<float> gradients = all_gradients(trained.parameters);
     if (first.empty()) first = gradients;
     EXPECT_EQ(std::memcmp(first.data(), gradients.data(), first.size() * sizeof(float)), 0) << threads;
   };
-  check(Keep::layer_inputs, 1, std::nullopt);
-  check(Keep::everything, 1, std::nullopt);
-  check(Keep::layer_inputs, 3, std::nullopt);
-  check(Keep::everything, 2, std::nullopt);
-  check(Keep::layer_inputs, 2, kernels::InstructionSet::scalar);
+  check(ActivationStorage::layer_inputs, 1, std::nullopt);
+  check(ActivationStorage::everything, 1, std::nullopt);
+  check(ActivationStorage::layer_inputs, 3, std::nullopt);
+  check(ActivationStorage::everything, 2, std::nullopt);
+  check(ActivationStorage::layer_inputs, 2, kernels::InstructionSet::scalar);
 }
 
 TEST_P(GradientPromisesTest, PackedSequencesGiveTheSumOfSingleOnes) {
@@ -138,7 +140,7 @@ TEST_P(GradientPromisesTest, PackedSequencesGiveTheSumOfSingleOnes) {
   Trained trained(model());
   TrainingCache cache(trained.decoder());
   TrainingPass pass(context, trained.decoder(), trained.parameters.gradients(trained.decoder()), cache,
-                    packed, Keep::layer_inputs);
+                    packed, ActivationStorage::layer_inputs);
   const std::vector<float> together = pass.log_probs();
   for (const PackedSequence& sequence : packed.sequences) {
     TrainingBatch single;
@@ -149,9 +151,10 @@ TEST_P(GradientPromisesTest, PackedSequencesGiveTheSumOfSingleOnes) {
     single.targets.assign(packed.targets.begin() + sequence.first_row,
                           packed.targets.begin() + sequence.first_row + sequence.rows);
     TrainingPass alone(context, trained.decoder(), trained.parameters.gradients(trained.decoder()), cache,
-                       single, Keep::layer_inputs);
-    const std::vector<float> own = alone.log_probs();
-    EXPECT_TRUE(std::equal(own.begin(), own.end(), together.begin() + sequence.first_row));
+                       single, ActivationStorage::layer_inputs);
+    const std::vector<float> log_probs_alone = alone.log_probs();
+    EXPECT_TRUE(
+        std::equal(log_probs_alone.begin(), log_probs_alone.end(), together.begin() + sequence.first_row));
   }
 }
 

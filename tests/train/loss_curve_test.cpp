@@ -63,7 +63,7 @@ TEST_P(LossCurve, FiftyStepsAgreeWithPyTorch) {
   Context context(pool, kernels::select_kernels(), Arithmetic::exact);
   const OneBatch source(fixture);
   Trainer trainer(context, dynamic_cast<const Decoder&>(*model), store, options, source, nullptr,
-                  Keep::everything, hooks);
+                  ActivationStorage::everything, hooks);
   trainer.run();
   const auto expected = fixture["loss_curve"].get<std::vector<double>>();
   ASSERT_EQ(losses.size(), expected.size());

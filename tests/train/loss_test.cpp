@@ -92,16 +92,17 @@ TEST(Loss, KtosDerivativesAgreeWithDifferencesAtAFixedPoint) {
   const ObjectiveOptions options{0.7, 0.9, 1.3, 0.6};
   const LossSums sums = kto_loss(options, batch, policy, reference, 0.8, 4);
   double expected = 0;
-  for (const PackedSequence& own : batch.sequences) {
+  for (const PackedSequence& sequence : batch.sequences) {
     double ratio = 0;
-    for (int64_t row = own.first_row; row < own.first_row + own.rows; ++row) {
+    for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
       if (batch.targets[row] >= 0) ratio += static_cast<double>(policy[row]) - reference[row];
     }
-    const double sign = own.label > 0 ? 1 : -1;
+    const double sign = sequence.label > 0 ? 1 : -1;
     const double value = 1 / (1 + std::exp(-sign * 0.7 * (ratio - 0.8)));
-    const double weight = own.label > 0 ? 1.3 : 0.6;
+    const double weight = sequence.label > 0 ? 1.3 : 0.6;
     expected += weight * (1 - value) / 4;
-    EXPECT_NEAR(sums.coefficients[own.first_row + 2], -weight * sign * 0.7 * value * (1 - value) / 4, 1e-7);
+    EXPECT_NEAR(sums.coefficients[sequence.first_row + 2], -weight * sign * 0.7 * value * (1 - value) / 4,
+                1e-7);
   }
   EXPECT_NEAR(sums.loss, expected, 1e-9);
   const auto values = metric_values(sums.metrics);
@@ -116,8 +117,8 @@ TEST(Loss, MetricsAreMeansOverWhatTheyAreOf) {
   const std::vector<float> policy = log_probs(batch, 1), reference = log_probs(batch, 2);
   double first = 0, others = 0;
   for (size_t i = 0; i < batch.sequences.size(); ++i) {
-    const PackedSequence& own = batch.sequences[i];
-    for (int64_t row = own.first_row; row < own.first_row + own.rows; ++row) {
+    const PackedSequence& sequence = batch.sequences[i];
+    for (int64_t row = sequence.first_row; row < sequence.first_row + sequence.rows; ++row) {
       if (batch.targets[row] >= 0)
         (i == 0 ? first : others) += static_cast<double>(policy[row]) - reference[row];
     }

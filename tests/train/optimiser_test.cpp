@@ -43,16 +43,16 @@ std::map<std::string, std::vector<float>> run(const std::string& name, const std
       values[i] = static_cast<float>(factor * share / std::pow(4.0, static_cast<double>(i % 5)));
     }
   };
-  for (const Shaped& own : shapes) {
+  for (const Shaped& shaped : shapes) {
     ParameterStore store;
-    Parameter& parameter = store.add(own.name, own.shape);
+    Parameter& parameter = store.add(shaped.name, shaped.shape);
     draw(parameter.values, parameter.count, 1);
     const auto optimiser = make_optimiser(options_of(name), store);
     for (int step = 1; step <= steps; ++step) {
       draw(parameter.gradient, parameter.count, 0.5);
       optimiser->step(context, step, 0.01, 2);
     }
-    out[own.name].assign(parameter.values, parameter.values + parameter.count);
+    out[shaped.name].assign(parameter.values, parameter.values + parameter.count);
   }
   return out;
 }
@@ -110,8 +110,8 @@ TEST(Optimiser, StepsAreTheSameBitsOnAnyNumberOfThreadsAndGoOnFromTheirState) {
     ParameterStore first, second;
     size_t bytes = 0;
     for (ParameterStore* store : {&first, &second}) {
-      for (const Shaped& own : kAdamShapes) {
-        Parameter& parameter = store->add(own.name, own.shape);
+      for (const Shaped& shaped : kAdamShapes) {
+        Parameter& parameter = store->add(shaped.name, shaped.shape);
         for (int64_t i = 0; i < parameter.count; ++i) {
           parameter.values[i] = static_cast<float>(i % 13);
           parameter.gradient[i] = static_cast<float>(i % 7) - 3;

@@ -47,20 +47,21 @@ class TrainedAdapterTest : public testing::TestWithParam<const char*> {
   static std::unique_ptr<TrainedAdapter> trained(const ModelFile& file, LowRankOptions options = {}) {
     options.rank = 4;
     options.alpha = 6;
-    auto own = TrainedAdapter::create(file, options);
-    for (Parameter& parameter : own->parameters().all()) {
+    auto adapter = TrainedAdapter::create(file, options);
+    for (Parameter& parameter : adapter->parameters().all()) {
       if (!parameter.name.ends_with("lora_B.weight")) continue;
       for (int64_t i = 0; i < parameter.count; ++i)
         parameter.values[i] = static_cast<float>(0.05 * (2 * random_uniform(9, i) - 1));
     }
-    return own;
+    return adapter;
   }
 
   std::vector<float> log_probs(const Model& model, const Adapter* adapter) {
     const auto& decoder = dynamic_cast<const Decoder&>(model);
     TrainingCache cache(decoder);
-    const TrainingBatch own = batch();
-    return TrainingPass(context_, decoder, none_, cache, own, Keep::layer_inputs, adapter).log_probs();
+    const TrainingBatch one_batch = batch();
+    return TrainingPass(context_, decoder, none_, cache, one_batch, ActivationStorage::layer_inputs, adapter)
+        .log_probs();
   }
 
   const test::TinyModel tiny_{GetParam()};
@@ -82,13 +83,13 @@ TEST_P(TrainedAdapterTest, GradientsAreThoseOfTheMergedWeights) {
   const auto file = ModelFile::open(model_path());
   const auto model = load_model(file);
   const auto adapter = trained(*file);
-  const TrainingBatch own = batch();
-  const std::vector<float> coefficients(own.tokens.size(), -0.1F);
+  const TrainingBatch one_batch = batch();
+  const std::vector<float> coefficients(one_batch.tokens.size(), -0.1F);
   {
     const auto& decoder = dynamic_cast<const Decoder&>(*model);
     TrainingCache cache(decoder);
-    TrainingPass pass(context_, decoder, adapter->parameters().gradients(decoder), cache, own,
-                      Keep::layer_inputs, &adapter->adapter());
+    TrainingPass pass(context_, decoder, adapter->parameters().gradients(decoder), cache, one_batch,
+                      ActivationStorage::layer_inputs, &adapter->adapter());
     pass.backward(coefficients);
   }
   ParameterStore sums;
@@ -97,7 +98,8 @@ TEST_P(TrainedAdapterTest, GradientsAreThoseOfTheMergedWeights) {
   {
     const auto& decoder = dynamic_cast<const Decoder&>(*merged);
     TrainingCache cache(decoder);
-    TrainingPass pass(context_, decoder, sums.gradients(decoder), cache, own, Keep::everything);
+    TrainingPass pass(context_, decoder, sums.gradients(decoder), cache, one_batch,
+                      ActivationStorage::everything);
     pass.backward(coefficients);
   }
   // dB = s · dW Aᵀ, dA = s · Bᵀ dW
@@ -183,10 +185,10 @@ TEST_P(TrainedAdapterTest, ComesBackFromItsFiles) {
   adapter->write(folder_, "base");
   const auto again = TrainedAdapter::open(folder_, *file);
   ASSERT_EQ(again->parameters().all().size(), latent ? 12U : 8U);
-  for (const Parameter& own : adapter->parameters().all()) {
-    const Parameter* other = again->parameters().find(own.name);
+  for (const Parameter& parameter : adapter->parameters().all()) {
+    const Parameter* other = again->parameters().find(parameter.name);
     ASSERT_NE(other, nullptr);
-    EXPECT_EQ(std::memcmp(own.values, other->values, own.count * sizeof(float)), 0);
+    EXPECT_EQ(std::memcmp(parameter.values, other->values, parameter.count * sizeof(float)), 0);
   }
   const nlohmann::json config = nlohmann::json::parse(std::ifstream(folder_ / "adapter_config.json"));
   EXPECT_EQ(config["target_modules"], nlohmann::json(targets));
@@ -308,7 +310,8 @@ class LlamaGgufTest : public testing::Test {
       batch.tokens.push_back(static_cast<int32_t>(random_bits(1, i) % 512));
       batch.targets.push_back(static_cast<int32_t>(random_bits(2, i) % 512));
     }
-    return TrainingPass(context_, decoder, none_, cache, batch, Keep::layer_inputs, adapter).log_probs();
+    return TrainingPass(context_, decoder, none_, cache, batch, ActivationStorage::layer_inputs, adapter)
+        .log_probs();
   }
 
   const test::TemporaryFolder folder_;

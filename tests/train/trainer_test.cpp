@@ -16,6 +16,7 @@
 #include "tests/train/tiny_training.h"
 #include "train/memory_plan.h"
 #include "train/new_model.h"
+#include "train/optimiser.h"
 #include "train/options_check.h"
 
 namespace r1 {
@@ -58,7 +59,8 @@ class TrainerTest : public testing::Test {
 
   /// Trains; the loss of every step goes to losses_.
   std::vector<float> train(const TrainingOptions& options, const BatchSource& source, int threads = 2,
-                           Keep keep = Keep::everything, int64_t stop_after = -1) {
+                           ActivationStorage storage = ActivationStorage::everything,
+                           int64_t stop_after = -1) {
     Run run(options, threads);
     TrainerHooks hooks;
     int64_t done = 0;
@@ -69,7 +71,7 @@ class TrainerTest : public testing::Test {
     };
     hooks.stop_requested = [&] { return done == stop_after; };
     hooks.remark = [&](const std::string& text) { remarks_ += text; };
-    Trainer trainer(run.context, run.decoder(), run.store, options, source, nullptr, keep, hooks);
+    Trainer trainer(run.context, run.decoder(), run.store, options, source, nullptr, storage, hooks);
     if (options.resume) trainer.resume();
     trainer.run();
     return run.weights();
@@ -93,7 +95,7 @@ TEST_F(TrainerTest, ResumingIsBitIdentical) {
   const CountingSource source(4, 5);
   const std::vector<float> straight = train(options_, source);
   fs::remove_all(folder_);
-  train(options_, source, 1, Keep::layer_inputs, 7);
+  train(options_, source, 1, ActivationStorage::layer_inputs, 7);
   TrainingOptions again = options_;
   again.resume = true;
   again.initial_deviation = 0.5;  // nothing of the new weights may be left
@@ -155,8 +157,8 @@ TEST_F(TrainerTest, ARunDoesNotGoOnOverAnotherBase) {
   TrainerParts parts;
   auto trainer = [&](const std::string& base) {
     parts.base = base;
-    return Trainer(run.context, run.decoder(), run.store, options_, source, nullptr, Keep::everything, {},
-                   parts);
+    return Trainer(run.context, run.decoder(), run.store, options_, source, nullptr,
+                   ActivationStorage::everything, {}, parts);
   };
   trainer("weights 1").run();
   EXPECT_TRUE(trainer("weights 1").resume());
@@ -178,12 +180,12 @@ TEST_F(TrainerTest, OptionsThatChangeWeightsAreNamedWhenARunGoesOn) {
   const TrainingOptions first = options_;
   for (const auto& [name, change] :
        std::vector<std::pair<std::string, std::function<void(TrainingOptions&)>>>{
-           {"epsilon", [](TrainingOptions& own) { own.epsilon = 1e-6; }},
-           {"warmup_share", [](TrainingOptions& own) { own.warmup_share = 0.5; }},
-           {"lora_alpha", [](TrainingOptions& own) { own.lora.alpha = 8; }},
-           {"beta", [](TrainingOptions& own) { own.beta = 0.3; }},
-           {"batch_tokens", [](TrainingOptions& own) { own.batch_tokens = 17; }},
-           {"3 steps are done, more than the 2", [](TrainingOptions& own) { own.max_steps = 2; }}}) {
+           {"epsilon", [](TrainingOptions& changed) { changed.epsilon = 1e-6; }},
+           {"warmup_share", [](TrainingOptions& changed) { changed.warmup_share = 0.5; }},
+           {"lora_alpha", [](TrainingOptions& changed) { changed.lora.alpha = 8; }},
+           {"beta", [](TrainingOptions& changed) { changed.beta = 0.3; }},
+           {"batch_tokens", [](TrainingOptions& changed) { changed.batch_tokens = 17; }},
+           {"3 steps are done, more than the 2", [](TrainingOptions& changed) { changed.max_steps = 2; }}}) {
     TrainingOptions options = first;
     change(options);
     try {
@@ -200,7 +202,8 @@ TEST_F(TrainerTest, AValueThatIsNoNumberIsNamed) {
   Parameter& broken = run.store.all()[3];
   broken.values[0] = std::nanf("");
   const CountingSource source(4, 5);
-  Trainer trainer(run.context, run.decoder(), run.store, options_, source, nullptr, Keep::everything, {});
+  Trainer trainer(run.context, run.decoder(), run.store, options_, source, nullptr,
+                  ActivationStorage::everything, {});
   try {
     trainer.run();
     FAIL() << "went on";
@@ -225,8 +228,8 @@ TEST_F(TrainerTest, EvaluatesAndStopsEarly) {
   };
   hooks.save_best = [&] { ++saved; };
   const CountingSource source(4, 5), held_back(3, 2);
-  Trainer trainer(run.context, run.decoder(), run.store, options_, source, &held_back, Keep::everything,
-                  hooks);
+  Trainer trainer(run.context, run.decoder(), run.store, options_, source, &held_back,
+                  ActivationStorage::everything, hooks);
   EXPECT_EQ(trainer.run(), TrainingEnd::stopped_early);
   EXPECT_EQ(evaluations, 3);
   EXPECT_EQ(saved, 1);
@@ -248,8 +251,8 @@ TEST_F(TrainerTest, EveryPreferenceStageLearns) {
     std::vector<StepReport> reports;
     hooks.on_step = [&](const StepReport& report) { reports.push_back(report); };
     const PairSource source;
-    Trainer trainer(run.context, run.decoder(), run.store, options_, source, &source, Keep::layer_inputs,
-                    hooks, parts);
+    Trainer trainer(run.context, run.decoder(), run.store, options_, source, &source,
+                    ActivationStorage::layer_inputs, hooks, parts);
     trainer.run();
     const auto stage_number = static_cast<int>(stage);
     if (stage == TrainingStage::dpo || stage == TrainingStage::reward) {
@@ -259,8 +262,9 @@ TEST_F(TrainerTest, EveryPreferenceStageLearns) {
     EXPECT_FALSE(reports.back().metrics.empty()) << stage_number;
     const EvaluationReport evaluation = trainer.evaluate(source);
     EXPECT_NEAR(evaluation.loss, reports.back().loss, 0.3) << stage_number;
-    const auto margin = std::find_if(evaluation.metrics.begin(), evaluation.metrics.end(),
-                                     [](const auto& own) { return own.first == "eval_rewards/margins"; });
+    const auto margin =
+        std::find_if(evaluation.metrics.begin(), evaluation.metrics.end(),
+                     [](const auto& metric) { return metric.first == "eval_rewards/margins"; });
     ASSERT_NE(margin, evaluation.metrics.end()) << stage_number;
     EXPECT_GT(margin->second, 0) << stage_number;
   }
@@ -275,28 +279,28 @@ TEST_F(TrainerTest, EveryStageAndOptimiserResumesBitIdentically) {
   options_.max_steps = 6;
   const PairSource pairs;
   const CountingSource sequences(4, 5);
-  for (const Case& own :
+  for (const Case& test_case :
        {Case{TrainingStage::sft, OptimiserKind::muon, 3},
         Case{TrainingStage::sft, OptimiserKind::adamw_8bit, 2},
         Case{TrainingStage::dpo, OptimiserKind::adamw_8bit, 2},
         Case{TrainingStage::kto, OptimiserKind::muon, 1}, Case{TrainingStage::orpo, OptimiserKind::adamw, 2},
         Case{TrainingStage::reward, OptimiserKind::muon, 2}}) {
-    options_.optimiser = own.optimiser;
-    options_.accumulation = own.accumulation;
+    options_.optimiser = test_case.optimiser;
+    options_.accumulation = test_case.accumulation;
     const Run reference(options_);
     auto weights = [&](int64_t stop_after, bool resume) {
       Run run(options_);
-      TrainerParts parts{own.stage, nullptr, &reference.decoder(), nullptr};
-      if (own.stage == TrainingStage::reward)
+      TrainerParts parts{test_case.stage, nullptr, &reference.decoder(), nullptr};
+      if (test_case.stage == TrainingStage::reward)
         parts.score = &run.store.add("score.weight", {1, options_.hidden});
       TrainerHooks hooks;
       int64_t done = 0;
       hooks.on_step = [&](const StepReport&) { ++done; };
       hooks.stop_requested = [&] { return done == stop_after; };
       const BatchSource& source =
-          own.stage == TrainingStage::sft ? static_cast<const BatchSource&>(sequences) : pairs;
-      Trainer trainer(run.context, run.decoder(), run.store, options_, source, nullptr, Keep::layer_inputs,
-                      hooks, parts);
+          test_case.stage == TrainingStage::sft ? static_cast<const BatchSource&>(sequences) : pairs;
+      Trainer trainer(run.context, run.decoder(), run.store, options_, source, nullptr,
+                      ActivationStorage::layer_inputs, hooks, parts);
       EXPECT_EQ(resume && trainer.resume(), resume);
       trainer.run();
       return run.weights();
@@ -308,7 +312,7 @@ TEST_F(TrainerTest, EveryStageAndOptimiserResumesBitIdentically) {
     EXPECT_NE(half, straight);
     const std::vector<float> resumed = weights(-1, true);
     EXPECT_EQ(std::memcmp(straight.data(), resumed.data(), straight.size() * sizeof(float)), 0)
-        << name_of(own.stage) << ", " << text_of(own.optimiser);
+        << name_of(test_case.stage) << ", " << text_of(test_case.optimiser);
   }
 }
 
@@ -376,10 +380,10 @@ TEST_F(TrainerTest, AWrittenModelComputesTheSame) {
   write_hub_directory(folder_ / "model", {config, folder_ / "tokenizer", {}, ""}, run.store.views(),
                       SaveType::f32, nullptr);
   const auto file = ModelFile::open(folder_ / "model");
-  for (const Parameter& own : run.store.all()) {
-    const TensorView* tensor = file->find(own.name);
-    ASSERT_NE(tensor, nullptr) << own.name;
-    EXPECT_EQ(std::memcmp(tensor->data, own.values, tensor->bytes), 0) << own.name;
+  for (const Parameter& parameter : run.store.all()) {
+    const TensorView* tensor = file->find(parameter.name);
+    ASSERT_NE(tensor, nullptr) << parameter.name;
+    EXPECT_EQ(std::memcmp(tensor->data, parameter.values, tensor->bytes), 0) << parameter.name;
   }
   EXPECT_EQ(load_model(file)->info().parameters, run.store.elements());
 }

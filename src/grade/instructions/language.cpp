@@ -32,8 +32,8 @@ constexpr auto kScripts = std::to_array<Script>({
 
 struct Language {
   std::string_view code, script;
-  std::string_view words;   // frequent ones, separated by spaces
-  std::u32string_view own;  // letters that its neighbours lack
+  std::string_view words;           // frequent ones, separated by spaces
+  std::u32string_view distinctive;  // letters that its neighbours lack
 };
 
 constexpr auto kLanguages = std::to_array<Language>({
@@ -207,7 +207,8 @@ std::string guess_language(std::string_view text) {
       at = end + 1;
     }
     int64_t special = 0;
-    for (const char32_t c : points) special += language.own.find(c) != std::u32string_view::npos ? 1 : 0;
+    for (const char32_t c : points)
+      special += language.distinctive.find(c) != std::u32string_view::npos ? 1 : 0;
     score += 0.25 * static_cast<double>(special);
     if (score > highest) {
       highest = score;

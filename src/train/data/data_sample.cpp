@@ -37,8 +37,8 @@ class Fields {
   const std::string& place() const { return record_.place; }
 
   const ordered_json* find(const std::string& name) const {
-    const auto own = options_.columns.find(name);
-    const auto found = record_.fields->find(own == options_.columns.end() ? name : own->second);
+    const auto renamed = options_.columns.find(name);
+    const auto found = record_.fields->find(renamed == options_.columns.end() ? name : renamed->second);
     if (found == record_.fields->end() || found->is_null()) return nullptr;
     // A table has a cell for every column: an empty one is an absent field.
     if (record_.is_table_row && found->is_string() && found->get_ref<const std::string&>().empty())
@@ -333,8 +333,8 @@ ChatMessage read_answer(const Fields& fields, const std::string& name, const Dat
     for (size_t i = 0; i < before; ++i) {
       const std::string where = fmt::format("{}[{}]", name, i);
       const ChatMessage again = read_message((*value)[i], where, true, fields);
-      const ChatMessage& own = sample.messages[i];
-      if (again.role != own.role || again.content != own.content) {
+      const ChatMessage& message_before = sample.messages[i];
+      if (again.role != message_before.role || again.content != message_before.content) {
         fields.refuse(where, "the prompt's message once more", &(*value)[i]);
       }
     }

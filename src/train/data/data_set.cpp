@@ -54,8 +54,10 @@ bool fit(TrainingSample& sample, bool is_text, const DataSetOptions& options, Da
     sequence->trained.resize(static_cast<size_t>(options.sequence_length));
   }
   if (!too_long) return true;
-  auto has_answer = [](const TokenSequence& own) {
-    return own.tokens.empty() || std::find(own.trained.begin(), own.trained.end(), 1) != own.trained.end();
+  auto has_answer = [](const TokenSequence& sequence_of_sample) {
+    return sequence_of_sample.tokens.empty() ||
+           std::find(sequence_of_sample.trained.begin(), sequence_of_sample.trained.end(), 1) !=
+               sequence_of_sample.trained.end();
   };
   const bool nothing_left =
       !has_answer(sample.sequence) || !has_answer(sample.rejected) ||

@@ -358,10 +358,10 @@ class Reader {
 }  // namespace
 
 std::string short_text(std::string_view text) {
-  constexpr size_t kMost = 100;
+  constexpr size_t kMaxShown = 100;
   std::string out;
-  for (const char c : text.substr(0, kMost)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  return repair_utf8(out) + (text.size() > kMost ? "…" : "");
+  for (const char c : text.substr(0, kMaxShown)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  return repair_utf8(out) + (text.size() > kMaxShown ? "…" : "");
 }
 
 void parse_records(const std::string& text, const std::string& name, const std::function<void(Record)>& emit,
