@@ -17,6 +17,10 @@
   ADD(arena_hard)          \
   ADD(aime_2024)           \
   ADD(math_500)            \
+  ADD(livecodebench)       \
+  ADD(codeforces)          \
+  ADD(swe_bench_verified)  \
+  ADD(aider_polyglot)      \
   ADD(cnmo_2024)           \
   ADD(cluewsc)             \
   ADD(c_eval)              \
@@ -24,6 +28,7 @@
   ADD(aime_2025)           \
   ADD(amc_2023)            \
   ADD(gsm8k)               \
+  ADD(humaneval)           \
   ADD(cmath)               \
   ADD(mgsm_zh)             \
   ADD(svamp)               \
@@ -41,7 +46,8 @@
   ADD(choice)              \
   ADD(exact)               \
   ADD(instructions)        \
-  ADD(judge)
+  ADD(judge)               \
+  ADD(code)
 
 namespace r1::eval {
 
