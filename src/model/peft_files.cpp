@@ -1,5 +1,6 @@
 #include "model/peft_files.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,16 @@ double AdapterSettings::scale() const {
   const auto size = static_cast<double>(rank);
   return alpha / (rank_stabilised ? std::sqrt(size) : size);
 }
+
+namespace {
+
+/// Whether a rank_pattern or alpha_pattern gives every module what all have anyway.
+bool changes_nothing(const nlohmann::json& pattern, const nlohmann::json& usual) {
+  return pattern.is_object() &&
+         std::ranges::all_of(pattern, [&](const nlohmann::json& value) { return value == usual; });
+}
+
+}  // namespace
 
 AdapterSettings read_peft_settings(const fs::path& directory) {
   const fs::path path = directory / "adapter_config.json";
@@ -38,6 +49,8 @@ AdapterSettings read_peft_settings(const fs::path& directory) {
     const auto found = config.find(key);
     if (found == config.end() || found->is_null() || *found == value) continue;
     if (found->is_structured() && found->empty()) continue;
+    if (key == "rank_pattern" && changes_nothing(*found, require("r"))) continue;
+    if (key == "alpha_pattern" && changes_nothing(*found, require("lora_alpha"))) continue;
     throw_error(ErrorKind::unsupported, "{}: {}: {} is not supported", path.string(), key,
                 short_json(*found));
   }

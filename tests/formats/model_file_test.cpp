@@ -56,6 +56,15 @@ TEST(ModelFile, NamesWhatIsMissing) {
   test::write_file(folder / "config.json", R"({"quantization_config":{"quant_method":"gptq"}})");
   expect_error(ErrorKind::unsupported, "quant_method: expected \"fp8\" or \"bitsandbytes\", found \"gptq\"",
                [&] { ModelFile::open(folder.path); });
+  for (const char* mlx :
+       {R"({"quantization_config":{"group_size":64,"bits":4}})",
+        R"({"quantization":{"group_size":64,"bits":4},"quantization_config":{"group_size":64,"bits":4}})"}) {
+    test::write_file(folder / "config.json", mlx);
+    expect_error(ErrorKind::unsupported, "MLX quantisation is not supported",
+                 [&] { ModelFile::open(folder.path); });
+  }
+  test::write_file(folder / "config.json", R"({"quantization_config":null})");
+  expect_error(ErrorKind::bad_file, "found neither", [&] { ModelFile::open(folder.path); });
   test::write_file(folder / "config.json",
                    R"({"quantization_config":{"quant_method":"fp8","weight_block_size":[64,64]}})");
   expect_error(ErrorKind::unsupported, "found [64,64]", [&] { ModelFile::open(folder.path); });

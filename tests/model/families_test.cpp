@@ -10,6 +10,9 @@
 
 #include "base/error.h"
 #include "formats/convert.h"
+#include "formats/gguf.h"
+#include "formats/gguf_writer.h"
+#include "formats/safetensors.h"
 #include "tests/model/model_runner.h"
 #include "tests/temporary_folder.h"
 
@@ -207,6 +210,110 @@ TEST_F(ConvertedRunTest, MissingAndNullSettingsAreTheSameInBoth) {
   expect_same_refusal("self_attn.k_proj.bias' has no place");
   change("qwen3-tiny", [](json& config) { config["model_type"] = "llama", config["num_hidden_layers"] = 1; });
   expect_same_refusal("self_attn.k_norm.weight' has no place");
+}
+
+// Without num_key_value_heads every head has keys and values of its own: here each is given to the two that shared it.
+TEST_F(ConvertedRunTest, WithoutANumberOfKeyHeadsEachHeadHasItsOwn) {
+  const std::vector<int32_t> tokens = tokens_of(read(kFamilies / "qwen3-tiny" / "reference.json"));
+  change("llama32-tiny", [](json&) {});
+  const std::vector<float> shared = ModelRunner(hub_, Arithmetic::exact, DType::f32).run(tokens, 1000);
+  int64_t head_rows = 0;
+  change("llama32-tiny", [&](json& config) {
+    head_rows = config.value(
+        "head_dim", config["hidden_size"].get<int64_t>() / config["num_attention_heads"].get<int64_t>());
+    config.erase("num_key_value_heads");
+  });
+  const SafetensorsFile file = SafetensorsFile::open(kFamilies / "llama32-tiny" / "model.safetensors");
+  SafetensorsWriter writer(hub_ / "model.safetensors");
+  const auto is_shared = [](const TensorView& tensor) {
+    return tensor.name.find("k_proj") != std::string::npos || tensor.name.find("v_proj") != std::string::npos;
+  };
+  for (const TensorView& tensor : file.tensors()) {
+    std::vector<int64_t> shape = tensor.shape;
+    if (is_shared(tensor)) shape[0] *= 2;
+    writer.declare_tensor(tensor.name, tensor.dtype, shape);
+  }
+  for (const TensorView& tensor : file.tensors()) {
+    const size_t part =
+        is_shared(tensor) ? tensor.bytes / static_cast<size_t>(tensor.shape[0] / head_rows) : tensor.bytes;
+    for (size_t at = 0; at < tensor.bytes; at += part) {
+      for (int times = is_shared(tensor) ? 2 : 1; times > 0; --times) writer.append({tensor.data + at, part});
+    }
+  }
+  writer.finish();
+  expect_same("heads of their own");
+  const std::vector<float> own = ModelRunner(hub_, Arithmetic::exact, DType::f32).run(tokens, 1000);
+  EXPECT_LT(largest_difference(own, shared), 1e-4);
+}
+
+TEST_F(ConvertedRunTest, TensorsThatAModelHasNoPlaceForAreRefusedByName) {
+  change("llama32-tiny", [](json&) {});
+  convert(hub_, gguf_);
+  const std::vector<std::string> fewer = {"llama.block_count=int:1"};
+  const std::string refusal = failure([&] { load_model(ModelFile::open(gguf_, fewer)); });
+  EXPECT_NE(refusal.find("blk.1."), std::string::npos) << refusal;
+  EXPECT_NE(refusal.find("expected a layer below 1 (block_count)"), std::string::npos) << refusal;
+  const GgufFile source = GgufFile::open(gguf_);
+  const fs::path changed = folder_ / "changed.gguf";
+  GgufWriter writer(changed);
+  for (const std::string_view key : source.keys()) writer.copy(key, *source.find_value(key));
+  for (const TensorView& tensor : source.tensors())
+    writer.declare_tensor(tensor.name, tensor.dtype, tensor.shape);
+  const int64_t size = 16;
+  writer.declare_tensor("blk.0.attn_q_norm.weight", DType::f32, {&size, 1});
+  for (const TensorView& tensor : source.tensors()) writer.append({tensor.data, tensor.bytes});
+  const std::vector<float> ones(16, 1);
+  writer.append(std::as_bytes(std::span(ones)));
+  writer.finish();
+  const std::string norm = failure([&] { load_model(ModelFile::open(changed)); });
+  EXPECT_NE(norm.find("blk.0.attn_q_norm.weight' has no place"), std::string::npos) << norm;
+}
+
+// As llama.cpp reads them.
+TEST_F(ConvertedRunTest, GgufKeysThatWritersLeaveOut) {
+  const std::vector<int32_t> tokens = tokens_of(read(kFamilies / "qwen3-tiny" / "reference.json"));
+  const auto run = [&](const std::vector<std::string>& keys) {
+    const GgufFile source = GgufFile::open(gguf_);
+    const fs::path changed = folder_ / "changed.gguf";
+    GgufWriter writer(changed);
+    for (const std::string_view key : source.keys()) {
+      if (!key.starts_with("llama.rope.scaling.")) writer.copy(key, *source.find_value(key));
+    }
+    for (const std::string& key : keys) {
+      const size_t at = key.find('=');
+      const std::string value = key.substr(at + 1), name = "llama.rope.scaling." + key.substr(0, at);
+      if (name.ends_with("type")) {
+        writer.set_string(name, value);
+      } else if (name.ends_with("length")) {
+        writer.set_u32(name, static_cast<uint32_t>(std::stoul(value)));
+      } else {
+        writer.set_f32(name, std::stof(value));
+      }
+    }
+    for (const TensorView& tensor : source.tensors()) {
+      std::vector<int64_t> shape = tensor.shape;
+      if (tensor.name.ends_with("norm.weight"))
+        shape.insert(shape.begin(), 1);  // {64, 1}, as some writers have it
+      writer.declare_tensor(tensor.name, tensor.dtype, shape);
+    }
+    for (const TensorView& tensor : source.tensors()) writer.append({tensor.data, tensor.bytes});
+    writer.finish();
+    return ModelRunner(changed, Arithmetic::exact, DType::f32).run(tokens, 1000);
+  };
+  const auto length = [&](json& config) { return config["max_position_embeddings"].get<int64_t>(); };
+  std::string context;
+  change("llama32-tiny", [&](json& config) {
+    context = std::to_string(length(config));
+    config.erase("rope_scaling");
+  });
+  convert(hub_, gguf_);
+  const std::vector<float> plain = run({});
+  EXPECT_EQ(run({"factor=4"}), run({"type=linear", "factor=4"})) << "a factor without a type is linear";
+  EXPECT_GT(largest_difference(run({"factor=4"}), plain), 1e-3);
+  EXPECT_EQ(run({"type=yarn", "factor=4"}),
+            run({"type=yarn", "factor=4", "original_context_length=" + context}));
+  EXPECT_GT(largest_difference(run({"type=yarn", "factor=4"}), plain), 1e-3);
+  EXPECT_EQ(run({"type=none", "factor=4"}), plain);
 }
 
 TEST_F(ConvertedRunTest, NamesWithoutTheirPrefixAreCompleted) {

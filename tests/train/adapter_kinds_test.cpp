@@ -395,6 +395,16 @@ TEST_F(AdapterTest, WhatIsUnknownInAnAdapterIsNamed) {
   const std::string tensor = "base_model.model.model.layers.0.mlp.router.lora_A.weight";
   EXPECT_THAT(error_of("", {}, tensor), HasSubstr(tensor));
   EXPECT_THAT(error_of("rank_pattern", {{"q_proj", 8}}, ""), HasSubstr("rank_pattern"));
+  EXPECT_THAT(error_of("alpha_pattern", {{"q_proj", 1.5}}, ""), HasSubstr("alpha_pattern"));
+  // Patterns that give modules what all have, and lists of nothing.
+  EXPECT_EQ(error_of("rank_pattern", {{"q_proj", config["r"]}}, ""), "accepted");
+  EXPECT_EQ(
+      error_of("alpha_pattern", {{"q_proj", config["lora_alpha"]}, {"v_proj", config["lora_alpha"]}}, ""),
+      "accepted");
+  EXPECT_EQ(error_of("alora_invocation_tokens", nlohmann::json::array(), ""), "accepted");
+  EXPECT_THAT(error_of("alora_invocation_tokens", {1, 2}, ""), HasSubstr("alora_invocation_tokens"));
+  EXPECT_EQ(error_of("init_lora_weights", "orthogonal", ""), "accepted");
+  EXPECT_THAT(error_of("", {}, "base_model.model.model.embed_tokens.weight"), HasSubstr("embeddings"));
   EXPECT_THAT(error_of("modules_to_save", {"lm_head"}, ""), HasSubstr("modules_to_save"));
   EXPECT_THAT(error_of("init_lora_weights", "pissa", ""), HasSubstr("init_lora_weights"));
   EXPECT_THAT(error_of("peft_type", "IA3", ""), HasSubstr("peft_type"));
