@@ -54,6 +54,7 @@ RequestId submit_text(Engine& engine, const TextModel& model, TextRequest reques
     running->splitter.finish(delta);
     running->take(delta);
     running->result.end = running->splitter.end(summary.reason);
+    running->result.reasoning_tokens = running->splitter.reasoning_tokens();
     running->result.stop_string = running->splitter.stop_string();
     running->result.summary = summary;
     done(std::move(running->result));

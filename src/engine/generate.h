@@ -19,9 +19,12 @@ struct Generation {
   std::string reasoning;  // without the tags
   std::string answer;
   std::vector<int32_t> tokens{};  // all generated ones, the stop token excluded
+  int64_t reasoning_tokens = 0;   // of them
   std::vector<ToolCall> calls{};
   std::string stop_string;  // AnswerEnd::stop_string: the one that was found
   AnswerEnd end = AnswerEnd::stop;
+  /// An endpoint's text without any marker of thinking: where it was cut off, it may be thinking.
+  bool unmarked = false;
   RequestSummary summary{};
 
   /// Tokens a second; 0 when nothing was measured. Prefill counts the tokens that were not reused.

@@ -25,7 +25,7 @@ class Responder {
   using OnAnswer = std::function<void(int64_t sample, Generation answer)>;
 
   virtual ~Responder() = default;
-  /// Queues the question. `on_answer` is called once a sample, from step(). Throws Error for a question that
+  /// Queues the question. max_tokens is an upper bound: behind a long prompt it becomes what the context leaves. `on_answer` is called once a sample, from step(). Throws Error for a question that
   /// cannot be asked; what goes wrong later is an answer that ends with AnswerEnd::error.
   virtual void ask(const Question& question, const OnAnswer& on_answer) = 0;
   /// Works for a while. False: no answer is outstanding.

@@ -195,7 +195,7 @@ class Download {
         return true;
       };
       try {
-        const HttpResponse response = client.get(request);
+        const HttpResponse response = client.send(request);
         if (response.status == 200) {
           throw_error(ErrorKind::unsupported, "{}: the server does not serve ranges (status 200 to a range)",
                       url_);

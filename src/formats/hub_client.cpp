@@ -144,12 +144,14 @@ std::string HubReference::to_string() const {
   return text;
 }
 
-HubRepository fetch_repository(HttpClient& client, const HubOptions& options, const HubReference& reference) {
+HubRepository fetch_repository(HttpClient& client, const HubOptions& options, const HubReference& reference,
+                               HubKind kind) {
   HttpRequest request;
-  request.url = fmt::format("{}/api/models/{}/revision/{}?blobs=true", options.endpoint, reference.repository,
+  request.url = fmt::format("{}/api/{}/{}/revision/{}?blobs=true", options.endpoint,
+                            kind == HubKind::model ? "models" : "datasets", reference.repository,
                             percent_encode(reference.revision, false));
   request.bearer_token = options.token;
-  const HttpResponse response = client.get(request);
+  const HttpResponse response = client.send(request);
   if (response.status != 200) {
     throw_error(ErrorKind::network, "{}: {}@{}: status {} ({})", options.endpoint, reference.repository,
                 reference.revision, response.status, meaning_of(response.status));

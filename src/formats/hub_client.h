@@ -39,11 +39,14 @@ struct HubOptions {
   std::string token;                                // HF_TOKEN
 };
 
+enum class HubKind { model, dataset };
+
 /// Throws Error(network) with the status and what it means (401/403: token; 404: no such repository or
 /// revision).
-HubRepository fetch_repository(HttpClient& client, const HubOptions& options, const HubReference& reference);
+HubRepository fetch_repository(HttpClient& client, const HubOptions& options, const HubReference& reference,
+                               HubKind kind = HubKind::model);
 
-/// The address of a file at a commit.
+/// The address of a file at a commit; of a data set, "datasets/" comes before the repository.
 std::string file_url(const HubOptions& options, const std::string& repository, const std::string& commit,
                      const std::string& path);
 

@@ -224,5 +224,26 @@ TEST(EngineResponderTest, AnswersEachSampleOnce) {
   EXPECT_THROW(EngineResponder(engine, text_model(fixture.model, "")), Error);
 }
 
+TEST(EngineResponderTest, AnAnswerHasWhatTheContextLeavesOfMaxTokens) {
+  EngineFixture fixture;
+  fixture.model = std::make_shared<FakeModel>(test::small_tokenizer().size());
+  const TextModel text = text_model(fixture.model);
+  Engine engine(fixture.model, fixture.context, fixture.options(64));
+  EngineResponder responder(engine, text);
+  Question question{.id = "1", .messages = {{.role = "user", .content = "q"}}};
+  question.options.max_tokens = 1000;
+  question.options.ignore_eos = true;
+  question.options.loop_detection = false;
+  std::optional<Generation> answer;
+  responder.ask(question, [&](int64_t, Generation generation) { answer = std::move(generation); });
+  while (responder.step()) {
+  }
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->end, AnswerEnd::length);
+  EXPECT_EQ(answer->summary.prompt_tokens + answer->summary.generated_tokens, 64);
+  question.messages[0].content = std::string(200, 'q');
+  EXPECT_THROW(responder.ask(question, {}), Error);  // nothing is left
+}
+
 }  // namespace
 }  // namespace r1
