@@ -4,8 +4,9 @@
 #   make test             everything that must hold
 #   make check-all        what CI does not run: clang, sanitizers, plain kernels, clients, browser, fuzzing, mutations (hours);
 #                         STEPS="clang fuzz": these alone
+#   make eval-demo        the model that ships, evaluated end to end, with a report (minutes)
 #   make coverage         line coverage by folder
-.PHONY: setup configure build run test check-sources check-all coverage format
+.PHONY: setup configure build run eval-demo test check-sources check-all coverage format
 
 setup: build/.packages
 build/.packages: tools/setup.sh
@@ -21,6 +22,10 @@ build: configure
 run: configure
 	@cmake --build --preset release --target r1
 	@build/release/r1 run $(if $(MODEL),--model $(MODEL)) $(ARGS)
+
+eval-demo: configure
+	@cmake --build --preset release --target r1
+	@bash tools/eval_demo.sh build/release/r1
 
 test: check-sources build
 	@bash tools/check.sh

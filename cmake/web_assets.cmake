@@ -43,7 +43,7 @@ else()
     OUTPUT ${R1_WEB_CPP}
     COMMAND ${R1_NPM} run --silent build -- --outDir ${CMAKE_BINARY_DIR}/site --emptyOutDir --logLevel warn
     COMMAND ${R1_NODE} ${WEB}/tools/embed_assets.mjs ${CMAKE_BINARY_DIR}/site ${R1_WEB_CPP}
-    DEPENDS ${R1_WEB_MODULES} ${R1_WEB_SOURCES} ${WEB}/index.html ${WEB}/training.html ${WEB}/vite.config.ts ${WEB}/tsconfig.json
+    DEPENDS ${R1_WEB_MODULES} ${R1_WEB_SOURCES} ${WEB}/index.html ${WEB}/training.html ${WEB}/evaluation.html ${WEB}/vite.config.ts ${WEB}/tsconfig.json
             ${WEB}/package.json ${WEB}/tools/embed_assets.mjs
     WORKING_DIRECTORY ${WEB}
     COMMENT "Chat site: building and embedding")

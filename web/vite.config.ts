@@ -14,7 +14,7 @@ export default defineConfig({
   plugins: [woff2Only],
   build: {
     target: 'es2022',
-    rollupOptions: { input: ['index.html', 'training.html'] },
+    rollupOptions: { input: ['index.html', 'training.html', 'evaluation.html'] },
     assetsInlineLimit: 0, // the content security policy knows no data: addresses
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1000,

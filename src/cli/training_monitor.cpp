@@ -1,8 +1,5 @@
 #include "cli/training_monitor.h"
 
-#include <fmt/format.h>
-#include <signal.h>
-
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -10,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/json_text.h"
+#include "cli/page_server.h"
 #include "formats/output_file.h"
-#include "server/http/http_server.h"
 #include "server/site/training_page.h"
 
 namespace r1::cli {
@@ -19,18 +16,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-constexpr uint16_t kLastPort = 65535;
-
-server::HttpServerOptions server_options(int64_t port) {
-  if (port < 0 || port > kLastPort)
-    throw_error(ErrorKind::invalid_argument, "ui_port: expected 0 to {}, found {}", kLastPort, port);
-  server::HttpServerOptions options;
-  options.port = static_cast<uint16_t>(port);
-  options.workers = 1;
-  options.connections = 64;
-  return options;
-}
 
 void replace_file(const fs::path& path, const std::string& text) {
   OutputFile file(path);
@@ -46,33 +31,18 @@ std::string line_of(const Json& json) {
 }  // namespace
 
 struct TrainingPageServer::State {
-  State(const fs::path& folder, int64_t port)
-      : page(folder, site_assets()), server(server_options(port), page.hooks()) {}
+  State(const fs::path& folder, int64_t port) : page(folder, site_assets()), server(page.hooks(), port) {}
   server::TrainingPage page;
-  server::HttpServer server;
+  PageServer server;
 };
 
-TrainingPageServer::TrainingPageServer(const fs::path& folder, int64_t port) {
-  signal(SIGPIPE, SIG_IGN);
-  // Its threads leave signals to the one that trains.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  try {
-    state_ = std::make_unique<State>(folder, port);
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
+TrainingPageServer::TrainingPageServer(const fs::path& folder, int64_t port)
+    : state_(std::make_unique<State>(folder, port)) {}
 
-TrainingPageServer::~TrainingPageServer() {
-  state_->server.stop();
-}
+TrainingPageServer::~TrainingPageServer() = default;
 
 std::string TrainingPageServer::address() const {
-  return fmt::format("http://127.0.0.1:{}/", state_->server.port());
+  return state_->server.address();
 }
 
 TrainingMonitor::TrainingMonitor(fs::path folder, const Json& description, int64_t resumed_step)

@@ -155,9 +155,8 @@ OutputFile read_outputs(const std::filesystem::path& file, const ItemList& data)
     std::map<int64_t, Sample>& samples = by_item[*place];
     const int64_t next = samples.empty() ? 0 : samples.rbegin()->first + 1;
     output.sample.item = data.items[*place].id;
-    const int64_t index = output.index.value_or(next);
-    output.sample.index = index;
-    if (!samples.try_emplace(index, std::move(output.sample)).second) ++result.duplicates;
+    output.sample.index = output.index.value_or(next);
+    if (!samples.try_emplace(output.sample.index, std::move(output.sample)).second) ++result.duplicates;
   }
   for (std::map<int64_t, Sample>& samples : by_item) {
     result.unanswered += samples.empty() ? 1 : 0;

@@ -196,7 +196,7 @@ std::string report_page(std::span<const Evaluation> evaluations, int64_t text_by
     if (std::find(models.begin(), models.end(), model_name(evaluation)) == models.end())
       models.push_back(model_name(evaluation));
   }
-  const size_t bytes = std::max<size_t>(static_cast<size_t>(text_bytes) / samples, 600);
+  const size_t bytes = std::max<size_t>(static_cast<size_t>(text_bytes) / samples, 2000);
   const std::string title = fmt::format("Evaluation of {}", fmt::join(models, ", "));
   std::string body = fmt::format("<header><h1>{}</h1></header>\n<main>\n", html_text(title));
   if (evaluations.size() > 1) body += overview(evaluations);

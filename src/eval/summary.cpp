@@ -76,9 +76,9 @@ void add_metrics(Summary& summary, const Run& run, const Benchmark& benchmark) {
   if (values.empty()) return;
   std::optional<double> low, high;
   for (const auto& [name, value] : values) {
-    if (name == summary.metric + "_low")
+    if (name == summary.metric + " low")
       low = value;
-    else if (name == summary.metric + "_high")
+    else if (name == summary.metric + " high")
       high = value;
     else
       summary.metrics.emplace_back(name, value);
@@ -189,9 +189,9 @@ std::vector<Scores> item_scores(const Run& run, bool correct) {
 }
 
 std::string metric_text(const std::string& metric, double value) {
+  if (metric.find("rating") == std::string::npos) return fmt::format("{:.1f}%", 100 * value);
   if (std::isinf(value)) return value > 0 ? "above all problems" : "below all problems";
-  const bool share = value >= 0 && value <= 1 && metric.find("rating") == std::string::npos;
-  return share ? fmt::format("{:.1f}%", 100 * value) : fmt::format("{:.0f}", value);
+  return fmt::format("{:.0f}", value);
 }
 
 Summary summarise(const Run& run, const Benchmark& benchmark) {

@@ -63,13 +63,13 @@ struct Summary {
 };
 
 /// The interval of a metric of Benchmark::metrics is that of the mean over samples where it is that mean, else by the entries
-/// "NAME_low" and "NAME_high" (95%), which are not listed in `metrics`.
+/// "NAME low" and "NAME high" (95%), which are not listed in `metrics`.
 Summary summarise(const Run& run, const Benchmark& benchmark);
 
 /// Scores of each item's samples, in the order of the items; failed samples are left out. `correct`: 0 or 1, else Verdict::score.
 std::vector<Scores> item_scores(const Run& run, bool correct);
 
-/// "71.3%"; "1691" for a rating (metrics whose name contains "rating") and for what is no share: counts, lengths.
+/// "71.3%", or "1691" for a rating: metrics whose name contains "rating".
 std::string metric_text(const std::string& metric, double value);
 
 }  // namespace r1::eval

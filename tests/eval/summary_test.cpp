@@ -90,13 +90,13 @@ TEST(Summary, GroupsKeepTheirOrder) {
 TEST(Summary, IntervalsOfABenchmarksOwnMetric) {
   Benchmark benchmark = made_benchmark();
   benchmark.metrics = [](std::span<const GradedSample>) {
-    return std::vector<std::pair<std::string, double>>{{"win_rate", 0.7}, {"length", 300}};
+    return std::vector<std::pair<std::string, double>>{{"win rate", 0.7}, {"length", 300}};
   };
   const auto run = made_run({"+2"}, 2);
   EXPECT_FALSE(summarise(run, benchmark).interval);
   benchmark.metrics = [](std::span<const GradedSample>) {
     return std::vector<std::pair<std::string, double>>{
-        {"win_rate", 0.7}, {"win_rate_low", 0.6}, {"win_rate_high", 0.8}};
+        {"win rate", 0.7}, {"win rate low", 0.6}, {"win rate high", 0.8}};
   };
   const Summary summary = summarise(run, benchmark);
   EXPECT_TRUE(summary.interval);

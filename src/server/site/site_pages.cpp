@@ -69,7 +69,8 @@ void send_asset(const SiteAsset& asset, const HttpRequest& request, ResponseSink
   sink.respond(std::move(response));
 }
 
-constexpr std::string_view kTrainingPage = "/training.html";
+// Pages of runs, which servers of their own show.
+constexpr std::string_view kRunPages[] = {"/training.html", "/evaluation.html"};
 
 void add_asset(Router& router, std::string path, const SiteAsset& asset) {
   router.add({"GET", std::move(path),
@@ -91,7 +92,7 @@ void add_absent_page(Router& router, const std::string& text) {
 
 void add_site_pages(Router& router, std::span<const SiteAsset> assets) {
   for (const SiteAsset& asset : assets) {
-    if (asset.path == kTrainingPage) continue;
+    if (std::ranges::find(kRunPages, asset.path) != std::end(kRunPages)) continue;
     add_asset(router, std::string(asset.path), asset);
     if (asset.path != "/index.html") continue;
     add_asset(router, "/", asset);
@@ -103,15 +104,14 @@ void add_site_pages(Router& router, std::span<const SiteAsset> assets) {
                                       site_assets_absent_reason()));
 }
 
-void add_training_assets(Router& router, std::span<const SiteAsset> assets) {
+void add_run_page_assets(Router& router, std::string_view page, std::span<const SiteAsset> assets) {
   for (const SiteAsset& asset : assets) {
     if (asset.path.starts_with("/assets/") || asset.path == "/favicon.svg")
       add_asset(router, std::string(asset.path), asset);
-    if (asset.path == kTrainingPage) add_asset(router, "/", asset);
+    if (asset.path == page) add_asset(router, "/", asset);
   }
   if (!assets.empty()) return;
-  add_absent_page(router, fmt::format("There is no page here: {}. loss.svg and trainer_log.jsonl are in the "
-                                      "run's folder.\n",
+  add_absent_page(router, fmt::format("There is no page here: {}. The run's folder has its files.\n",
                                       site_assets_absent_reason()));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 
 #include "server/http/router.h"
 #include "server/site/site_assets.h"
@@ -12,7 +13,7 @@ namespace r1::server {
 /// "/" says why.
 void add_site_pages(Router& router, std::span<const SiteAsset> assets);
 
-/// The same files for the page of a training run, which "/" then is.
-void add_training_assets(Router& router, std::span<const SiteAsset> assets);
+/// The same files for the page of a run ("/training.html"), which "/" then is.
+void add_run_page_assets(Router& router, std::string_view page, std::span<const SiteAsset> assets);
 
 }  // namespace r1::server

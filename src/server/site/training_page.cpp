@@ -1,7 +1,5 @@
 #include "server/site/training_page.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <chrono>
 #include <deque>
@@ -11,8 +9,6 @@
 
 #include "base/json_text.h"
 #include "server/http/api_error.h"
-#include "server/http/host_name.h"
-#include "server/site/site_pages.h"
 
 namespace r1::server {
 namespace {
@@ -107,51 +103,15 @@ HttpResponse training_answer(const fs::path& folder, std::string_view from) {
   answer["samples"] = last_samples(folder / "samples.jsonl");
   answer["age_seconds"] = age_seconds(log);
   // Texts of models may hold half characters.
-  HttpResponse response =
-      HttpResponse::json(200, answer.dump(-1, ' ', false, Json::error_handler_t::replace));
-  response.headers.push_back({"Cache-Control", "no-store"});
-  return response;
+  return fresh_json(answer.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-TrainingPage::TrainingPage(fs::path folder, std::span<const SiteAsset> assets) : folder_(std::move(folder)) {
-  add_training_assets(router_, assets);
-  router_.add({"GET", "/api/training",
-               [this](const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) {
-                 sink->respond(training_answer(folder_, request.query_value("from")));
-               },
-               true, false});
-}
-
-void TrainingPage::handle(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) const {
-  try {
-    const std::string_view host = request.header("host");
-    if (!host.empty() && !is_loopback_name(host)) {
-      throw ApiError(403, "Host", "host_not_allowed",
-                     fmt::format("Host: '{}' is not a name of this server", host.substr(0, 100)));
-    }
-    HttpRequest copy = request;
-    std::string allowed;
-    const Route* route = router_.find(request.method, request.path, copy.path_rest, allowed);
-    if (route == nullptr) {
-      throw ApiError(
-          404, "", "not_found",
-          fmt::format("there is no {} {}", request.method.substr(0, 20), request.path.substr(0, 200)));
-    }
-    route->handler(copy, sink);
-  } catch (const ApiError& error) {
-    sink->respond(error_response(error));
-  } catch (const std::exception& error) {
-    sink->respond(error_response({500, "", "internal_error", error.what()}));
-  }
-}
-
-HttpServerHooks TrainingPage::hooks() const {
-  return {[this](const std::shared_ptr<const HttpRequest>& request,
-                 const std::shared_ptr<ResponseSink>& sink) { handle(*request, sink); },
-          [](const HttpRequest&) { return false; },
-          [](int status, const std::string& message) {
-            return error_response({status, "", "bad_request", message});
-          }};
-}
+TrainingPage::TrainingPage(const fs::path& folder, std::span<const SiteAsset> assets)
+    : RunPage(
+          "/training.html", "/api/training",
+          [folder](const HttpRequest& request) {
+            return training_answer(folder, request.query_value("from"));
+          },
+          assets) {}
 
 }  // namespace r1::server

@@ -3,12 +3,10 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <span>
+#include <string_view>
 
-#include "server/http/http_server.h"
-#include "server/http/router.h"
-#include "server/site/site_assets.h"
+#include "server/site/run_page.h"
 
 namespace r1::server {
 
@@ -20,19 +18,9 @@ inline constexpr size_t kTrainingLogBytes = size_t{1} << 20;
 /// yet are null or empty. A line that is no JSON object (a sudden end of an earlier run) is left out.
 HttpResponse training_answer(const std::filesystem::path& folder, std::string_view from);
 
-/// The page at "/" and its answers, for requests that call this machine by a loopback name. Safe to use from
-/// several threads; `assets` must outlive it.
-class TrainingPage {
+class TrainingPage : public RunPage {
  public:
-  TrainingPage(std::filesystem::path folder, std::span<const SiteAsset> assets);
-
-  void handle(const HttpRequest& request, const std::shared_ptr<ResponseSink>& sink) const;
-  /// Call `handle`; must not outlive this object.
-  HttpServerHooks hooks() const;
-
- private:
-  std::filesystem::path folder_;
-  Router router_;
+  TrainingPage(const std::filesystem::path& folder, std::span<const SiteAsset> assets);
 };
 
 }  // namespace r1::server
