@@ -10,12 +10,14 @@
 
 #include "base/error.h"
 #include "base/memory_use.h"
+#include "cli/command_train_policy.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_location.h"
 #include "cli/options.h"
 #include "cli/train_options.h"
 #include "cli/training_report.h"
+#include "cli/training_run.h"
 #include "formats/output_file.h"
 #include "train/checkpoint.h"
 #include "train/data/training_data.h"
@@ -36,55 +38,6 @@ struct TrainCommand {
   RuntimeOptions runtime;
 };
 
-/// The model to start from; empty: a new one. Refuses what would lose an earlier run.
-fs::path check_places(const TrainingOptions& options, TrainingStage stage) {
-  if (options.output.empty()) throw_error(ErrorKind::invalid_argument, "--output: expected a directory");
-  if (options.data.empty()) throw_error(ErrorKind::invalid_argument, "--data: expected at least one file");
-  fs::path base;
-  if (!options.model.empty()) {
-    base = locate_model(options.model);
-    require_apart(options.output, base);
-  }
-  if (!options.adapter.empty() && traits_of(stage).needs_reference)
-    require_apart(options.output, options.adapter);
-  if (fs::exists(options.output) && !fs::is_directory(options.output))
-    throw_error(ErrorKind::invalid_argument, "output: expected a directory, found the file '{}'",
-                options.output);
-  // A run that was killed before its first checkpoint may have written its best model; --resume begins it
-  // anew.
-  const bool goes_on = options.resume && fs::exists(fs::path(options.output) / "run.json");
-  for (const char* name :
-       {"model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors"}) {
-    if (goes_on || options.overwrite || has_checkpoints(options.output)) break;
-    if (!fs::exists(fs::path(options.output) / name)) continue;
-    throw_error(ErrorKind::invalid_argument, "{}: has a {}, and no checkpoints: --overwrite writes over it",
-                options.output, name);
-  }
-  if (has_checkpoints(options.output) && !options.resume) {
-    if (!options.overwrite) {
-      throw_error(ErrorKind::invalid_argument,
-                  "{}: has checkpoints of a run: --resume continues it, --overwrite begins anew",
-                  options.output);
-    }
-    remove_checkpoints(options.output);
-  }
-  return base;
-}
-
-void print_plan(const MemoryPlan& plan, TrainedModel& model) {
-  auto size = [](size_t bytes) { return format_bytes(static_cast<double>(bytes)); };
-  const ModelInfo& info = model.decoder().info();
-  fmt::print("{}: {} layers, width {}, {} parameters, {} trained\n", info.architecture, info.layers,
-             info.hidden, info.parameters, model.parameters().elements());
-  fmt::print(
-      "memory: about {}: weights {}, gradients {}, optimiser {}, activations {} ({}), working memory {}, "
-      "program {}\n",
-      size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
-      size(plan.activations), plan.storage == ActivationStorage::everything ? "all kept" : "layers run twice",
-      size(plan.working), size(plan.program));
-  std::fflush(stdout);
-}
-
 void print_data(const TrainingData& data, const TrainingOptions& options) {
   fmt::print("data: {} samples, {} tokens, {} of them trained; {} batches an epoch\n",
              data.trained->samples.size(), data.trained->tokens, data.trained->trained_tokens,
@@ -98,27 +51,6 @@ void print_data(const TrainingData& data, const TrainingOptions& options) {
                set->cut);
   }
   std::fflush(stdout);
-}
-
-// run.json: what the run is.
-nlohmann::ordered_json describe(const TrainCommand& command, TrainedModel& model, const MemoryPlan& plan,
-                                const DataSet& data, int64_t steps) {
-  const TrainingOptions& options = command.options;
-  const ModelInfo& info = model.decoder().info();
-  const fs::path output(options.output);
-  return {
-      {"title", options.name.empty() ? (output.has_filename() ? output : output.parent_path()).filename()
-                                     : fs::path(options.name)},
-      {"stage", command.name},
-      {"tuning", text_of(options.tuning)},
-      {"base", model.base() != nullptr ? nlohmann::ordered_json(model.base()->path().filename()) : nullptr},
-      {"architecture", info.architecture},
-      {"parameters", info.parameters},
-      {"trained_parameters", model.parameters().elements()},
-      {"samples", data.samples.size()},
-      {"tokens", data.tokens},
-      {"total_steps", steps},
-      {"memory_bytes", plan.total()}};
 }
 
 // Answers to the first samples that are held back.
@@ -170,7 +102,7 @@ bool remark_on_thinking(const DataSet& data) {
 
 void train(const TrainCommand& command) {
   TrainingOptions options = command.options;
-  const fs::path base = check_places(options, command.stage);
+  const fs::path base = check_training_places(options, command.stage);
   ThreadPool pool(options.threads);
   Context context(pool, select_kernels(command.runtime), Arithmetic::mixed);
   TrainedModel model(options, base, command.stage, pool);
@@ -179,7 +111,7 @@ void train(const TrainCommand& command) {
   const MemoryPlan plan = plan_memory(options, model.decoder(), model.parameters(),
                                       {command.stage, second_model ? model.reference() : nullptr, pool.size(),
                                        model.program_memory(), available_memory()});
-  print_plan(plan, model);
+  print_memory_plan(plan, model);
   const TrainingData data = load_training_data(options, command.stage, options.seed, model.renderer(), pool);
   print_data(data, options);
   remark_on_length(options, command.stage, *data.trained, model.decoder().info().context_length);
@@ -213,7 +145,11 @@ void train(const TrainCommand& command) {
   if (options.resume && !trainer.resume())
     fmt::print(stderr, "r1: {}: no good checkpoint: beginning anew\n", options.output);
   const int64_t begun = trainer.state().step;
-  report.begin(describe(command, model, plan, *data.trained, trainer.steps()), begun, trainer.steps());
+  nlohmann::ordered_json description =
+      describe_training_run(options, command.stage, model, plan, trainer.steps());
+  description["samples"] = data.trained->samples.size();
+  description["tokens"] = data.trained->tokens;
+  report.begin(description, begun, trainer.steps());
   const TrainingEnd end = trainer.run();
   const bool best_is_written = trainer.state().best_step > 0 && model.is_written(options.output);
   const bool writes_best = best_only && best_is_written;
@@ -233,7 +169,11 @@ void add_stage(Command parent, const StageTraits& traits) {
       ->check(one_of({"best", "scalar", "avx2", "avx512"}));
   command->callback([parsed, command] {
     finish_training_options(command, parsed->config, parsed->options, parsed->stage);
-    train(*parsed);
+    if (parsed->stage == TrainingStage::grpo) {
+      train_policy(parsed->options, parsed->runtime);
+    } else {
+      train(*parsed);
+    }
   });
 }
 

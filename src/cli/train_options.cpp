@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "formats/json_file.h"
 #include "train/options_check.h"
+#include "train/policy_presets.h"
 
 namespace r1::cli {
 namespace {
@@ -143,7 +144,7 @@ void finish_training_options(Command command, std::string path, TrainingOptions&
                              TrainingStage stage) {
   // "--data a.jsonl run.toml": a flag that takes a list has taken the file behind it too.
   for (std::vector<std::string>* list :
-       {&options.data, &options.eval_data, &options.columns, &options.lora.targets}) {
+       {&options.data, &options.eval_data, &options.columns, &options.lora.targets, &options.rewards}) {
     if (!path.empty() || list->size() < 2 || !list->back().ends_with(".toml")) continue;
     path = list->back();
     list->pop_back();
@@ -159,6 +160,7 @@ void finish_training_options(Command command, std::string path, TrainingOptions&
   }
   const auto given = [&](const std::string& name) { return command.count(flag_of(name)) > 0; };
   if (!given("learning_rate")) options.learning_rate = usual_learning_rate(options, stage);
+  apply_policy_preset(options, given);
   check_training_options(options, stage, given);
 }
 

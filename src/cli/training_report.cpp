@@ -56,6 +56,24 @@ std::string metrics_text(const std::vector<std::pair<std::string, double>>& metr
   return text;
 }
 
+/// The numbers of a policy that people watch; the log has all of them.
+std::string policy_text(const std::vector<std::pair<std::string, double>>& metrics) {
+  std::string text;
+  for (const auto& [name, value] : metrics) {
+    const bool shown = name == "reward" || name.starts_with("pass@") || name == "entropy" ||
+                       name == "mismatch" || name == "frac_reward_zero_std" ||
+                       name == "completions/mean_length" || name == "rollout_tokens_per_second" ||
+                       name.starts_with("time/") || name == "rewards/missing" ||
+                       (name.starts_with("rewards/") && name.ends_with("/mean"));
+    if (!shown || name == "rewards/accuracy/mean") continue;
+    const size_t slash = name.find('/');
+    const std::string_view label =
+        name.starts_with("completions/") ? std::string_view(name).substr(slash + 1) : name;
+    text += fmt::format("{}{} {:.4g}", text.empty() ? "" : ", ", label, value);
+  }
+  return text;
+}
+
 // The word of run.json, and the one of the terminal's last line.
 std::pair<const char*, const char*> end_texts(TrainingEnd end) {
   switch (end) {
@@ -105,6 +123,32 @@ void TrainingReport::on_evaluation(const EvaluationReport& report) {
   log_->save();
   fmt::print("evaluation at step {}: loss {:.4f} over {} tokens{}{}\n", report.step, report.loss,
              report.targets, metrics_text(report.metrics), report.best ? ", the best so far" : "");
+  std::fflush(stdout);
+}
+
+void TrainingReport::on_policy_step(const StepReport& report) {
+  last_ = report;
+  log_->add(log_entry(report));
+  if (options_.log_steps > 0 && (report.step % options_.log_steps == 0 || report.step == report.steps)) {
+    fmt::print("step {}/{} {} {:.0f} s left\n", report.step, report.steps, policy_text(report.metrics),
+               report.seconds_left);
+    std::fflush(stdout);
+  }
+  bar_.update(static_cast<uint64_t>(report.step), static_cast<uint64_t>(report.steps), "");
+}
+
+void TrainingReport::on_policy_evaluation(int64_t step,
+                                          const std::vector<std::pair<std::string, double>>& metrics) {
+  LogEntry entry;
+  entry.step = step;
+  entry.epoch = last_.epoch;
+  entry.seconds = last_.seconds;
+  entry.total_tokens = last_.tokens;
+  entry.metrics.reserve(metrics.size());
+  for (const auto& [name, value] : metrics) entry.metrics.emplace_back("eval_" + name, value);
+  log_->add(entry);
+  log_->save();
+  fmt::print("evaluation at step {}: {}\n", step, policy_text(metrics));
   std::fflush(stdout);
 }
 

@@ -22,6 +22,9 @@ class TrainingReport {
   void on_step(const StepReport& report);
   void on_log(const StepReport& report);
   void on_evaluation(const EvaluationReport& report);
+  /// A step of reinforcement learning, and an evaluation of its policy: all numbers into the log, the main ones here.
+  void on_policy_step(const StepReport& report);
+  void on_policy_evaluation(int64_t step, const std::vector<std::pair<std::string, double>>& metrics);
   void on_sample(int64_t step, const SampleAnswer& sample);
   /// `writes_best`: the written weights are those of the best evaluation.
   void end(TrainingEnd end, const RunState& state, bool writes_best);

@@ -398,13 +398,17 @@ struct AdamCall {
   float gradient_factor = 1;  // gradients are multiplied by this first (clipping)
 };
 
-/// log_probs[r] = logits[r][targets[r]] - log Σ exp(logits[r]). Where coefficients are given, the logits
-/// become coefficients[r] · (one-hot(targets[r]) - softmax(logits[r])): the gradient of Σ coefficients ·
-/// log_probs.
+/// log_probs[r] = logits[r][targets[r]] / T - log Σ exp(logits[r] / T), the sum over the tokens of the distribution. Where
+/// coefficients are given, the logits become coefficients[r] / T · (one-hot(targets[r]) - softmax(logits[r] / T)), 0 for
+/// tokens outside of the distribution: the gradient of Σ coefficients · log_probs.
 struct LogProbsCall {
   float* logits = nullptr;  // [rows, vocabulary]
   int64_t rows = 0, vocabulary = 0;
   std::span<const int32_t> targets;
+  float temperature = 1;
+  int64_t known = 0;  // tokens [0, known) are in the distribution
+  std::span<const std::span<const int32_t>>
+      kept;  // [rows], or empty: in row r these tokens alone; an empty one: all known
   std::span<const float> coefficients;  // empty: not wanted
   std::span<float> log_probs;           // the host's: complete when the call returns
 };

@@ -58,10 +58,17 @@ void for_each_chunk(Context& context, const Linear& output, const float* hidden,
 }
 
 void log_probs_of(Context& context, const Chunk& chunk, int64_t vocabulary,
-                  std::span<const float> coefficients, float* log_probs) {
+                  const TokenDistribution& distribution, std::span<const float> coefficients,
+                  float* log_probs) {
   std::vector<float> values(chunk.places.size());
+  std::vector<std::span<const int32_t>> kept;
+  if (!distribution.kept.empty()) {
+    kept.reserve(chunk.places.size());
+    for (const int32_t place : chunk.places) kept.emplace_back(distribution.kept[place]);
+  }
   context.backend().log_probs(
-      {chunk.logits, std::ssize(chunk.places), vocabulary, chunk.targets, coefficients, values});
+      {chunk.logits, std::ssize(chunk.places), vocabulary, chunk.targets, distribution.temperature,
+       distribution.known < 0 ? vocabulary : distribution.known, kept, coefficients, values});
   if (log_probs == nullptr) return;
   for (size_t i = 0; i < values.size(); ++i) log_probs[chunk.places[i]] = values[i];
 }
@@ -74,14 +81,17 @@ int64_t logit_chunk_rows(int64_t vocabulary) {
 }
 
 void token_log_probs(Context& context, const Linear& output, const float* hidden,
-                     std::span<const int32_t> targets, float* log_probs) {
+                     std::span<const int32_t> targets, float* log_probs,
+                     const TokenDistribution& distribution) {
   std::fill_n(log_probs, targets.size(), 0.0F);
-  for_each_chunk(context, output, hidden, targets,
-                 [&](const Chunk& chunk) { log_probs_of(context, chunk, output.outputs(), {}, log_probs); });
+  for_each_chunk(context, output, hidden, targets, [&](const Chunk& chunk) {
+    log_probs_of(context, chunk, output.outputs(), distribution, {}, log_probs);
+  });
 }
 
 void token_log_probs_backward(Context& context, Tape& tape, const Linear& output, const float* hidden,
-                              std::span<const int32_t> targets, const float* coefficients, float* log_probs) {
+                              std::span<const int32_t> targets, const float* coefficients, float* log_probs,
+                              const TokenDistribution& distribution) {
   const auto rows = static_cast<int64_t>(targets.size());
   const int64_t columns = output.inputs(), vocabulary = output.outputs();
   if (log_probs != nullptr) std::fill_n(log_probs, rows, 0.0F);
@@ -93,8 +103,8 @@ void token_log_probs_backward(Context& context, Tape& tape, const Linear& output
     const int64_t count = std::ssize(chunk.places);
     std::vector<float> factors;
     for (const int32_t place : chunk.places) factors.push_back(coefficients[place]);
-    // Logits become the loss's gradient by them: coefficient · (one-hot - softmax).
-    log_probs_of(context, chunk, vocabulary, factors, log_probs);
+    // Logits become the gradient of the loss by them.
+    log_probs_of(context, chunk, vocabulary, distribution, factors, log_probs);
     multiply_by_weights(context, output.weight, chunk.logits, count, vocabulary, chunk_gradient, false);
     if (weight_gradient != nullptr) {
       add_weight_gradient(context, chunk.logits, vocabulary, vocabulary, chunk.hidden.values, columns,

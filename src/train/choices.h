@@ -114,6 +114,77 @@ constexpr auto words_of(ActivationStorageChoice) {
        {"layer-inputs", ActivationStorageChoice::layer_inputs}});
 }
 
+/// Published variants of policy-gradient training (rl/policy_loss.h has their settings).
+enum class PolicyVariant { grpo, dapo, dr_grpo, gspo, cispo, rloo, reinforce_plus_plus };
+constexpr auto words_of(PolicyVariant) {
+  using enum PolicyVariant;
+  return std::to_array<Word<PolicyVariant>>({{"grpo", grpo},
+                                             {"dapo", dapo},
+                                             {"dr-grpo", dr_grpo},
+                                             {"gspo", gspo},
+                                             {"cispo", cispo},
+                                             {"rloo", rloo},
+                                             {"reinforce++", reinforce_plus_plus}});
+}
+
+/// From the rewards of a question's answers to an advantage for each. automatic: as the variant says.
+enum class AdvantageKind {
+  automatic,
+  group_deviation,  // (R - mean of the group) / its standard deviation
+  group_mean,       // R - mean of the group
+  leave_one_out,    // R - mean of the other answers
+  batch_deviation,  // R - mean of the group, then divided by the standard deviation over the batch
+};
+constexpr auto words_of(AdvantageKind) {
+  using enum AdvantageKind;
+  return std::to_array<Word<AdvantageKind>>({{"auto", automatic},
+                                             {"group-deviation", group_deviation},
+                                             {"group-mean", group_mean},
+                                             {"leave-one-out", leave_one_out},
+                                             {"batch-deviation", batch_deviation}});
+}
+
+/// What an importance ratio is of.
+enum class RatioKind {
+  token,
+  sequence,       // the product over the answer's tokens
+  sequence_mean,  // their geometric mean
+};
+
+enum class Surrogate { clipped, detached };
+
+/// How the terms of tokens become one number. automatic: as the variant says.
+enum class Averaging {
+  automatic,
+  sequence,  // mean over answers of the mean over tokens
+  token,     // mean over all tokens of the step
+  constant,  // mean over answers of the sum over tokens / answer_tokens
+};
+constexpr auto words_of(Averaging) {
+  using enum Averaging;
+  return std::to_array<Word<Averaging>>(
+      {{"auto", automatic}, {"sequence", sequence}, {"token", token}, {"constant", constant}});
+}
+
+/// What happens to an answer that answer_tokens cut off.
+enum class Overlong {
+  keep,  // it is judged as it is
+  mask,  // it gets no gradient, and counts in its group
+};
+constexpr auto words_of(Overlong) {
+  return std::to_array<Word<Overlong>>({{"keep", Overlong::keep}, {"mask", Overlong::mask}});
+}
+
+/// The settings that a published run had (docs/reinforcement-learning.md).
+enum class PolicyPreset { none, r1_zero, r1_reasoning, r1_all_scenarios };
+constexpr auto words_of(PolicyPreset) {
+  using enum PolicyPreset;
+  return std::to_array<Word<PolicyPreset>>({{"none", none},
+                                            {"r1-zero", r1_zero},
+                                            {"r1-reasoning", r1_reasoning},
+                                            {"r1-all-scenarios", r1_all_scenarios}});
+}
+
 template <typename Choice>
 std::string_view text_of(Choice choice) {
   for (const auto& [text, value] : words_of(choice)) {

@@ -162,6 +162,8 @@ std::unique_ptr<Objective> make_objective(TrainingStage stage, const ObjectiveOp
       return std::make_unique<Orpo>(options);
     case TrainingStage::reward:
       return std::make_unique<Reward>(parts.score);
+    case TrainingStage::grpo:
+      break;  // its steps are not of data (rl/policy_trainer.h)
   }
   throw_error(ErrorKind::invalid_argument, "stage {} has no objective", static_cast<int>(stage));
 }

@@ -169,6 +169,55 @@ void visit_training_options(TrainingOptions& o, Visitor&& visitor) {
   number(row("undesirable_weight", "KTO: weight of the others").in({kto}).fixes_weights(), {0, 1e3},
          o.undesirable_weight);
 
+  const auto policy = [&](OptionRow made) { return made.in({grpo}).fixes_weights(); };
+  option(policy(row("variant", "grpo, dapo, dr-grpo, gspo, cispo, rloo, reinforce++")), o.variant);
+  option(
+      row("preset", "settings of a published run: r1-zero, r1-reasoning, r1-all-scenarios; other options win")
+          .in({grpo}),
+      o.preset);
+  option(row("rewards",
+             "rewards with their weights: accuracy=1,format=1; also language, answer-tags, repetition, "
+             "overlong, "
+             "length, command:PROGRAM")
+             .in({grpo}),
+         o.rewards);
+  number(policy(row("questions", "questions of a step")), {1, kMillion}, o.questions);
+  number(policy(row("group", "answers to each question")), {2, kMillion}, o.group);
+  number(policy(row("minibatches", "changes of the weights in one pass over a step's answers")),
+         {1, kMillion}, o.minibatches);
+  number(policy(row("inner_epochs", "passes over a step's answers")), {1, 1024}, o.inner_epochs);
+  number(policy(row("answer_tokens", "maximum tokens of an answer, thinking included")), {1, kTokens},
+         o.answer_tokens);
+  number(policy(row("temperature", "of the sampled answers")), {0, 100, kAbove}, o.temperature);
+  number(policy(row("top_p", "of the sampled answers; 1: off")), {0, 1, kAbove}, o.top_p);
+  option(policy(row("advantage",
+                    "auto (the variant's), group-deviation, group-mean, leave-one-out, batch-deviation")),
+         o.advantage);
+  option(policy(row("averaging", "auto (the variant's), sequence, token, constant")), o.averaging);
+  number(policy(row("clip_low", "how far below 1 a ratio counts; -1: the variant's")), {-1, 1}, o.clip_low);
+  number(policy(row("clip_high", "how far above 1 a ratio counts; -1: the variant's")), {-1, 1e6},
+         o.clip_high);
+  number(policy(row("dual_clip", "limit of the ratio of bad answers, above 1; 0: none; -1: the variant's")),
+         {-1, 1e6}, o.dual_clip);
+  number(
+      policy(row("kl",
+                 "weight of the divergence from the reference; 0: no reference is held; -1: the variant's")),
+      {-1, 1e3}, o.kl);
+  number(
+      policy(row("reference_steps", "steps after which the reference becomes the present policy; 0: never")),
+      {0, kSteps}, o.reference_steps);
+  option(policy(row("dynamic_sampling", "replace questions whose answers all got the same reward (DAPO)")),
+         o.dynamic_sampling);
+  option(policy(row("overlong", "answers cut off by answer_tokens: keep, mask (no gradient)")), o.overlong);
+  number(policy(row("overlong_buffer",
+                    "reward overlong: tokens before answer_tokens over which the penalty grows")),
+         {0, kTokens}, o.overlong_buffer);
+  number(row("reward_seconds", "time that a reward command may take for the answers of a step").in({grpo}),
+         {0, 1e6, kAbove}, o.reward_seconds);
+  number(row("rollout_sequences", "answers sampled at once").in({grpo}), {1, 65536}, o.rollout_sequences);
+  number(evaluation(row("eval_group", "answers to each evaluation question").in({grpo})), {1, 4096},
+         o.eval_group);
+
   number(row("epochs", "passes over the data"), {0, 1e6, kAbove}, o.epochs);
   number(row("max_steps", "steps in all; 0: as epochs say"), {0, kSteps}, o.max_steps);
   number(row("learning_rate",

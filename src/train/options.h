@@ -71,6 +71,30 @@ struct ObjectiveOptions {
   double desirable_weight = 1, undesirable_weight = 1;  // kto
 };
 
+/// Reinforcement learning (rl/policy_trainer.h). A step samples `group` answers to each of `questions` questions, and
+/// learns from them in `minibatches` changes of the weights. Negative numbers: as the variant says.
+struct ReinforcementOptions {
+  PolicyVariant variant = PolicyVariant::grpo;
+  PolicyPreset preset = PolicyPreset::none;
+  std::vector<std::string> rewards{"accuracy=1", "format=1"};  // NAME=WEIGHT (rl/reward.h)
+  int64_t questions = 16, group = 16;
+  int64_t minibatches = 2, inner_epochs = 1;
+  int64_t answer_tokens = 512;
+  double temperature = 1, top_p = 1;
+  AdvantageKind advantage = AdvantageKind::automatic;
+  Averaging averaging = Averaging::automatic;
+  double clip_low = -1, clip_high = -1, dual_clip = -1;
+  double kl = -1;
+  int64_t reference_steps = 0;    // steps after which the reference becomes the present policy; 0: never
+  bool dynamic_sampling = false;  // groups whose rewards are all equal are replaced (DAPO)
+  Overlong overlong = Overlong::keep;
+  int64_t overlong_buffer =
+      0;  // of the reward `overlong`: tokens before answer_tokens where its penalty grows
+  double reward_seconds = 60;       // that a reward command may take for a step's answers
+  int64_t rollout_sequences = 256;  // sampled at once
+  int64_t eval_group = 4;           // answers to each evaluation question
+};
+
 /// Length and learning rates (scheduled_rate in train/optimiser.h).
 struct ScheduleOptions {
   double epochs = 1;
@@ -115,6 +139,7 @@ struct TrainingOptions : TrainingDataOptions,
                          NewModelOptions,
                          TuningOptions,
                          ObjectiveOptions,
+                         ReinforcementOptions,
                          ScheduleOptions,
                          OptimiserOptions,
                          OutcomeOptions {

@@ -103,7 +103,7 @@ std::map<std::string, std::string> weight_settings(const TrainingOptions& option
 double usual_learning_rate(const TrainingOptions& options, TrainingStage stage) {
   const bool lora = options.tuning == Tuning::lora;
   if (options.model.empty()) return 1e-3;  // a new, small model
-  if (traits_of(stage).needs_reference) return lora ? 1e-5 : 1e-6;
+  if (traits_of(stage).needs_reference || stage == TrainingStage::grpo) return lora ? 1e-5 : 1e-6;
   if (stage == TrainingStage::orpo) return lora ? 5e-5 : 5e-6;
   return lora ? 2e-4 : 2e-5;
 }

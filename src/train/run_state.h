@@ -30,4 +30,8 @@ nlohmann::json to_json(const RunState& state);
 /// `where`: the file, for errors. Error(bad_file) when a member is missing or of another type.
 RunState read_run_state(const nlohmann::json& progress, const std::string& where);
 
+/// Throws Error(invalid_argument) that names the difference, where a checkpoint's run had other settings, data or trained
+/// weights than the present one. `where`: the checkpoint.
+void require_same_run(const std::string& where, const RunState& found, const RunState& present);
+
 }  // namespace r1

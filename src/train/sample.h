@@ -45,6 +45,12 @@ struct TrainingBatch {
   std::vector<int32_t> targets;  // [rows]: the token that row r has to predict, -1 where no loss is counted
   std::vector<PackedSequence> sequences;  // in order; their rows add up to tokens.size()
 
+  // Of answers that a policy sampled: the distribution of the targets (nn/cross_entropy.h) and what was drawn.
+  float temperature = 1;
+  int64_t known_tokens = -1;
+  std::vector<std::vector<int32_t>> kept{};  // [rows] or empty
+  std::vector<float> sampled_log_probs{};    // [rows] or empty: log p(target) when it was drawn
+
   int64_t rows() const { return static_cast<int64_t>(tokens.size()); }
   int64_t target_count() const {
     int64_t count = 0;

@@ -8,7 +8,7 @@ namespace {
 using enum TrainingStage;
 
 // In the order of the enumeration.
-constexpr std::array<StageTraits, 6> kStages = {{
+constexpr std::array<StageTraits, 7> kStages = {{
     {.stage = pretrain,
      .name = "pretrain",
      .help = "Train on raw text, a new model or a given one",
@@ -39,6 +39,11 @@ constexpr std::array<StageTraits, 6> kStages = {{
      .help = "Train a reward model on pairs",
      .samples = SampleKind::pairs,
      .needs_reward_head = true,
+     .needs_log_probs = true},
+    {.stage = grpo,
+     .name = "grpo",
+     .help = "Reinforcement learning: answers are sampled, rewarded by rules, and learnt from",
+     .samples = SampleKind::questions,
      .needs_log_probs = true},
 }};
 

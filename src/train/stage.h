@@ -13,6 +13,7 @@ enum class TrainingStage {
   kto,       // single answers marked desirable or not
   orpo,      // pairs, without a reference model
   reward,    // pairs, a scalar for each sequence
+  grpo,      // questions: answers are sampled and rewarded (src/rl)
 };
 
 enum class SampleKind {
@@ -20,6 +21,7 @@ enum class SampleKind {
   conversations,  // or text
   pairs,          // a prompt, a chosen and a rejected answer
   labelled,       // a conversation and whether its answer is desirable
+  questions,      // a conversation whose answer can be checked
 };
 
 /// One row a stage. Whoever wants to know something of a stage asks here.

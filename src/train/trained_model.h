@@ -32,6 +32,8 @@ class TrainedModel {
   const Decoder& decoder() const { return *decoder_; }
   const SampleRenderer& renderer() const { return *renderer_; }
   const ModelFile* base() const { return base_.get(); }  // null: a new model
+  /// The tensors that model() is bound to.
+  const std::shared_ptr<const ModelFile>& bound_file() const { return bound_; }
   ParameterStore& parameters() { return adapter_ ? adapter_->parameters() : store_; }
   Adapter* adapter() { return adapter_ ? &adapter_->adapter() : nullptr; }  // null: weights are trained
   /// Reward: the head {1, hidden}, "score.weight" as in Qwen2ForSequenceClassification, zero in the

@@ -251,18 +251,7 @@ bool Trainer::resume() {
   if (!found) return false;
   const RunState expected = trainer.run;
   RunState state = read_run_state(read_progress(*found), found->string());
-  for (const auto& [name, value] : state.settings) {
-    const auto now = expected.settings.find(name);
-    if (now == expected.settings.end() || now->second == value) continue;
-    throw_error(ErrorKind::invalid_argument,
-                "{}: {}: expected {} as the run began, found {}; use its options, or overwrite to begin anew",
-                found->string(), name, value, now->second);
-  }
-  if (state.fingerprint != expected.fingerprint) {
-    throw_error(ErrorKind::invalid_argument,
-                "{}: belongs to a run with other data or trained weights; use its options, or --overwrite",
-                found->string());
-  }
+  require_same_run(found->string(), state, expected);
   const int64_t scheduled = state.steps;
   state.settings = expected.settings;
   trainer.run = std::move(state);

@@ -9,6 +9,14 @@
 
 namespace r1 {
 
+namespace {
+
+TokenDistribution distribution_of(const TrainingBatch& batch) {
+  return {batch.temperature, batch.known_tokens, batch.kept};
+}
+
+}  // namespace
+
 KvCache& TrainingCache::with_blocks(int64_t blocks) {
   if (!cache_ || cache_->blocks() < blocks) {
     cache_.reset();
@@ -99,14 +107,15 @@ TrainingPass::~TrainingPass() = default;
 
 std::vector<float> TrainingPass::log_probs() {
   std::vector<float> out(state_->batch.tokens.size());
-  token_log_probs(state_->context, state_->model.weights().output, normed_, state_->batch.targets,
-                  out.data());
+  token_log_probs(state_->context, state_->model.weights().output, normed_, state_->batch.targets, out.data(),
+                  distribution_of(state_->batch));
   return out;
 }
 
 void TrainingPass::backward(std::span<const float> coefficients, float* log_probs) {
   token_log_probs_backward(state_->context, state_->tape, state_->model.weights().output, normed_,
-                           state_->batch.targets, coefficients.data(), log_probs);
+                           state_->batch.targets, coefficients.data(), log_probs,
+                           distribution_of(state_->batch));
   finish_backward();
 }
 

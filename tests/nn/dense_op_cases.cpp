@@ -239,29 +239,36 @@ Case rotation_case(RopeStyle style, int64_t rows, int64_t heads, int64_t columns
   return test_case;
 }
 
-Case log_probs_case() {
+Case log_probs_case(const std::string& name, float temperature, int64_t known,
+                    const std::vector<std::vector<int32_t>>& kept) {
   constexpr int64_t kRows = 6, kColumns = 10, kVocabulary = 35;
-  static const std::vector<int32_t> kTargets{3, -1, 34, 0, 3, -1};
+  static const std::vector<int32_t> kTargets{3, -1, 32, 0, 3, -1};
   Case test_case;
-  test_case.name = "TokenLogProbs";
+  test_case.name = name;
   test_case.inputs = {{"hidden", kRows * kColumns}, {"output", kVocabulary * kColumns, true}};
-  test_case.run = [](Context& context, const std::vector<float*>& in) -> Ran {
+  test_case.run = [=](Context& context, const std::vector<float*>& in) -> Ran {
     const Linear output{float_matrix(in[1], kVocabulary, kColumns), {}};
     float* log_probs = context.arena().allocate_host<float>(kRows);
-    token_log_probs(context, output, in[0], kTargets, log_probs);
+    token_log_probs(context, output, in[0], kTargets, log_probs, {temperature, known, kept});
     return {{{log_probs, kRows, true}}, [=, &context](Tape& tape, const float* derivatives) {
-              token_log_probs_backward(context, tape, output, in[0], kTargets, derivatives, nullptr);
+              token_log_probs_backward(context, tape, output, in[0], kTargets, derivatives, nullptr,
+                                       {temperature, known, kept});
             }};
   };
-  test_case.reference = [](const AllDoubles& in) {
+  test_case.reference = [=](const AllDoubles& in) {
     Doubles out(kRows);
     for (int64_t r = 0; r < kRows; ++r) {
       if (kTargets[r] < 0) continue;
       Doubles logits(kVocabulary);
       add_product(in[0].data() + r * kColumns, in[1].data(), 1, kVocabulary, kColumns, logits.data());
+      std::vector<int32_t> tokens = kept.empty() ? std::vector<int32_t>() : kept[r];
+      if (tokens.empty()) {
+        tokens.resize(known < 0 ? kVocabulary : known);
+        std::iota(tokens.begin(), tokens.end(), 0);
+      }
       double sum = 0;
-      for (const double logit : logits) sum += std::exp(logit);
-      out[r] = logits[kTargets[r]] - std::log(sum);
+      for (const int32_t token : tokens) sum += std::exp(logits[token] / temperature);
+      out[r] = logits[kTargets[r]] / temperature - std::log(sum);
     }
     return out;
   };
@@ -269,20 +276,23 @@ Case log_probs_case() {
 }
 
 std::vector<Case> dense_cases() {
-  std::vector<Case> cases{embed_case(),
-                          linear_case(5, 33, 40),
-                          linear_case(70, 20, 9),
-                          low_rank_case(LowRank::plain),
-                          low_rank_case(LowRank::dropout),
-                          low_rank_case(LowRank::magnitude),
-                          norm_case(67, 18, false),
-                          norm_case(67, 18, true),
-                          addition_case(37),
-                          swiglu_case(3, 21),
-                          rotation_case(RopeStyle::interleaved, 5, 2, 12),
-                          rotation_case(RopeStyle::half_split, 5, 2, 12),
-                          rotation_case(RopeStyle::half_split, 5, 2, 12, true),
-                          log_probs_case()};
+  std::vector<Case> cases{
+      embed_case(),
+      linear_case(5, 33, 40),
+      linear_case(70, 20, 9),
+      low_rank_case(LowRank::plain),
+      low_rank_case(LowRank::dropout),
+      low_rank_case(LowRank::magnitude),
+      norm_case(67, 18, false),
+      norm_case(67, 18, true),
+      addition_case(37),
+      swiglu_case(3, 21),
+      rotation_case(RopeStyle::interleaved, 5, 2, 12),
+      rotation_case(RopeStyle::half_split, 5, 2, 12),
+      rotation_case(RopeStyle::half_split, 5, 2, 12, true),
+      log_probs_case("TokenLogProbs"),
+      log_probs_case("TokenLogProbsOfKnownTokensAtATemperature", 0.7F, 33),
+      log_probs_case("TokenLogProbsOfKeptTokens", 1.3F, 34, {{1, 3, 30}, {}, {}, {0}, {3, 4}, {7}})};
   for (const DType dtype : {DType::bf16, DType::f16}) cases.push_back(stored_linear_case(dtype, 3, 21, 50));
   for (const DType dtype : {DType::q8_0, DType::q4_k}) {
     cases.push_back(stored_linear_case(dtype, 3, 21, info(dtype).block_elements * 2));

@@ -160,7 +160,9 @@ Case swiglu_case(int64_t rows, int64_t columns);
 /// `by_number`: the table's rows are in reverse and named.
 Case rotation_case(RopeStyle style, int64_t rows, int64_t heads, int64_t columns, bool by_number = false);
 Case embed_case();
-Case log_probs_case();
+/// nn/cross_entropy.h's TokenDistribution; `kept`: of six rows, or empty.
+Case log_probs_case(const std::string& name, float temperature = 1, int64_t known = -1,
+                    const std::vector<std::vector<int32_t>>& kept = {});
 
 struct AttentionShape {
   std::string name = {};

@@ -334,15 +334,25 @@ class ReferenceForward : public Backend {
   void log_probs(const LogProbsCall& call) override {
     for (int64_t r = 0; r < call.rows; ++r) {
       float* logits = at(call.logits + r * call.vocabulary, call.vocabulary);
+      const double temperature = call.temperature;
+      const auto is_drawable = [&](int64_t i) {
+        if (call.kept.empty() || call.kept[r].empty()) return i < call.known;
+        return std::ranges::find(call.kept[r], static_cast<int32_t>(i)) != call.kept[r].end();
+      };
       double largest = -INFINITY, sum = 0;
-      for (int64_t i = 0; i < call.vocabulary; ++i) largest = std::max<double>(largest, logits[i]);
-      for (int64_t i = 0; i < call.vocabulary; ++i) sum += std::exp(logits[i] - largest);
+      for (int64_t i = 0; i < call.vocabulary; ++i) {
+        if (is_drawable(i)) largest = std::max(largest, logits[i] / temperature);
+      }
+      for (int64_t i = 0; i < call.vocabulary; ++i) {
+        if (is_drawable(i)) sum += std::exp(logits[i] / temperature - largest);
+      }
       const double log_sum = largest + std::log(sum);
-      call.log_probs[r] = static_cast<float>(logits[call.targets[r]] - log_sum);
+      call.log_probs[r] = static_cast<float>(logits[call.targets[r]] / temperature - log_sum);
       if (call.coefficients.empty()) continue;
       for (int64_t i = 0; i < call.vocabulary; ++i) {
-        logits[i] = static_cast<float>(call.coefficients[r] *
-                                       ((i == call.targets[r] ? 1 : 0) - std::exp(logits[i] - log_sum)));
+        const double probability = is_drawable(i) ? std::exp(logits[i] / temperature - log_sum) : 0;
+        logits[i] = static_cast<float>(call.coefficients[r] / temperature *
+                                       ((i == call.targets[r] ? 1 : 0) - probability));
       }
     }
   }

@@ -172,12 +172,26 @@ void CpuBackend::log_probs(const LogProbsCall& call) {
   parallel_for(call.rows, true, [&](int64_t row, int) {
     float* logits = call.logits + row * call.vocabulary;
     const int32_t target = call.targets[row];
-    const LogSoftmax softmax = log_softmax(*table_, {logits, static_cast<size_t>(call.vocabulary)});
+    const std::span<const int32_t> kept = call.kept.empty() ? std::span<const int32_t>() : call.kept[row];
+    std::vector<float> gathered;
+    const LogSoftmax softmax =
+        kept.empty() ? log_softmax(*table_, {logits, static_cast<size_t>(call.known)}, call.temperature)
+                     : log_softmax(*table_, {logits, static_cast<size_t>(call.vocabulary)}, kept,
+                                   call.temperature, gathered);
     call.log_probs[row] = softmax(logits[target]);
     if (call.coefficients.empty()) return;
-    training.exponentials(logits, 1.0F, softmax.log_sum, call.vocabulary, call.vocabulary);
-    training.scale(logits, -call.coefficients[row], call.vocabulary);
-    logits[target] += call.coefficients[row];
+    const float coefficient = call.coefficients[row] * softmax.inverse_temperature;
+    if (kept.empty()) {
+      training.exponentials(logits, softmax.inverse_temperature, softmax.log_sum, call.known,
+                            call.vocabulary);
+      training.scale(logits, -coefficient, call.known);
+    } else {
+      const auto count = static_cast<int64_t>(kept.size());
+      training.exponentials(gathered.data(), softmax.inverse_temperature, softmax.log_sum, count, count);
+      std::fill_n(logits, call.vocabulary, 0.0F);
+      for (int64_t i = 0; i < count; ++i) logits[kept[i]] = -coefficient * gathered[i];
+    }
+    logits[target] += coefficient;
   });
 }
 

@@ -26,6 +26,7 @@ void check_format(const DataSample& sample, TrainingStage stage) {
     case SampleKind::text:
       if (!fits(DataFormat::text)) expected = "text";
       break;
+    case SampleKind::questions:
     case SampleKind::conversations:
       if (fits(DataFormat::preference) || fits(DataFormat::kto)) expected = "a conversation or text";
       break;
