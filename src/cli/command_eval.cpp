@@ -84,6 +84,7 @@ void add_eval_command(Command app) {
   add_eval_list_command(command);
   add_eval_fetch_command(command);
   add_eval_grade_command(command);
+  add_eval_report_command(command);
   command->callback([options, command] {
     move_addresses(*options);
     if (command->has_subcommand_given()) {
