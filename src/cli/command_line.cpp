@@ -1,5 +1,7 @@
 #include "cli/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -153,12 +155,12 @@ std::string unknown_command(const CLI::App& root, const std::vector<std::string>
       for (const CLI::App* one : app->get_subcommands([](const CLI::App*) { return true; })) {
         if (!one->get_group().empty()) known.push_back(one->get_name());
       }
-      std::string text = path + " has no command '" + word + "'";
-      if (app == &root && std::filesystem::exists(word)) return text + "; to run that model: r1 run " + word;
-      text += suggestion(word, known);
-      return text + " (" + path + " --help lists them)";
+      const std::string text = fmt::format("{} has no command '{}'", path, word);
+      if (app == &root && std::filesystem::exists(word))
+        return fmt::format("{}; to run that model: r1 run {}", text, word);
+      return fmt::format("{}{} ({} --help lists them)", text, suggestion(word, known), path);
     }
-    path += " " + word;
+    path.append(" ").append(word);
     app = named.front();
   }
   return "";

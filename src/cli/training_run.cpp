@@ -62,6 +62,7 @@ void print_memory_plan(const MemoryPlan& plan, TrainedModel& model, size_t rollo
       size(plan.total()), size(plan.weights), size(plan.gradients), size(plan.optimiser),
       size(plan.activations), plan.storage == ActivationStorage::everything ? "all kept" : "layers run twice",
       size(plan.working), size(plan.program));
+  if (rollouts > 0) fmt::print("and {} for the keys and values of sampled answers\n", size(rollouts));
   std::fflush(stdout);
 }
 

@@ -262,10 +262,10 @@ class Runner {
 
   void report(bool last) {
     const Clock::time_point now = Clock::now();
-    if (!options_.on_progress || (!last && now - reported_ < kProgressInterval)) return;
+    if (!last && now - reported_ < kProgressInterval) return;
     reported_ = now;
     if (progress_.graded > 0) progress_.score = mean_score(scores_);
-    options_.on_progress(progress_);
+    if (options_.on_progress) options_.on_progress(progress_);
   }
 
   const Benchmark& benchmark_;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 
@@ -252,7 +253,8 @@ struct PolicyTrainer::State {
       write_checkpoint(reference_folder(), run.step, to_json(run), reference->parameters(), step.optimiser(),
                        options.keep_checkpoints);
     }
-    write_checkpoint(options.output, run.step, to_json(run), step.store(), step.optimiser(), options.keep_checkpoints);
+    write_checkpoint(options.output, run.step, to_json(run), step.store(), step.optimiser(),
+                     options.keep_checkpoints);
   }
 
   std::vector<std::pair<std::string, double>> evaluate(const Questions& asked) {
@@ -273,7 +275,7 @@ struct PolicyTrainer::State {
 PolicyTrainer::PolicyTrainer(Context& context, TrainedModel& model, const TextModel& text,
                              const TrainingOptions& options, const Questions& questions,
                              const Questions* evaluation, ActivationStorage storage, PolicyHooks hooks)
-    : state_(std::make_unique<State>(context, model, text, options, questions, evaluation, keep,
+    : state_(std::make_unique<State>(context, model, text, options, questions, evaluation, storage,
                                      std::move(hooks))) {}
 
 PolicyTrainer::~PolicyTrainer() = default;

@@ -19,8 +19,8 @@
 #include "rl/rollout.h"
 #include "rl/scored_rollouts.h"
 #include "train/checkpoint.h"
-#include "train/run_state.h"
 #include "train/options.h"
+#include "train/run_state.h"
 #include "train/trained_model.h"
 #include "train/trainer.h"
 #include "train/training_step.h"
@@ -41,7 +41,8 @@ class PolicyTrainer {
  public:
   /// All must outlive it. `evaluation` may be null.
   PolicyTrainer(Context& context, TrainedModel& model, const TextModel& text, const TrainingOptions& options,
-                const Questions& questions, const Questions* evaluation, ActivationStorage storage, PolicyHooks hooks);
+                const Questions& questions, const Questions* evaluation, ActivationStorage storage,
+                PolicyHooks hooks);
   ~PolicyTrainer();
 
   /// As Trainer::resume.

@@ -90,7 +90,8 @@ std::map<std::string, std::string> weight_settings(const TrainingOptions& option
   TrainingOptions copy = options;
   visit_training_options(copy, [&](const OptionRow& row, const auto& value) {
     using Value = std::decay_t<decltype(value)>;
-    if (!row.determines_weights) return;
+    const bool is_known = row.stages.empty() || std::ranges::find(row.stages, stage) != row.stages.end();
+    if (!row.determines_weights || !is_known) return;
     if constexpr (std::is_enum_v<Value>) {
       settings.emplace(row.name, text_of(value));
     } else if constexpr (std::is_arithmetic_v<Value>) {

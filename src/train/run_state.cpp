@@ -53,12 +53,13 @@ void require_same_run(const std::string& where, const RunState& found, const Run
     const auto now = present.settings.find(name);
     if (now == present.settings.end() || now->second == value) continue;
     throw_error(ErrorKind::invalid_argument,
-                "{}: {}: expected {} as the run began, found {}; use its options, or overwrite to begin anew", where, name,
-                value, now->second);
+                "{}: {}: expected {} as the run began, found {}; use its options, or overwrite to begin anew",
+                where, name, value, now->second);
   }
   if (found.fingerprint != present.fingerprint) {
     throw_error(ErrorKind::invalid_argument,
-                "{}: belongs to a run with other data or trained weights; use its options, or --overwrite", where);
+                "{}: belongs to a run with other data or trained weights; use its options, or --overwrite",
+                where);
   }
 }
 

@@ -228,7 +228,9 @@ TEST(EngineResponderTest, AnAnswerHasWhatTheContextLeavesOfMaxTokens) {
   EngineFixture fixture;
   fixture.model = std::make_shared<FakeModel>(test::small_tokenizer().size());
   const TextModel text = text_model(fixture.model);
-  Engine engine(fixture.model, fixture.context, fixture.options(64));
+  EngineOptions options = fixture.options(64);
+  options.context_length = 64;
+  Engine engine(fixture.model, fixture.context, options);
   EngineResponder responder(engine, text);
   Question question{.id = "1", .messages = {{.role = "user", .content = "q"}}};
   question.options.max_tokens = 1000;

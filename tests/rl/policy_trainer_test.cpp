@@ -86,7 +86,8 @@ class PolicyTrainerTest : public DataFiles {
       for (const Rollout& rollout : scored.rollouts) outcome.rollouts.push_back(rollout.tokens);
     };
     hooks.stop_requested = [&] { return stop_after >= 0 && std::ssize(outcome.metrics) >= stop_after; };
-    PolicyTrainer trainer(context, model, text, options_, questions, nullptr, ActivationStorage::everything, hooks);
+    PolicyTrainer trainer(context, model, text, options_, questions, nullptr, ActivationStorage::everything,
+                          hooks);
     if (resume) {
       EXPECT_TRUE(trainer.resume());
     }

@@ -54,8 +54,9 @@ class OptionsCheckTest : public testing::Test {
 };
 
 TEST_F(OptionsCheckTest, DefaultsPassInEveryStage) {
-  for (const TrainingStage stage : {TrainingStage::pretrain, TrainingStage::sft, TrainingStage::dpo,
-                                    TrainingStage::kto, TrainingStage::orpo, TrainingStage::reward}) {
+  for (const TrainingStage stage :
+       {TrainingStage::pretrain, TrainingStage::sft, TrainingStage::dpo, TrainingStage::kto,
+        TrainingStage::orpo, TrainingStage::reward, TrainingStage::grpo}) {
     EXPECT_EQ(refusal(stage), "");
   }
 }
@@ -66,7 +67,7 @@ TEST_F(OptionsCheckTest, EveryNumberIsRefusedBelowAndAboveItsLimitsAndWhenItIsNo
     using Value = std::decay_t<decltype(value)>;
     if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool> &&
                   !std::is_same_v<Value, uint64_t>) {
-      std::vector<Value> wrong = {Value(-1), std::numeric_limits<Value>::max(),
+      std::vector<Value> wrong = {static_cast<Value>(row.range.least - 1), std::numeric_limits<Value>::max(),
                                   std::numeric_limits<Value>::lowest()};
       if constexpr (std::is_floating_point_v<Value>) {
         wrong.push_back(std::numeric_limits<Value>::quiet_NaN());
@@ -131,12 +132,11 @@ TEST_F(OptionsCheckTest, OptionsThatDetermineTheWeightsAreTheSettingsOfARun) {
   for (const auto& [name, value] : settings) names += name + " ";
   EXPECT_EQ(
       names,
-      "accumulation base_type batch_tokens beta beta1 beta2 clip desirable_weight dora epsilon final_rate "
-      "learning_rate lora_alpha lora_dropout lora_plus lora_rank momentum optimiser orpo_lambda packing "
-      "pissa "
-      "rslora schedule seed sequence_length stage train_on tuning undesirable_weight warmup_share "
-      "warmup_steps "
-      "weight_decay ");
+      "accumulation base_type batch_tokens beta beta1 beta2 clip dora epsilon final_rate learning_rate "
+      "lora_alpha lora_dropout lora_plus lora_rank momentum optimiser packing pissa rslora schedule seed "
+      "sequence_length stage tuning warmup_share warmup_steps weight_decay ");
+  EXPECT_EQ(weight_settings(options_, TrainingStage::grpo).at("group"), "16");
+  EXPECT_FALSE(settings.contains("group")) << "an option that the stage does not know";
 }
 
 TEST_F(OptionsCheckTest, TheUsualLearningRateFitsWhatIsTrained) {

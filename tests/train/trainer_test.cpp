@@ -183,7 +183,7 @@ TEST_F(TrainerTest, OptionsThatChangeWeightsAreNamedWhenARunGoesOn) {
            {"epsilon", [](TrainingOptions& changed) { changed.epsilon = 1e-6; }},
            {"warmup_share", [](TrainingOptions& changed) { changed.warmup_share = 0.5; }},
            {"lora_alpha", [](TrainingOptions& changed) { changed.lora.alpha = 8; }},
-           {"beta", [](TrainingOptions& changed) { changed.beta = 0.3; }},
+           {"weight_decay", [](TrainingOptions& changed) { changed.weight_decay = 0.3; }},
            {"batch_tokens", [](TrainingOptions& changed) { changed.batch_tokens = 17; }},
            {"3 steps are done, more than the 2", [](TrainingOptions& changed) { changed.max_steps = 2; }}}) {
     TrainingOptions options = first;

@@ -27,7 +27,8 @@ Item read(const nlohmann::json& record, int64_t line, const ItemOptions& options
       references.push_back(choices[static_cast<size_t>(letters[0] - 'A')]);
     return math_item(id_of(record), std::move(question), references, options);
   }
-  if (const auto answer = record.find("answer"); answer != record.end() && *answer == "") {
+  if (const auto answer = record.find("answer");
+      answer != record.end() && answer->is_string() && answer->get_ref<const std::string&>().empty()) {
     Item item;
     item.id = id_of(record);
     item.excluded = "no answer in the data";

@@ -5,8 +5,9 @@
 
 namespace r1::server {
 
-void JobRegistry::add(const std::string& id, const std::string& key, std::shared_ptr<CompletionJob> job,
-                      std::shared_ptr<SseStream> stream, ResponseSink& sink) {
+void JobRegistry::add(const std::string& id, const std::string& key,
+                      const std::shared_ptr<CompletionJob>& job, std::shared_ptr<SseStream> stream,
+                      ResponseSink& sink) {
   const std::weak_ptr<CompletionJob> weak_job = job;
   const bool resumable = stream && stream->resumable();
   const std::weak_ptr<SseStream> weak_stream = stream;

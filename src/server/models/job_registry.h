@@ -20,7 +20,7 @@ class JobRegistry {
 
   /// Cancels the job when the sink's client goes away; with a resumable stream only once nobody came back for
   /// a while. `stream`: null for answers that are no streams. `key`: whose job it is.
-  void add(const std::string& id, const std::string& key, std::shared_ptr<CompletionJob> job,
+  void add(const std::string& id, const std::string& key, const std::shared_ptr<CompletionJob>& job,
            std::shared_ptr<SseStream> stream, ResponseSink& sink);
   /// Null: there is none of that id and key.
   std::shared_ptr<CompletionJob> job(const std::string& id, const std::string& key) const;

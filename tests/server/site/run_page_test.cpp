@@ -22,7 +22,7 @@ class RunPageTest : public testing::Test {
     request.method = "GET";
     request.path = path.substr(0, path.find('?'));
     if (path.find('?') != std::string::npos) request.query = path.substr(path.find('?') + 1);
-    request.headers = {{"host", host}};
+    request.headers = {{"host", host}, {"accept-encoding", "gzip"}};  // the assets are sent as they are
     const auto sink = std::make_shared<test::RecordingSink>();
     page.handle(request, sink);
     return sink->wait();
