@@ -369,8 +369,8 @@ void create_message(ServerContext& context, const HttpRequest& request,
           sink->respond(whole_message(id, model, std::move(choices[0]), usage, request_id));
         });
   }
-  auto job = start_completion(std::move(spec), std::move(observer), metrics, "messages");
-  context.jobs.add(id, request.key_name, std::move(job), std::move(sse), *sink);
+  const auto job = start_completion(std::move(spec), std::move(observer), metrics, "messages");
+  context.jobs.add(id, request.key_name, job, sse, *sink);
 }
 
 void count_tokens(ServerContext& context, const HttpRequest& request, ResponseSink& sink) {

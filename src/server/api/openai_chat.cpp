@@ -196,8 +196,8 @@ void handle_chat(ServerContext& context, const HttpRequest& request,
           sink->respond(whole_answer(answer, model->tokenizer(), std::move(choices), usage));
         });
   }
-  auto job = start_completion(std::move(spec), std::move(observer), metrics, "messages");
-  context.jobs.add(id, request.key_name, std::move(job), std::move(stream), *sink);
+  const auto job = start_completion(std::move(spec), std::move(observer), metrics, "messages");
+  context.jobs.add(id, request.key_name, job, stream, *sink);
 }
 
 }  // namespace

@@ -231,8 +231,8 @@ void create_response(ServerContext& context, const std::shared_ptr<ResponseItems
   if (wanted.keep_items)
     keep = [items, key_name = request.key_name](const Json& output) { items->add(key_name, output); };
   auto observer = std::make_shared<ResponseAnswer>(std::move(head), stream, sink, std::move(keep));
-  auto job = start_completion(std::move(spec), std::move(observer), metrics, "input");
-  context.jobs.add(id, request.key_name, std::move(job), std::move(stream), *sink);
+  const auto job = start_completion(std::move(spec), std::move(observer), metrics, "input");
+  context.jobs.add(id, request.key_name, job, stream, *sink);
 }
 
 }  // namespace
