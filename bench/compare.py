@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Runs r1 and another program of the llama.cpp family in turn on the same model files and prints medians and ratios.
+"""Runs r1 and a peer in turn on the same model files and prints medians and ratios.
 
-  bench/compare.py --peer FOLDER [--rounds 3] [--threads 2] [--kernels avx2] MODEL.gguf …
+  bench/compare.py --peer PATH [--rounds 3] [--threads 2] [--kernels avx2] MODEL.gguf …
 
-FOLDER holds the peer's llama-bench and llama-batched-bench. Both programs get the same threads and the same sizes:
-512 tokens of prefill; decode of 1, 8 and 32 sequences. Prints tokens per second (all sequences together).
+PATH is a folder with llama-bench and llama-batched-bench of the llama.cpp family, or another build of r1. Both programs
+get the same threads and the same sizes: 512 tokens of prefill; decode of 1, 8 and 32 sequences. Prints tokens per
+second (all sequences together).
 """
 import argparse
 import json
@@ -18,8 +19,8 @@ def run(command):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True).stdout
 
 
-def ours(arguments, model):
-    report = json.loads(run([arguments.r1, "bench", model, "-p", 512, "-n", arguments.steps, "-b", "1,8,32", "-r", 1,
+def of_r1(program, arguments, model):
+    report = json.loads(run([program, "bench", model, "-p", 512, "-n", arguments.steps, "-b", "1,8,32", "-r", 1,
                              "-t", arguments.threads, "--kernels", arguments.kernels, "--json"]))
     figures = {}
     for entry in report["runs"]:
@@ -28,7 +29,9 @@ def ours(arguments, model):
     return figures, report["limits"], report["load_to_first_token_seconds"], report["peak_memory_bytes"]
 
 
-def theirs(arguments, model):
+def of_peer(arguments, model):
+    if arguments.peer.is_file():
+        return of_r1(arguments.peer, arguments, model)[0]
     figures = {}
     single = json.loads(run([arguments.peer / "llama-bench", "-m", model, "-p", 512, "-n", arguments.steps, "-r", 1,
                              "-t", arguments.threads, "-o", "json"]))
@@ -56,7 +59,7 @@ def main():
     parser.add_argument("--kernels", default="best")
     arguments = parser.parse_args()
     for model in arguments.models:
-        rounds = [(ours(arguments, model), theirs(arguments, model)) for _ in range(arguments.rounds)]
+        rounds = [(of_r1(arguments.r1, arguments, model), of_peer(arguments, model)) for _ in range(arguments.rounds)]
         read = statistics.median(entry[0][1]["read_bytes_per_second"] for entry in rounds) / 1e9
         load = statistics.median(entry[0][2] for entry in rounds)
         print(f"\n{model}: {arguments.rounds} rounds, {arguments.threads} threads, {arguments.kernels} kernels; "
