@@ -3,63 +3,13 @@
 
 #include <stdexcept>
 
+#include "tasks/notation.h"
+#include "tasks/operation_phrases.h"
 #include "tasks/problem.h"
+#include "tasks/wording.h"
 
 namespace r1::tasks {
 namespace {
-
-constexpr const char* kEnglish[] = {
-    "What is {e}?",
-    "Calculate {e}.",
-    "Compute {e}.",
-    "{e}",
-    "{e} = ?",
-    "{e}=",
-    "How much is {e}?",
-    "Work out {e}.",
-    "Please calculate {e}",
-    "what's {e}",
-    "Can you compute {e}?",
-    "Find the value of {e}.",
-    "Tell me what {e} is.",
-    "Evaluate {e}.",
-    "I need the result of {e}.",
-    "what is {e}",
-};
-constexpr const char* kChinese[] = {
-    "计算{e}。",       "{e}等于多少？",     "{e}",         "{e}=?",       "{e}=",
-    "请计算{e}",       "算一下{e}",         "{e}是多少？", "求{e}的值。", "帮我算{e}。",
-    "请问{e}等于几？", "{e}的结果是什么？", "计算：{e}",   "{e}等于多少",
-};
-
-struct Wording {
-  char operation;
-  const char* english;
-  const char* chinese;
-};
-// In words, for single operations.
-constexpr Wording kWordings[] = {
-    {'+', "What is {a} plus {b}?", "{a}加{b}等于多少？"},
-    {'+', "Add {a} and {b}.", "{a}加上{b}是多少？"},
-    {'+', "What is the sum of {a} and {b}?", "{a}与{b}的和是多少？"},
-    {'-', "What is {a} minus {b}?", "{a}减{b}等于多少？"},
-    {'-', "Subtract {b} from {a}.", "{a}减去{b}是多少？"},
-    {'-', "What is the difference of {a} and {b}?", "{a}与{b}的差是多少？"},
-    {'*', "What is {a} times {b}?", "{a}乘{b}等于多少？"},
-    {'*', "Multiply {a} by {b}.", "{a}乘以{b}是多少？"},
-    {'*', "What is the product of {a} and {b}?", "{a}与{b}的积是多少？"},
-    {'/', "What is {a} divided by {b}?", "{a}除以{b}等于多少？"},
-    {'/', "Divide {a} by {b}.", "{a}除以{b}是多少？"},
-};
-
-std::string draw_wording(Task& task, char operation, int64_t a, int64_t b) {
-  for (;;) {
-    const Wording& wording = task.draw.pick(kWordings);
-    if (wording.operation != operation) continue;
-    return fill(task.is_chinese() ? wording.chinese : wording.english,
-                {{"a", std::to_string(a)}, {"b", std::to_string(b)}});
-  }
-}
 
 /// A number of up to `digits` digits, each length equally likely.
 int64_t draw_number(Draw& draw, int least_digits, int digits) {
@@ -73,17 +23,26 @@ ExpressionPointer binary(char operation, int64_t a, int64_t b) {
   return make_operation(operation, make_number(a), make_number(b));
 }
 
+/// Two numbers of two digits, what people ask for most.
+ExpressionPointer draw_pair(Draw& draw, char operation) {
+  return binary(operation, draw.between(10, 99), draw.between(10, 99));
+}
+
 ExpressionPointer draw_addition(Draw& draw, int level) {
   switch (level) {
     case 1: {
+      if (draw.chance(0.7)) return draw_pair(draw, '+');
       const int64_t a = draw_number(draw, 1, 2), b = draw.between(0, 9);
       return draw.chance(0.5) ? binary('+', a, b) : binary('+', b, a);
     }
     case 2:
+      if (draw.chance(0.6)) return draw_pair(draw, '+');
       return binary('+', draw_number(draw, 1, 3), draw_number(draw, 2, 3));
     case 3:
       return binary('+', draw_number(draw, 2, 4), draw_number(draw, 3, 4));
     default:
+      if (draw.chance(0.5))
+        return make_operation('+', draw_pair(draw, '+'), make_number(draw.between(1, 99)));
       return make_operation('+', binary('+', draw_number(draw, 2, 4), draw_number(draw, 2, 4)),
                             make_number(draw_number(draw, 2, 3)));
   }
@@ -93,19 +52,21 @@ ExpressionPointer draw_subtraction(Draw& draw, int level) {
   const auto ordered = [](int64_t a, int64_t b) { return binary('-', std::max(a, b), std::min(a, b)); };
   switch (level) {
     case 1:
+      if (draw.chance(0.7)) return ordered(draw.between(10, 99), draw.between(10, 99));
       return ordered(draw_number(draw, 1, 2), draw.between(0, 9));
     case 2:
+      if (draw.chance(0.6)) return draw_pair(draw, '-');  // as often below 0
       return ordered(draw_number(draw, 2, 3), draw_number(draw, 2, 3));
     case 3:
       return ordered(draw_number(draw, 3, 4), draw_number(draw, 2, 4));
     default:
-      if (draw.chance(0.4)) {
+      if (draw.chance(0.5)) {
         const int64_t a = draw_number(draw, 1, 3), b = draw_number(draw, 1, 3);
         return binary('-', std::min(a, b), std::max(a, b));  // mostly below 0
       }
       for (;;) {
-        auto result = make_operation('-', binary('-', draw_number(draw, 3, 4), draw_number(draw, 2, 3)),
-                                     make_number(draw_number(draw, 2, 3)));
+        auto result = make_operation('-', binary('-', draw_number(draw, 2, 4), draw_number(draw, 2, 3)),
+                                     make_number(draw_number(draw, 1, 3)));
         if (is_plain(*result, 9999)) return result;
       }
   }
@@ -142,16 +103,19 @@ ExpressionPointer draw_division(Draw& draw, int level) {
 }
 
 Problem remainder_problem(Task& task) {
-  static constexpr const char* english[] = {"What is the remainder when {a} is divided by {b}?",
-                                            "What is left over when {a} is divided by {b}?",
-                                            "Find the remainder of {a} divided by {b}."};
-  static constexpr const char* chinese[] = {"{a}除以{b}的余数是多少？", "{a}除以{b}余几？",
-                                            "求{a}除以{b}的余数。"};
   const int64_t b = task.draw.between(2, 9);
   const int64_t a = task.draw.between(b + 1, task.draw.chance(0.5) ? 99 : 999);
   Problem problem{"division", task.level, fmt::format("{}%{}", a, b), {}, {}, {}, {}, task.language};
-  problem.question = fill(task.is_chinese() ? task.draw.pick(chinese) : task.draw.pick(english),
-                          {{"a", std::to_string(a)}, {"b", std::to_string(b)}});
+  static constexpr const char* english[] = {"the remainder when {a} is divided by {b}",
+                                            "left over when {a} is divided by {b}",
+                                            "the remainder of {a} divided by {b}", "{a} mod {b}"};
+  static constexpr const char* chinese[] = {"{a}除以{b}的余数", "{a}除以{b}余几", "{a}除以{b}后的余数"};
+  const NumberWriter write = draw_numbers(task);
+  const std::string_view pattern = task.is_chinese() ? task.draw.pick(chinese) : task.draw.pick(english);
+  std::string phrase = fill(pattern, {{"a", write(a)}, {"b", write(b)}});
+  if (pattern.starts_with("left")) phrase = "what is " + phrase;
+  const bool is_question = pattern.starts_with("left") || pattern.ends_with("余几");
+  problem.question = ask(task, phrase, is_question ? Phrase::question : Phrase::noun);
   Working working(task.detail);
   problem.answer = boxed(task.language, std::to_string(working.remainder(a, b)));
   problem.think = working.text();
@@ -184,12 +148,35 @@ bool is_workable(const Expression& node, int level) {
 
 ExpressionPointer draw_arithmetic(Draw& draw, int level) {
   const int operations = level <= 2 ? 2 : level;
+  Notation plain;
+  plain.times = "*", plain.divided = "/";
   for (;;) {
     // As it is read, not as it was drawn: 1+(2+3) is written 1+2+3 and worked from the left.
     const ExpressionPointer drawn = draw_tree(draw, operations, level, false);
-    ExpressionPointer tree = parse_expression(to_text(*drawn, {"*", "/"}));
+    ExpressionPointer tree = parse_expression(to_text(*drawn, plain));
     if (is_plain(*tree, level == 1 ? 99 : 9999) && is_workable(*tree, level)) return tree;
   }
+}
+
+/// Sums and differences alone can be said without brackets and rules of precedence.
+bool is_chain(const Expression& node) {
+  if (node.operation == 0) return true;
+  return (node.operation == '+' || node.operation == '-') && is_chain(*node.left) &&
+         node.right->operation == 0;
+}
+
+std::string draw_question(Task& task, const Expression& expression) {
+  const bool is_single = count_operations(expression) == 1;
+  const int64_t at = task.draw.between(0, 99);
+  if (is_single && at < 28) {
+    const OperationPhrase phrase = draw_operation_phrase(task, expression.operation, expression.left->value,
+                                                         expression.right->value, draw_numbers(task));
+    return ask(task, phrase.text, phrase.form);
+  }
+  if (at < 55 && (is_single || is_chain(expression))) {
+    return ask(task, to_text(expression, draw_words(task)), Phrase::spoken);
+  }
+  return ask(task, to_text(expression, draw_signs(task)), Phrase::signs);
 }
 
 }  // namespace
@@ -201,14 +188,7 @@ Problem make_calculation(Task& task, std::string_view kind) {
                                        : kind == "multiplication" ? draw_multiplication(task.draw, task.level)
                                        : kind == "division"       ? draw_division(task.draw, task.level)
                                                                   : draw_arithmetic(task.draw, task.level);
-  std::string question;
-  const bool single = count_operations(*expression) == 1;
-  if (single && task.draw.chance(0.4)) {
-    question = draw_wording(task, expression->operation, expression->left->value, expression->right->value);
-  } else {
-    question = task.is_chinese() ? task.draw.pick(kChinese) : task.draw.pick(kEnglish);
-  }
-  return expression_problem(task, kind, question, expression);
+  return expression_problem(task, kind, draw_question(task, *expression), expression);
 }
 
 }  // namespace r1::tasks

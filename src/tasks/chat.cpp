@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tasks/problem.h"
+#include "tasks/words.h"
 
 namespace r1::tasks {
 namespace {
@@ -227,13 +228,7 @@ std::string draw_word(Draw& draw, bool chinese) {
     }
     return word;
   }
-  static constexpr std::string_view consonants = "bcdfghjklmnprstvwz", vowels = "aeiou";
-  const int64_t syllables = draw.between(1, 4);
-  for (int64_t i = 0; i < syllables; ++i) {
-    word += draw.pick(consonants);
-    word += draw.pick(vowels);
-    if (draw.chance(0.4)) word += draw.pick(consonants);
-  }
+  word = draw_invented_word(draw, 1, 4);
   if (draw.chance(0.3)) word[0] = static_cast<char>(word[0] - 32);
   return word;
 }

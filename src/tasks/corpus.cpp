@@ -118,8 +118,8 @@ class Maker {
 
 const std::vector<KindWeight>& default_mixture() {
   static const std::vector<KindWeight> mixture = {
-      {"addition", 9},  {"subtraction", 9}, {"multiplication", 10}, {"division", 9}, {"arithmetic", 15},
-      {"equation", 13}, {"comparison", 7},  {"percent", 8},         {"unit", 6},     {"word", 16},
+      {"addition", 13}, {"subtraction", 15}, {"multiplication", 9}, {"division", 8}, {"arithmetic", 12},
+      {"equation", 10}, {"comparison", 7},   {"percent", 6},        {"unit", 4},     {"word", 14},
       {"chat", 7}};
   return mixture;
 }

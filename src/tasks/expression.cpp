@@ -154,19 +154,19 @@ bool is_plain(const Expression& expression, int64_t limit) {
 }
 
 std::string to_text(const Expression& expression, const Notation& notation) {
-  if (expression.operation == 0) return std::to_string(expression.value);
+  if (expression.operation == 0) return notation.number(expression.value);
   const auto part = [&](const Expression& child, bool is_right) {
     const bool weaker = precedence(child) < precedence(expression);
     const bool regroups = is_right && precedence(child) == precedence(expression) &&
                           (expression.operation == '-' || expression.operation == '/' ||
                            child.operation == '-' || child.operation == '/');
-    const std::string text = to_text(child, notation);
-    return weaker || regroups ? "(" + text + ")" : text;
+    std::string text = to_text(child, notation);
+    return weaker || regroups ? notation.open + text + notation.close : text;
   };
-  std::string sign(1, expression.operation);
-  if (sign == "*") sign = notation.times;
-  if (sign == "/") sign = notation.divided;
-  if (notation.spaces) sign = " " + sign + " ";
+  const std::string& sign = expression.operation == '+'   ? notation.plus
+                            : expression.operation == '-' ? notation.minus
+                            : expression.operation == '*' ? notation.times
+                                                          : notation.divided;
   return part(*expression.left, false) + sign + part(*expression.right, true);
 }
 

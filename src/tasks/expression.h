@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -9,11 +10,10 @@
 
 namespace r1::tasks {
 
-/// How the four operations are written.
+/// How numbers and operations are written. Signs and words bring their spaces with them.
 struct Notation {
-  const char* times = "×";
-  const char* divided = "÷";
-  bool spaces = false;  // around operators
+  std::string plus = "+", minus = "-", times = "×", divided = "÷", open = "(", close = ")";
+  std::function<std::string(int64_t)> number = [](int64_t value) { return std::to_string(value); };
 };
 
 /// A number (operation 0) or one of '+', '-', '*', '/' on two parts. Shared parts are never changed.

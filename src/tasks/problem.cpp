@@ -32,23 +32,14 @@ std::string boxed(Language language, std::string_view answer) {
                                        : fmt::format("The answer is \\boxed{{{}}}.", answer);
 }
 
-Notation draw_notation(Draw& draw) {
-  Notation notation;
-  const int64_t kind = draw.between(0, 9);
-  if (kind >= 7) notation.times = "*", notation.divided = "/";
-  notation.spaces = draw.chance(0.4);
-  if (kind == 9) notation.times = "x", notation.spaces = true;  // 12 x 3, as people type it
-  return notation;
-}
-
-Problem expression_problem(Task& task, std::string_view kind, const std::string& question,
+Problem expression_problem(Task& task, std::string_view kind, std::string question,
                            const ExpressionPointer& expression, std::string_view opening) {
   Problem problem;
   problem.kind = kind;
   problem.level = task.level;
   problem.language = task.language;
   problem.canonical = canonical_form(*expression);
-  problem.question = fill(question, {{"e", to_text(*expression, draw_notation(task.draw))}});
+  problem.question = std::move(question);
   Working working(task.detail);
   working.line(opening);
   problem.answer = boxed(task.language, std::to_string(working.solve(expression)));

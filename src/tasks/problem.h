@@ -54,12 +54,9 @@ std::string fill(std::string_view pattern, const Values& values);
 /// "The answer is \boxed{…}." in the language of the task.
 std::string boxed(Language language, std::string_view answer);
 
-/// A notation for questions: × or *, with spaces or without.
-Notation draw_notation(Draw& draw);
-
-/// A problem whose answer is the value of `expression`, worked by Working::solve. `question` is filled
-/// with {e}, the expression in some notation. `opening`: the first line of the trace, may be empty.
-Problem expression_problem(Task& task, std::string_view kind, const std::string& question,
+/// A problem whose answer is the value of `expression`, worked by Working::solve. `opening`: the first line of the
+/// trace, may be empty.
+Problem expression_problem(Task& task, std::string_view kind, std::string question,
                            const ExpressionPointer& expression, std::string_view opening = {});
 
 }  // namespace r1::tasks

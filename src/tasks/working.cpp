@@ -86,6 +86,7 @@ int64_t Working::add(int64_t a, int64_t b) {
 
 int64_t Working::subtract(int64_t a, int64_t b) {
   if (a < b) {
+    line(fmt::format("{}-{}=-({}-{})", a, b, b, a));
     subtract(b, a);
     operation(fmt::format("{}-{}", a, b), "", a - b);
     return a - b;
@@ -119,6 +120,7 @@ int64_t Working::multiply(int64_t a, int64_t b) {
     if (x < 10 && y < 10) {
       operation(problem, fmt::format("{}×{}={}", x, y, x * y), a * b);
     } else {
+      line(fmt::format("{}={}×{}×{}", problem, x, y, a / x * (b / y)));
       multiply(x, y);
       operation(problem, "", a * b);
     }
@@ -172,6 +174,7 @@ int64_t Working::divide(int64_t a, int64_t b) {
 int64_t Working::remainder(int64_t a, int64_t b) {
   int64_t quotient = 0, rest = 0;
   const std::string steps = long_division_steps(a, b, quotient, rest);
+  line(fmt::format("{}÷{}", a, b));
   if (detail_ == Detail::full) line(steps);
   line(fmt::format("{}={}×{}+{}", a, b, quotient, rest));
   return rest;

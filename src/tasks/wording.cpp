@@ -1,0 +1,254 @@
+#include "tasks/wording.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+
+namespace r1::tasks {
+namespace {
+
+// {e}: the phrase.
+constexpr const char* kQuestions[] = {"what is {e}",
+                                      "what is {e}",
+                                      "what is {e}",
+                                      "what's {e}",
+                                      "what's {e}",
+                                      "whats {e}",
+                                      "how much is {e}",
+                                      "how much is {e}",
+                                      "do you know what {e} is",
+                                      "can you tell me what {e} is",
+                                      "could you tell me what {e} is",
+                                      "what would {e} be",
+                                      "so what is {e}",
+                                      "and what is {e}",
+                                      "any idea what {e} is",
+                                      "what exactly is {e}"};
+// Not for noun phrases.
+constexpr const char* kValueQuestions[] = {
+    "what does {e} equal",       "what does {e} make",       "what does {e} come to",
+    "how much does {e} make",    "what do you get for {e}",  "what do I get for {e}",
+    "what is the result of {e}", "what is the value of {e}", "what is the answer to {e}",
+    "what's the answer to {e}",  "what's the result of {e}", "{e} is what",
+    "{e} equals what",           "{e} is how much",          "{e} makes what",
+    "how much will {e} be",      "what number is {e}"};
+constexpr const char* kHelpers[] = {"",
+                                    "",
+                                    "",
+                                    "",
+                                    "",
+                                    "please ",
+                                    "please ",
+                                    "can you ",
+                                    "could you ",
+                                    "would you ",
+                                    "can you please ",
+                                    "could you please ",
+                                    "can you help me ",
+                                    "help me ",
+                                    "I want you to ",
+                                    "I need you to ",
+                                    "I'd like you to ",
+                                    "let's ",
+                                    "kindly ",
+                                    "now "};
+constexpr const char* kVerbs[] = {"calculate", "calculate", "calculate", "compute",    "compute",
+                                  "work out",  "evaluate",  "find",      "figure out", "solve",
+                                  "determine", "tell me",   "give me"};
+constexpr const char* kObjects[] = {"", "", "", "", "the value of ", "the result of ", "the answer to "};
+constexpr const char* kStatements[] = {"I need {e}",
+                                       "I want to know {e}",
+                                       "I'd like to know what {e} is",
+                                       "I need to know what {e} is",
+                                       "I wonder what {e} is",
+                                       "tell me what {e} is",
+                                       "tell me how much {e} is",
+                                       "I can't work out {e}",
+                                       "I need the result of {e}",
+                                       "I am stuck on {e}"};
+constexpr const char* kSpokenEnds[] = {"",   "",     "",    "?",    "?",      " equals", " equals?",
+                                       " =", " = ?", " is", " is?", " makes", "."};
+constexpr const char* kSignEnds[] = {"",   "",     "",     "",  "=",  "=",   " =",  " =", "=?",
+                                     "=?", " = ?", " = ?", "?", " ?", " =?", "= ?", ".",  "=??"};
+
+constexpr const char* kOpenings[] = {"Hi, ",
+                                     "Hi! ",
+                                     "Hello, ",
+                                     "Hello! ",
+                                     "Hey, ",
+                                     "hey ",
+                                     "Quick question: ",
+                                     "quick question, ",
+                                     "Question: ",
+                                     "Q: ",
+                                     "I have a question: ",
+                                     "Could you help me? ",
+                                     "Maths question: ",
+                                     "Math: ",
+                                     "So, ",
+                                     "OK, ",
+                                     "ok ",
+                                     "Next: ",
+                                     "Next one: ",
+                                     "Homework: ",
+                                     "I need help with this: ",
+                                     "For my homework: ",
+                                     "Just curious: ",
+                                     "Excuse me, ",
+                                     "Good morning! ",
+                                     "My son asks: ",
+                                     "Problem: ",
+                                     "Exercise: ",
+                                     "One more: ",
+                                     "Simple one: ",
+                                     "Please help: "};
+constexpr const char* kTails[] = {" please",  ", please",    " for me",       ", thanks",   " pls",
+                                  " quickly", ", thank you", " step by step", ", my friend"};
+constexpr const char* kRemarks[] = {"Thanks!",
+                                    "Thank you.",
+                                    "thanks",
+                                    "thx",
+                                    "Thanks in advance.",
+                                    "Show your work.",
+                                    "Explain your steps.",
+                                    "I need it for my homework.",
+                                    "My teacher wants to know.",
+                                    "Please show the steps.",
+                                    "It is for school.",
+                                    "Be careful.",
+                                    "I am not good at maths.",
+                                    "I have no calculator here.",
+                                    "Please.",
+                                    "No hurry.",
+                                    "Check it twice."};
+
+constexpr const char* kChineseQuestions[] = {
+    "{e}等于多少", "{e}等于多少", "{e}等于几",       "{e}等于几",       "{e}是多少",     "{e}是多少",
+    "{e}得多少",   "{e}得几",     "{e}的结果是多少", "{e}的结果是什么", "{e}结果是多少", "{e}的值是多少",
+    "{e}是几",     "{e}为多少",   "{e}等于什么",     "{e}的答案是多少", "{e}多少",       "{e}一共是多少"};
+constexpr const char* kChineseHelpers[] = {"",           "",         "",     "",       "请",   "请",
+                                           "请你",       "帮我",     "帮我", "请帮我", "麻烦", "麻烦你",
+                                           "能不能帮我", "可以帮我", "帮忙", "我想",   "你能"};
+constexpr const char* kChineseVerbs[] = {"计算", "计算", "计算", "算一下", "算一下", "算",       "算算",
+                                         "算出", "求",   "求",   "求出",   "口算",   "计算一下", "解答"};
+constexpr const char* kChineseObjects[] = {"", "", "", "的值", "的结果", "是多少", "等于多少", "等于几"};
+constexpr const char* kChineseStatements[] = {"告诉我{e}是多少", "我想知道{e}等于多少", "{e}",
+                                              "{e}，求结果",     "我不会算{e}",         "{e}怎么算"};
+constexpr const char* kChineseSignEnds[] = {"＝",   "＝？", "=？",    "=？",  "？",
+                                            " =？", "等于", "等于？", "是？", "＝？"};
+constexpr const char* kChineseOpenings[] = {
+    "请问",       "请问，",   "请问",   "你好，",     "你好！",   "您好，",     "老师，",       "问一下，",
+    "想问一下，", "那么",     "题目：", "小问题：",   "有道题：", "我想知道，", "麻烦问一下，", "数学题：",
+    "问题：",     "下一题：", "作业：", "再来一题：", "嗨，",     "帮个忙，",   "问："};
+constexpr const char* kChineseTails[] = {"，谢谢", "，谢谢！", "，急", "呢", "呀", "啊"};
+constexpr const char* kChineseRemarks[] = {"谢谢！",     "谢谢。",          "谢谢",   "请写出过程。",
+                                           "要过程。",   "这是作业题。",    "多谢。", "我数学不好。",
+                                           "请仔细算。", "手边没有计算器。"};
+
+std::string with(std::string_view frame, std::string_view phrase) {
+  return fill(frame, {{"e", std::string(phrase)}});
+}
+
+std::string english_end(Draw& draw, bool is_question) {
+  const int64_t at = draw.between(0, 99);
+  if (at < 30) return "";
+  if (at < 33) return "!";
+  if (at < 36) return " ?";
+  if (!is_question) return at < 45 ? "?" : ".";
+  return at < 40 ? "." : at < 42 ? "??" : "?";
+}
+
+std::string english(Draw& draw, std::string_view phrase, Phrase form) {
+  const int64_t at = draw.between(0, 99);
+  const bool is_value = form == Phrase::signs || form == Phrase::spoken;
+  if (form == Phrase::signs && at < 28) return std::string(phrase) + draw.pick(kSignEnds);
+  if (form == Phrase::spoken && at < 22) return std::string(phrase) + draw.pick(kSpokenEnds);
+  std::string core;
+  bool is_question = true;
+  if (form == Phrase::question) {
+    core = phrase;
+  } else if (form == Phrase::request) {
+    const std::string_view helper = draw.pick(kHelpers);
+    core = fmt::format("{}{}", helper, phrase);
+    is_question = helper.find("you ") != std::string_view::npos && !helper.starts_with('I');
+  } else if (at < 65) {
+    core = with(is_value && draw.chance(0.45) ? draw.pick(kValueQuestions) : draw.pick(kQuestions), phrase);
+  } else if (at < 92) {
+    const std::string_view helper = draw.pick(kHelpers);
+    core = fmt::format("{}{} {}{}", helper, draw.pick(kVerbs), is_value ? draw.pick(kObjects) : "", phrase);
+    is_question = helper.find("you ") != std::string_view::npos && !helper.starts_with('I');
+  } else {
+    core = with(draw.pick(kStatements), phrase);
+    is_question = false;
+  }
+  if (draw.chance(0.12)) core += draw.pick(kTails);
+  return core + english_end(draw, is_question);
+}
+
+std::string dressed(Draw& draw, std::string core, Phrase form) {
+  const bool is_upper = draw.chance(0.55);
+  if (is_upper) core[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(core[0])));
+  if (draw.chance(0.14)) core = draw.pick(kOpenings) + core;
+  if (draw.chance(0.12)) {
+    const char last = core.back();
+    const bool has_end = last == '.' || last == '?' || last == '!' || last == '=';
+    core += has_end ? " " : form == Phrase::signs || draw.chance(0.5) ? ". " : ", ";
+    core += draw.pick(kRemarks);
+  }
+  if (draw.chance(0.02)) {
+    for (char& c : core) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return core;
+}
+
+std::string chinese_end(Draw& draw, bool is_question) {
+  const int64_t at = draw.between(0, 99);
+  if (at < 30) return "";
+  if (is_question) return at < 92 ? "？" : at < 97 ? "?" : "！";
+  return at < 92 ? "。" : at < 96 ? "？" : "！";
+}
+
+std::string chinese(Draw& draw, std::string_view phrase, Phrase form) {
+  const int64_t at = draw.between(0, 99);
+  const bool is_value = form == Phrase::signs || form == Phrase::spoken;
+  std::string core;
+  if (form == Phrase::signs && at < 28) {
+    core = std::string(phrase) + draw.pick(kChineseSignEnds);
+  } else if (form == Phrase::question) {
+    core = std::string(phrase) + (draw.chance(0.1) ? draw.pick(kChineseTails) : "") + chinese_end(draw, true);
+  } else if (form == Phrase::request) {
+    core = fmt::format("{}{}{}", draw.pick(kChineseHelpers), phrase, chinese_end(draw, draw.chance(0.5)));
+  } else if (at < 68) {
+    core = with(draw.pick(kChineseQuestions), phrase);
+    if (draw.chance(0.1)) core += draw.pick(kChineseTails);
+    core += chinese_end(draw, true);
+  } else if (at < 90) {
+    const std::string_view object = is_value ? draw.pick(kChineseObjects) : "";
+    static constexpr const char* gaps[] = {"", "", "", "", "：", " "};
+    core = fmt::format("{}{}{}{}{}{}", draw.pick(kChineseHelpers), draw.pick(kChineseVerbs), draw.pick(gaps),
+                       phrase, object, chinese_end(draw, draw.chance(0.3)));
+  } else {
+    core = with(
+        form == Phrase::signs ? kChineseStatements[draw.chance(0.5) ? 0 : 1] : draw.pick(kChineseStatements),
+        phrase);
+    core += chinese_end(draw, false);
+  }
+  if (draw.chance(0.16)) core = draw.pick(kChineseOpenings) + core;
+  if (draw.chance(0.1)) {
+    static constexpr std::string_view ends[] = {"。", "？", "！", "?"};
+    bool has_end = false;
+    for (const std::string_view end : ends) has_end = has_end || core.ends_with(end);
+    core += has_end ? "" : "，";
+    core += draw.pick(kChineseRemarks);
+  }
+  return core;
+}
+
+}  // namespace
+
+std::string ask(Task& task, std::string_view phrase, Phrase form) {
+  if (task.is_chinese()) return chinese(task.draw, phrase, form);
+  return dressed(task.draw, english(task.draw, phrase, form), form);
+}
+
+}  // namespace r1::tasks
