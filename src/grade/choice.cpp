@@ -55,6 +55,16 @@ std::optional<char> announced(std::string_view text, std::string_view folded, st
   return std::nullopt;
 }
 
+/// "#### B", alone on the last line that begins so: the form of GSM8K's solutions. A heading has more words.
+std::optional<char> letter_behind_hashes(std::string_view text, char last) {
+  constexpr std::string_view kMark = "####";
+  const size_t at = text.rfind(kMark);
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view line = text.substr(at + kMark.size());
+  const std::string_view letter = trim(line.substr(0, line.find('\n')));
+  return letter.size() == 1 ? letter_at(letter, 0, last, false) : std::nullopt;
+}
+
 constexpr size_t kMaxOutput = size_t{1} << 20;
 constexpr auto kAnnouncements = std::to_array<std::string_view>(
     {"answer:", "answer：", "answer is", "answer**:", "答案", "故选", "应选", "选择", "\\boxed{"});
@@ -107,6 +117,7 @@ constexpr auto kOtherLetters = std::to_array<std::pair<std::string_view, char>>(
 
 std::optional<char> announced_letter(std::string_view output, char last) {
   output = readable(output);
+  if (const std::optional<char> letter = letter_behind_hashes(output, last)) return letter;
   const std::string folded = lower_ascii(output);
   for (const std::string_view words : kAnnouncements) {
     if (const std::optional<char> letter = announced(output, folded, words, last)) return letter;

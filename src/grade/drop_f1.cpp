@@ -20,14 +20,13 @@ bool is_punctuation(char c) {
   return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
 }
 
-/// What Python's float() reads.
+/// What Python's float() reads, "inf" and "nan" too.
 std::optional<double> number_of(std::string_view token) {
   token = trim(token);
   if (token.starts_with('+')) token.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), value);
-  if (error != std::errc() || end != token.data() + token.size() || !std::isfinite(value))
-    return std::nullopt;
+  if (error != std::errc() || end != token.data() + token.size()) return std::nullopt;
   return value;
 }
 

@@ -26,6 +26,8 @@ TEST(Choice, IsFoundInTheFormsThatModelsWrite) {
       {"故选：D", 'D'},
       {"\\boxed{A}", 'A'},
       {"Long thoughts.\n(B) because of it", 'B'},
+      {"These are the options for our answer: A, B, C, and D. So it is option D.\n#### D ", 'D'},
+      {"#### A better way\nAnswer: C", 'C'},
       {"B", 'B'},
       {"b.", 'B'},
       {"C. The third", 'C'},

@@ -27,6 +27,7 @@ TEST(DropF1, NumbersMustAgree) {
   EXPECT_DOUBLE_EQ(f1("-5", "5"), 1);      // the published script parts tokens at every hyphen
   EXPECT_DOUBLE_EQ(f1("5.5", "5.5%"), 0);  // … and takes the point out of what is no number as it stands
   EXPECT_DOUBLE_EQ(f1("5.5%", "5.5%"), 1);
+  EXPECT_DOUBLE_EQ(f1("inf", "Infinity"), 1);  // both are Python's float
 }
 
 TEST(DropF1, SeveralSpansAreMatchedBest) {

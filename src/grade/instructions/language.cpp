@@ -38,11 +38,16 @@ struct Language {
 
 constexpr auto kLanguages = std::to_array<Language>({
     {"en", "latin",
-     "the of and to in is that it for was on are as with his they at be this have from or had by not but "
-     "what all were we when your can said there use an each which she do how their if will up other about "
-     "out many then them these so some her would make like him into time has look two more write go see "
-     "number no way could people my than first been call who its now find long down day did get come made "
-     "may part i you he",
+     "a the of and to in is that it for was on are as with his they at be this have from or had by not "
+     "but what all were we when your can said there use an each which she do how their if will up other "
+     "about out many then them these so some her would make like him into time has look two more write go "
+     "see number no way could people my than first been call who its now find long down day did get come "
+     "made may part i you he also only over such most our even me after where those through because "
+     "should must very just still while being here why again under until does done too any both same own "
+     "between before against during without within upon might shall let us yes please say says new good "
+     "great well much one three every following help need want take takes give using used work world life "
+     "year years best sure based however therefore since another around know think always never often "
+     "something getting going",
      U""},
     {"de", "latin",
      "der die und in den von zu das mit sich des auf für ist im dem nicht ein eine als auch es an werden aus "
@@ -143,13 +148,15 @@ std::string_view script_of(char32_t c) {
   return "";
 }
 
-/// Words as runs of anything but white space and punctuation: vowel signs of Indian scripts stay inside.
+/// Words as runs of anything but white space and punctuation: vowel signs of Indian scripts stay inside. One letter behind an
+/// apostrophe ("it's") is no word: it would count for languages that have a word of that letter.
 std::map<std::string, int64_t> count_by_word(std::string_view text) {
   std::map<std::string, int64_t> counts;
   std::string word;
   const std::string folded = lower_case(text);
+  bool after_apostrophe = false;
   const auto end_word = [&] {
-    if (!word.empty()) ++counts[word];
+    if (word.size() > 1 || (word.size() == 1 && !after_apostrophe)) ++counts[word];
     word.clear();
   };
   for (size_t at = 0; at < folded.size();) {
@@ -163,7 +170,9 @@ std::map<std::string, int64_t> count_by_word(std::string_view text) {
     if (is_letter) {
       word += folded.substr(at, length);
     } else {
+      const bool inside_word = !word.empty();
       end_word();
+      after_apostrophe = byte == '\'' && inside_word;
     }
     at += length;
   }
@@ -215,7 +224,13 @@ std::string guess_language(std::string_view text) {
       winner = language.code;
     }
   }
-  return std::string(winner);
+  return highest > 0 || script != "latin" ? std::string(winner) : std::string(kUndetermined);
+}
+
+bool is_frequent_english_word(std::string_view word) {
+  const std::string_view words = kLanguages.front().words;
+  const size_t at = (" " + std::string(words) + " ").find(" " + std::string(word) + " ");
+  return at != std::string::npos;
 }
 
 }  // namespace r1::grade

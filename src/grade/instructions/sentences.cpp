@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "grade/instructions/language.h"
 #include "grade/instructions/words.h"
 
 namespace r1::grade {
@@ -30,6 +31,14 @@ constexpr auto kStarters = std::to_array<std::string_view>({
     "when",  "while", "with",  "yet",       "you",      "your",
 });
 
+// Letters that Punkt has learnt as abbreviations; the others are initials, which end a sentence before some words.
+constexpr std::string_view kAbbreviatedLetters = "cdefghklmnprstvw";
+
+// Words that Punkt has learnt to follow a number with its full stop inside a sentence ("1. Who").
+constexpr auto kAfterNumber =
+    std::to_array<std::string_view>({"who", "business", "corrections", "credit", "financing", "international",
+                                     "leisure", "letters", "notable", "review"});
+
 template <typename List>
 bool contains(const List& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
@@ -50,6 +59,13 @@ std::string folded(std::u32string_view word) {
   return lower_case(text);
 }
 
+/// An initial, or the letter of an item ("a. Remove"), and the word behind it.
+bool initial_ends_sentence(std::u32string_view letter, std::u32string_view next) {
+  if (kAbbreviatedLetters.find(folded(letter)) != std::string_view::npos) return false;
+  if (next.empty()) return true;
+  return is_upper_case(next.front()) ? is_frequent_english_word(folded(next)) : !is_lower_case(next.front());
+}
+
 /// Whether the mark before `end` ends a sentence. The chunk without white space begins at `start`; `next`: what follows it behind white
 /// space, empty where a mark follows at once.
 bool ends_sentence(std::u32string_view text, size_t start, size_t end, std::u32string_view next) {
@@ -68,8 +84,8 @@ bool ends_sentence(std::u32string_view text, size_t start, size_t end, std::u32s
   const bool is_number = std::all_of(word.begin(), word.end(), [](char32_t c) {
     return (c >= '0' && c <= '9') || c == '.' || c == ',' || c == '-';
   });
-  if (is_number) return !first_lower();
-  if (word.size() == 1 && is_word_character(word.front())) return false;  // an initial
+  if (is_number) return !first_lower() && !contains(kAfterNumber, folded(next));
+  if (word.size() == 1 && is_word_character(word.front())) return initial_ends_sentence(word, next);
   const std::string plain = folded(word);
   const size_t hyphen = plain.rfind('-');
   if (contains(kAbbreviations, plain) ||

@@ -241,6 +241,10 @@ TEST(Language, IsGuessedFromASentence) {
   };
   for (const auto& [code, sentence] : sentences) EXPECT_EQ(guess_language(sentence), code) << sentence;
   EXPECT_EQ(guess_language("123 + 456 = 579"), "");
+  EXPECT_EQ(guess_language("a nucleus is a cluster of"), "en");
+  EXPECT_EQ(guess_language("glistening emerald hills, gulls glide over galway's grace"),
+            "en");  // 's is no Czech word
+  EXPECT_EQ(guess_language("etchings"), kUndetermined);
 }
 
 TEST(Words, AreCountedAsTheReferenceCountsThem) {
@@ -252,6 +256,11 @@ TEST(Words, AreCountedAsTheReferenceCountsThem) {
             3);  // an exclamation mark always ends one
   EXPECT_EQ(count_sentences("Version 2.0 is out"), 1);
   EXPECT_EQ(count_sentences(""), 0);
+  // Punkt's letters: "c." is an abbreviation, "a." an initial, which ends a sentence before a frequent word.
+  EXPECT_EQ(count_sentences("You are in o. Let us check."), 2);
+  EXPECT_EQ(count_sentences("You are in c. Let us check."), 1);
+  EXPECT_EQ(count_sentences("Written by A. Smith."), 1);
+  EXPECT_EQ(count_sentences("1. Item one. 2. Who is it?"), 3);  // a number and "who" stay together
   EXPECT_TRUE(all_upper_case("ABC 1-2"));
   EXPECT_FALSE(all_upper_case("123"));
   EXPECT_FALSE(all_lower_case("abC"));
