@@ -14,6 +14,7 @@
 #include "base/memory_use.h"
 #include "cli/interrupt.h"
 #include "cli/machine_limits.h"
+#include "cli/training_monitor.h"
 #include "cli/training_report.h"
 #include "cli/training_run.h"
 #include "formats/vocabulary.h"
@@ -109,7 +110,9 @@ void train_policy(TrainingOptions options, const RuntimeOptions& runtime) {
     fmt::print(stderr, "r1: {}: no good checkpoint: beginning anew\n", options.output);
   const int64_t begun = trainer.state().step;
   fs::create_directories(options.output);
-  rollouts.open(fs::path(options.output) / "rollouts.jsonl", begun > 0 ? std::ios::app : std::ios::trunc);
+  const fs::path rollouts_path = fs::path(options.output) / "rollouts.jsonl";
+  drop_later_lines(rollouts_path, begun);
+  rollouts.open(rollouts_path, std::ios::app);
   nlohmann::ordered_json description =
       describe_training_run(options, TrainingStage::grpo, model, plan, trainer.steps());
   description["questions"] = questions.all.size();

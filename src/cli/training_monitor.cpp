@@ -30,6 +30,17 @@ std::string line_of(const Json& json) {
 
 }  // namespace
 
+void drop_later_lines(const fs::path& path, int64_t step) {
+  std::string kept, line;
+  if (std::ifstream in(path); in && step > 0) {
+    while (std::getline(in, line)) {
+      const Json entry = parse_json_or_discard<Json>(line);
+      if (entry.is_object() && entry.value("step", INT64_MAX) <= step) kept += line + "\n";
+    }
+  }
+  replace_file(path, kept);
+}
+
 struct TrainingPageServer::State {
   State(const fs::path& folder, int64_t port) : page(folder, site_assets()), server(page.hooks(), port) {}
   server::TrainingPage page;
@@ -49,14 +60,7 @@ TrainingMonitor::TrainingMonitor(fs::path folder, const Json& description, int64
     : folder_(std::move(folder)), description_(std::make_unique<Json>(description)) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   (*description_)["began"] = std::chrono::duration<double>(now).count();
-  std::string kept, line;
-  if (std::ifstream in(folder_ / "samples.jsonl"); in && resumed_step > 0) {
-    while (std::getline(in, line)) {
-      const Json sample = parse_json_or_discard<Json>(line);
-      if (sample.is_object() && sample.value("step", INT64_MAX) <= resumed_step) kept += line + "\n";
-    }
-  }
-  replace_file(folder_ / "samples.jsonl", kept);
+  drop_later_lines(folder_ / "samples.jsonl", resumed_step);
   write("running");
 }
 

@@ -27,6 +27,10 @@ class TrainingPageServer {
   std::unique_ptr<State> state_;
 };
 
+/// Keeps the lines of a JSONL file whose "step" is at most `step`: a resumed run makes the later ones again. 0: keeps none.
+/// A missing file is created empty. Throws Error(io).
+void drop_later_lines(const std::filesystem::path& path, int64_t step);
+
 /// One run, one thread.
 class TrainingMonitor {
  public:

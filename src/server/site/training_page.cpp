@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kSamples = 20;  // the last ones
-constexpr size_t kSampleBytes = size_t{1} << 18;
+constexpr size_t kLastLines = 20;
+constexpr size_t kLastBytes = size_t{1} << 18;
 
 /// Whole lines of a file from byte `from` on, `most` bytes of them at most (a longer line alone is left for
 /// later); `next`: the byte behind them.
@@ -61,15 +61,15 @@ Json read_run(const fs::path& path) {
   return run.is_object() ? run : Json(nullptr);
 }
 
-Json last_samples(const fs::path& path) {
+Json last_lines(const fs::path& path) {
   std::error_code error;
   const uint64_t size = fs::file_size(path, error);
   if (error) return Json::array();
-  const uint64_t from = size > kSampleBytes ? size - kSampleBytes : 0;  // perhaps within a line: left out
+  const uint64_t from = size > kLastBytes ? size - kLastBytes : 0;  // perhaps within a line: left out
   std::deque<Json> last;
-  for_each_object(read_lines(path, from, kSampleBytes).text, [&](Json&& line) {
+  for_each_object(read_lines(path, from, kLastBytes).text, [&](Json&& line) {
     last.push_back(std::move(line));
-    if (last.size() > kSamples) last.pop_front();
+    if (last.size() > kLastLines) last.pop_front();
   });
   Json samples = Json::array();
   for (Json& sample : last) samples.push_back(std::move(sample));
@@ -100,7 +100,8 @@ HttpResponse training_answer(const fs::path& folder, std::string_view from) {
   answer["entries"] = std::move(entries);
   answer["next"] = lines.next;
   answer["more"] = lines.more;
-  answer["samples"] = last_samples(folder / "samples.jsonl");
+  answer["samples"] = last_lines(folder / "samples.jsonl");
+  answer["rollouts"] = last_lines(folder / "rollouts.jsonl");
   answer["age_seconds"] = age_seconds(log);
   // Texts of models may hold half characters.
   return fresh_json(answer.dump(-1, ' ', false, Json::error_handler_t::replace));

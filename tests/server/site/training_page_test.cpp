@@ -84,14 +84,16 @@ TEST_F(TrainingPageTest, ALogThatWasCutBackSaysSoByItsEnd) {
   EXPECT_EQ(answer("1000")["next"], 3);
 }
 
-TEST_F(TrainingPageTest, TheLastSamplesAreGiven) {
-  for (int step = 1; step <= 30; ++step)
-    append("samples.jsonl", R"({"step": )" + std::to_string(step) + ", \"answer\": \"\xff\"}\n");
-  append("samples.jsonl", R"({"step": 31, "answer": "ü"})"
-                          "\n");
-  const test::Json json = answer();
-  EXPECT_LE(json["samples"].size(), 20U);
-  EXPECT_EQ(json["samples"].back()["step"], 31);
+TEST_F(TrainingPageTest, TheLastSamplesAndRolloutsAreGiven) {
+  for (const std::string name : {"samples", "rollouts"}) {
+    for (int step = 1; step <= 30; ++step)
+      append(name + ".jsonl", R"({"step": )" + std::to_string(step) + ", \"answer\": \"\xff\"}\n");
+    append(name + ".jsonl", R"({"step": 31, "answer": "ü"})"
+                            "\n");
+    const test::Json json = answer();
+    EXPECT_LE(json[name].size(), 20U) << name;
+    EXPECT_EQ(json[name].back()["step"], 31) << name;
+  }
 }
 
 TEST_F(TrainingPageTest, OnlyTheRunsPageIsThereAndOnlyForThisMachinesNames) {

@@ -3,7 +3,8 @@ import { useEffect } from 'preact/hooks';
 import { formatBytes, formatNumber, formatShort, t } from '../i18n';
 import { Chart, type Line } from '../ui/chart';
 import { Tile } from '../ui/tile';
-import { ageSeconds, connected, entries, type Entry, follow, run, type SampleAnswer, samples, smooth } from './run';
+import { PolicyCharts, PolicyTiles, Rollouts } from './policy';
+import { ageSeconds, connected, entries, type Entry, follow, metric, rollouts, type Run, run, type SampleAnswer, samples, smooth } from './run';
 
 const SILENT_SECONDS = 120; // without a line of the log: said
 
@@ -25,6 +26,11 @@ function state(): string {
   }
 }
 
+function dataOf(own: Run): string {
+  if (own.questions !== undefined) return t('trainQuestions', { n: own.questions });
+  return t('trainData', { n: own.samples ?? 0, tokens: formatShort(own.tokens ?? 0) });
+}
+
 function Head({ last }: { last: Entry | undefined }) {
   const own = run.value;
   const share = last ? Math.min(100, last.percentage) : 0;
@@ -33,7 +39,7 @@ function Head({ last }: { last: Entry | undefined }) {
       <h1>{own?.title ?? 'r1 train'}</h1>
       <p class="page-hint" aria-live="polite">
         {state()}
-        {own && ` · ${own.stage}, ${own.tuning}${own.base ? ` · ${own.base}` : ''} · ${t('trainOf', { trained: formatShort(own.trained_parameters), all: formatShort(own.parameters) })} · ${t('trainData', { n: own.samples, tokens: formatShort(own.tokens) })}`}
+        {own && ` · ${own.stage}, ${own.tuning}${own.base ? ` · ${own.base}` : ''} · ${t('trainOf', { trained: formatShort(own.trained_parameters), all: formatShort(own.parameters) })} · ${dataOf(own)}`}
       </p>
       <div class="run-progress" role="progressbar" aria-valuenow={Math.round(share)} aria-valuemin={0} aria-valuemax={100}>
         <div style={{ width: `${share}%` }} />
@@ -94,6 +100,18 @@ function Charts({ all }: { all: readonly Entry[] }) {
   );
 }
 
+function Samples() {
+  return (
+    <>
+      <h2>{t('trainSamples')}</h2>
+      {samples.value.length === 0 && <p class="page-hint">{t('trainNoSamples')}</p>}
+      {samples.value.toReversed().map((own, i) => (
+        <Sample key={`${own.step}-${i}`} own={own} />
+      ))}
+    </>
+  );
+}
+
 function Sample({ own }: { own: SampleAnswer }) {
   return (
     <dl class="run-sample">
@@ -120,18 +138,17 @@ export function TrainingPage() {
     document.title = last ? `${Math.round(last.percentage)}% · r1 train` : 'r1 train';
   }, [entries.value]);
   const all = entries.value;
+  // The loss of a policy gradient says nothing about progress: rewards take its place.
+  const isPolicy = all.some((entry) => metric(entry, 'reward') !== undefined || metric(entry, 'eval_reward') !== undefined);
   return (
     <main class="run">
       <div class="page page-wide">
         <Head last={all.at(-1)} />
         <Tiles all={all} />
-        {all.length > 0 && <Charts all={all} />}
+        {isPolicy && <PolicyTiles all={all} />}
+        {all.length > 0 && (isPolicy ? <PolicyCharts all={all} /> : <Charts all={all} />)}
         {run.value && <p class="page-hint">{t('trainMemory', { memory: formatBytes(run.value.memory_bytes) })}</p>}
-        <h2>{t('trainSamples')}</h2>
-        {samples.value.length === 0 && <p class="page-hint">{t('trainNoSamples')}</p>}
-        {samples.value.toReversed().map((own, i) => (
-          <Sample key={`${own.step}-${i}`} own={own} />
-        ))}
+        {isPolicy ? <Rollouts pairs={rollouts.value} /> : <Samples />}
       </div>
     </main>
   );

@@ -9,8 +9,9 @@ export interface Run {
   base: string | null;
   parameters: number;
   trained_parameters: number;
-  samples: number;
-  tokens: number;
+  samples?: number; // of reinforcement learning: questions
+  tokens?: number;
+  questions?: number;
   total_steps: number;
   memory_bytes: number;
   began: number; // seconds since 1970
@@ -33,6 +34,34 @@ export interface Entry {
   total_tokens: number;
 }
 
+/** A number of an entry by its name in the log ("rewards/format/mean"). */
+export function metric(entry: Entry, name: string): number | undefined {
+  const value = (entry as unknown as Record<string, unknown>)[name];
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** The names that any entry has. */
+export function metricNames(all: readonly Entry[]): string[] {
+  return [...new Set(all.flatMap((entry) => Object.keys(entry)))];
+}
+
+export interface Rollout {
+  output: string;
+  reward: number | null; // null: it could not be judged
+  rewards: Record<string, number | null>;
+  tokens: number;
+  finished: boolean;
+}
+
+/** A line of rollouts.jsonl: two sampled answers to a question of a step. */
+export interface RolloutPair {
+  step: number;
+  question: string;
+  expected: string;
+  best: Rollout;
+  worst: Rollout;
+}
+
 /** A line of samples.jsonl: what the model said to a prompt after so many steps. */
 export interface SampleAnswer {
   step: number;
@@ -47,6 +76,7 @@ interface Answer {
   next: number; // where the next request's `from` begins
   more: boolean; // there is more already
   samples: SampleAnswer[];
+  rollouts: RolloutPair[];
   age_seconds: number | null; // since the log last grew
 }
 
@@ -55,6 +85,7 @@ const PAUSE_MS = 2000;
 export const run = signal<Run | null>(null);
 export const entries = signal<readonly Entry[]>([]);
 export const samples = signal<readonly SampleAnswer[]>([]);
+export const rollouts = signal<readonly RolloutPair[]>([]);
 export const ageSeconds = signal<number | null>(null);
 export const connected = signal(true);
 
@@ -82,6 +113,7 @@ export async function follow(stop: AbortSignal): Promise<void> {
       run.value = answer.run;
       if (answer.entries.length > 0) entries.value = [...entries.value, ...answer.entries];
       samples.value = answer.samples;
+      rollouts.value = answer.rollouts;
       ageSeconds.value = answer.age_seconds;
       from = answer.next;
       more = answer.more;
