@@ -10,7 +10,7 @@ namespace {
 constexpr double kTolerance = 1e-9;
 constexpr int kMaximumDepth = 32;
 
-/// Sums, products, brackets and decimals. Nothing for texts that are none of these.
+/// Sums, products, powers, brackets and decimals. Nothing for texts that are none of these.
 class Calculator {
  public:
   explicit Calculator(std::string_view text) : text_(text) {}
@@ -45,17 +45,23 @@ class Calculator {
   }
 
   double product(int depth) {
-    double value = atom(depth);
+    double value = power(depth);
     while (!failed_) {
       if (take("×") || take("*")) {
-        value *= atom(depth);
+        value *= power(depth);
       } else if (take("÷") || take("/")) {
-        value /= atom(depth);
+        value /= power(depth);
       } else {
         break;
       }
     }
     return value;
+  }
+
+  /// One exponent: "2^3^2" is nothing that exercises have.
+  double power(int depth) {
+    const double base = atom(depth);
+    return take("^") ? std::pow(base, atom(depth)) : base;
   }
 
   double atom(int depth) {

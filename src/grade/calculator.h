@@ -6,7 +6,7 @@
 
 namespace r1::grade {
 
-/// Sums, products, brackets (at most 32 deep) and decimals, with + - × * ÷ /. Nothing for any other text.
+/// Sums, products, powers, brackets (at most 32 deep) and decimals, with + - × * ÷ / ^. Nothing for any other text.
 std::optional<double> calculate(std::string_view text);
 
 /// The same number within 1e-9, relative: numbers of exercises are far below 2^53.

@@ -31,12 +31,12 @@ ExpressionPointer draw_pair(Draw& draw, char operation) {
 ExpressionPointer draw_addition(Draw& draw, int level) {
   switch (level) {
     case 1: {
-      if (draw.chance(0.7)) return draw_pair(draw, '+');
+      if (draw.chance(0.8)) return draw_pair(draw, '+');
       const int64_t a = draw_number(draw, 1, 2), b = draw.between(0, 9);
       return draw.chance(0.5) ? binary('+', a, b) : binary('+', b, a);
     }
     case 2:
-      if (draw.chance(0.6)) return draw_pair(draw, '+');
+      if (draw.chance(0.75)) return draw_pair(draw, '+');
       return binary('+', draw_number(draw, 1, 3), draw_number(draw, 2, 3));
     case 3:
       return binary('+', draw_number(draw, 2, 4), draw_number(draw, 3, 4));
@@ -52,10 +52,10 @@ ExpressionPointer draw_subtraction(Draw& draw, int level) {
   const auto ordered = [](int64_t a, int64_t b) { return binary('-', std::max(a, b), std::min(a, b)); };
   switch (level) {
     case 1:
-      if (draw.chance(0.7)) return ordered(draw.between(10, 99), draw.between(10, 99));
+      if (draw.chance(0.8)) return ordered(draw.between(10, 99), draw.between(10, 99));
       return ordered(draw_number(draw, 1, 2), draw.between(0, 9));
     case 2:
-      if (draw.chance(0.6)) return draw_pair(draw, '-');  // as often below 0
+      if (draw.chance(0.75)) return draw_pair(draw, '-');  // as often below 0
       return ordered(draw_number(draw, 2, 3), draw_number(draw, 2, 3));
     case 3:
       return ordered(draw_number(draw, 3, 4), draw_number(draw, 2, 4));

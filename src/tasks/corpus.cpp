@@ -1,6 +1,7 @@
 #include "tasks/corpus.h"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 
@@ -29,13 +30,27 @@ auto& pick_weighted(Draw& draw, const List& list, Weight weight) {
 }
 
 Problem make_problem(Task& task, const std::string& kind) {
-  if (kind == "equation") return make_equation(task);
-  if (kind == "comparison") return make_comparison(task);
-  if (kind == "percent") return make_percent(task);
-  if (kind == "unit") return make_unit(task);
-  if (kind == "word") return make_word_problem(task);
-  if (kind == "chat") return make_chat(task);
-  return make_calculation(task, kind);
+  static const std::map<std::string, Problem (*)(Task&)> makers = {{"equation", make_equation},
+                                                                   {"comparison", make_comparison},
+                                                                   {"percent", make_percent},
+                                                                   {"unit", make_unit},
+                                                                   {"word", make_word_problem},
+                                                                   {"chat", make_chat},
+                                                                   {"power", make_power},
+                                                                   {"root", make_root},
+                                                                   {"gcd", make_gcd},
+                                                                   {"lcm", make_lcm},
+                                                                   {"factor", make_factor},
+                                                                   {"fraction", make_fraction},
+                                                                   {"sequence", make_sequence},
+                                                                   {"letters", make_letters},
+                                                                   {"sorting", make_sorting},
+                                                                   {"date", make_date},
+                                                                   {"heads", make_heads_and_legs},
+                                                                   {"countdown", make_countdown},
+                                                                   {"knights", make_knights}};
+  const auto maker = makers.find(kind);
+  return maker == makers.end() ? make_calculation(task, kind) : maker->second(task);
 }
 
 void check(const CorpusOptions& options) {
@@ -118,9 +133,12 @@ class Maker {
 
 const std::vector<KindWeight>& default_mixture() {
   static const std::vector<KindWeight> mixture = {
-      {"addition", 13}, {"subtraction", 15}, {"multiplication", 9}, {"division", 8}, {"arithmetic", 12},
-      {"equation", 10}, {"comparison", 7},   {"percent", 6},        {"unit", 4},     {"word", 14},
-      {"chat", 7}};
+      {"addition", 11},  {"subtraction", 13}, {"multiplication", 7}, {"division", 6},
+      {"arithmetic", 9}, {"equation", 7},     {"comparison", 5},     {"percent", 5},
+      {"unit", 3},       {"word", 11},        {"power", 3},          {"root", 2},
+      {"gcd", 2},        {"lcm", 2},          {"factor", 2},         {"fraction", 4},
+      {"sequence", 3},   {"letters", 5},      {"sorting", 3},        {"date", 3},
+      {"heads", 2},      {"countdown", 3},    {"knights", 2},        {"chat", 6}};
   return mixture;
 }
 

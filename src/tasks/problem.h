@@ -37,7 +37,10 @@ struct Task {
 };
 
 /// Canonical forms are expressions of numbers with + - * / ( ), or "a%b" (the remainder), "max(a,b,…)",
-/// "min(a,b,…)" of numbers with decimals, "solve:EQUATION" in x, "chat:TOPIC".
+/// "min(a,b,…)" of numbers with decimals, "solve:EQUATION" in x, "chat:TOPIC", "a^b", "sqrt(a)", "cbrt(a)", "gcd(a,b)",
+/// "lcm(a,b)", "factor(a)", "simplify(a/b)", "next(a,b,…)", "letters(c,WORD)" (c: a letter, "aeiou" or "*" for all),
+/// "sort(a,b,…)" in ascending order, "weekday(d±n)" (d: 1 is Monday), "days(M-D,M-D)", "date(M-D+n)",
+/// "heads(WHOLES,PARTS,few,many)", "countdown(a,b,…;TARGET)", "knights(PEOPLE;A:CLAIM;…)".
 Problem make_calculation(Task& task, std::string_view kind);  // addition, subtraction, … arithmetic
 Problem make_equation(Task& task);
 Problem make_comparison(Task& task);
@@ -45,6 +48,19 @@ Problem make_percent(Task& task);
 Problem make_unit(Task& task);
 Problem make_word_problem(Task& task);
 Problem make_chat(Task& task);
+Problem make_power(Task& task);
+Problem make_root(Task& task);
+Problem make_gcd(Task& task);
+Problem make_lcm(Task& task);
+Problem make_factor(Task& task);
+Problem make_fraction(Task& task);
+Problem make_sequence(Task& task);
+Problem make_letters(Task& task);
+Problem make_sorting(Task& task);
+Problem make_date(Task& task);
+Problem make_heads_and_legs(Task& task);
+Problem make_countdown(Task& task);
+Problem make_knights(Task& task);
 
 using Values = std::vector<std::pair<std::string_view, std::string>>;
 

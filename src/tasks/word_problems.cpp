@@ -256,6 +256,18 @@ constexpr Thing kChineseThings[] = {
     {"个", "梨"},   {"个", "杯子"}, {"个", "贝壳"}, {"枚", "硬币"},
 };
 
+// Sentences whose number has nothing to do with any of the stories.
+constexpr const char* kDistractors[] = {"It is {k} degrees outside. ",
+                                        "The bus that stops here is number {k}. ",
+                                        "{n} lives at number {k}. ",
+                                        "The school was built {k} years ago. ",
+                                        "It is day {k} of the month. ",
+                                        "{n} sits in seat number {k}. ",
+                                        "{n} has been awake since {k} minutes past six. "};
+constexpr const char* kChineseDistractors[] = {"今天气温是{k}度。",     "{n}坐{k}路公交车来的。",
+                                               "{n}家住{k}号。",        "这所学校建校{k}年了。",
+                                               "今天是这个月的{k}号。", "{n}的座位号是{k}。"};
+
 std::map<char, int64_t> draw_values(const char* numbers, Draw& draw) {
   std::map<char, int64_t> values;
   std::string_view rest = numbers;
@@ -315,12 +327,18 @@ Problem make_word_problem(Task& task) {
     values.emplace_back("o", draw.pick(kThings));
     pattern = draw.pick(story->english);
   }
+  std::string question = fill(pattern, values);
+  if (draw.chance(0.2)) {
+    values.emplace_back("k", std::to_string(draw.between(2, 29)));
+    question =
+        fill(task.is_chinese() ? draw.pick(kChineseDistractors) : draw.pick(kDistractors), values) + question;
+  }
   // What has to be calculated is said first; with several operations Working::solve writes it again.
   const std::string opening =
       count_operations(*expression) > 1
           ? std::string(task.is_chinese() ? "列式：" : "Calculate:")
           : fmt::format("{}{}", task.is_chinese() ? "列式：" : "Calculate: ", to_text(*expression));
-  return expression_problem(task, "word", fill(pattern, values), expression, opening);
+  return expression_problem(task, "word", std::move(question), expression, opening);
 }
 
 }  // namespace r1::tasks

@@ -92,7 +92,7 @@ int64_t Working::subtract(int64_t a, int64_t b) {
     return a - b;
   }
   std::string steps;
-  const bool known = b == 0 || (b < 10 && a < 100);
+  const bool known = b == 0 || a == b || (b < 10 && a < 100);
   if (!known) {
     const std::vector<int64_t> x = digits_of(a), y = digits_of(b);
     bool borrowed = false;

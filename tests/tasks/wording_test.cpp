@@ -66,8 +66,7 @@ std::string with_digits(std::string text) {
     if (!found) result += text[at++];
   }
   // 三百零五: every run of numerals is a number, but for those that are words ("一下", "一共", "一题").
-  for (const char* word : {"一下", "一共", "一题", "一起", "一步", "一道", "十分"})
-    replace_all(result, word, "#");
+  for (const char* word : {"加在一起", "一下", "一共", "一题"}) replace_all(result, word, "#");
   std::string read, numeral;
   static const std::set<std::string> kNumerals = {"零", "一", "二", "两", "三", "四", "五",
                                                   "六", "七", "八", "九", "十", "百", "千"};
@@ -146,7 +145,7 @@ TEST(Wording, SignsAndWordsReadBackAsTheSameExpression) {
             6000)) {
     std::string text = with_digits(plain(problem.question));
     if (problem.canonical.find('%') != std::string::npos) continue;
-    for (const char* other : {" less than ", "加多少"}) replace_all(text, other, "#");
+    for (const char* other : {" less than ", "加多少", "加起来"}) replace_all(text, other, "#");
     for (const char* plus : {"再加上", "再加", "加上", "加", " plus "}) replace_all(text, plus, "+");
     for (const char* minus : {"减去", "减掉", "再减", "减", " minus ", " take away ", " less "})
       replace_all(text, minus, "-");
@@ -155,7 +154,7 @@ TEST(Wording, SignsAndWordsReadBackAsTheSameExpression) {
     for (const char* divided : {"除以", " divided by ", " over "}) replace_all(text, divided, "/");
     text = std::regex_replace(text, std::regex("([\\d)])\\s*x\\s*(?=[\\d(])"), "$1*");
     text = std::regex_replace(text, std::regex("\\s*([-+*/()])\\s*"), "$1");
-    static const std::regex expression("[(\\d][-+*/()\\d]*[-+*/][-+*/()\\d]*");
+    static const std::regex expression(R"(\(*\d+\)*([-+*/]\(*\d+\)*)+)");
     std::smatch match;
     if (!std::regex_search(text, match, expression)) continue;
     ++read;
