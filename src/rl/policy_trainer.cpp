@@ -54,7 +54,7 @@ struct PolicyTrainer::State {
         questions(run_questions),
         evaluation(held_back),
         hooks(std::move(run_hooks)),
-        rewards(make_rewards(run_options, hooks.remark)),
+        rewards(make_rewards(run_context, run_options, hooks.remark)),
         engine(
             run_context, text, trained.adapter(), run_options,
             std::max(longest_prompt(run_questions), held_back == nullptr ? 0 : longest_prompt(*held_back))),

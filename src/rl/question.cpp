@@ -80,6 +80,7 @@ Questions load_questions(const std::vector<std::string>& files, const ReadOption
                               ? language->get<std::string>()
                               : language_of(question.text);
       question.prompt = prompt_of(sample, renderer);
+      question.messages.assign(sample.messages.begin(), sample.messages.end() - 1);
       question.fields = *record.fields;
       question.place = sample.place;
       for (const int32_t token : question.prompt) add_hash(static_cast<uint64_t>(token));

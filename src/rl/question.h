@@ -15,8 +15,9 @@
 namespace r1::rl {
 
 struct Question {
-  std::vector<int32_t> prompt;  // by the chat template, as inference has it
-  std::string text;             // the last turn of the user
+  std::vector<int32_t> prompt;        // by the chat template, as inference has it
+  std::vector<ChatMessage> messages;  // the turns before the answer
+  std::string text;                   // the last turn of the user
   std::string expected;  // what a right answer comes to: the content of the given answer's box, or what
                          // follows "####", or the answer itself where it is one short line
   std::string language;  // "en", "zh": the record's, else by the text's characters

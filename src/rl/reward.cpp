@@ -13,6 +13,7 @@
 #include "grade/boxed_answer.h"
 #include "grade/math_answer.h"
 #include "rl/command_reward.h"
+#include "rl/model_reward.h"
 #include "rl/text_measures.h"
 
 namespace r1::rl {
@@ -21,7 +22,7 @@ const double kNoReward = std::numeric_limits<double>::quiet_NaN();
 
 namespace {
 
-constexpr std::string_view kCommand = "command:";
+constexpr std::string_view kCommand = "command:", kModel = "model:";
 
 /// A reward of each answer by itself.
 template <typename Score>
@@ -102,11 +103,13 @@ class LengthReward final : public Reward {
   }
 };
 
-std::unique_ptr<Reward> make_reward(const std::string& name, const ReinforcementOptions& options,
+std::unique_ptr<Reward> make_reward(Context& context, const std::string& name, const TrainingOptions& options,
                                     const std::function<void(const std::string&)>& remark) {
   if (name.starts_with(kCommand)) {
     return make_command_reward(name.substr(kCommand.size()), options.reward_seconds, remark);
   }
+  if (name.starts_with(kModel))
+    return make_model_reward(context, name.substr(kModel.size()), options.batch_tokens, remark);
   if (name == "accuracy") return each([](const Answer& answer) { return is_right(answer) ? 1.0 : 0.0; });
   if (name == "format") return each(format_reward);
   if (name == "answer-tags") return each(answer_tags_reward);
@@ -126,14 +129,14 @@ std::unique_ptr<Reward> make_reward(const std::string& name, const Reinforcement
   }
   if (name == "length") return std::make_unique<LengthReward>();
   throw_error(ErrorKind::invalid_argument,
-              "rewards: expected accuracy, format, answer-tags, language, repetition, overlong, length or "
-              "command:PROGRAM, found '{}'",
+              "rewards: expected accuracy, format, answer-tags, language, repetition, overlong, length, "
+              "command:PROGRAM or model:FOLDER, found '{}'",
               name);
 }
 
 }  // namespace
 
-std::vector<WeightedReward> make_rewards(const ReinforcementOptions& options,
+std::vector<WeightedReward> make_rewards(Context& context, const TrainingOptions& options,
                                          const std::function<void(const std::string&)>& remark) {
   std::vector<WeightedReward> rewards;
   rewards.reserve(options.rewards.size());
@@ -156,7 +159,7 @@ std::vector<WeightedReward> make_rewards(const ReinforcementOptions& options,
     if (!seen.insert(made.name).second) {
       throw_error(ErrorKind::invalid_argument, "rewards: '{}': given twice", made.name);
     }
-    made.reward = make_reward(made.name, options, remark);
+    made.reward = make_reward(context, made.name, options, remark);
     rewards.push_back(std::move(made));
   }
   if (rewards.empty()) throw_error(ErrorKind::invalid_argument, "rewards: expected at least one");

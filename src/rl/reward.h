@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/context.h"
 #include "rl/question.h"
 #include "train/options.h"
 
@@ -51,8 +52,10 @@ struct WeightedReward {
 ///   overlong     0, falling to -1 over the last overlong_buffer tokens before answer_tokens (DAPO, equation 13)
 ///   length       shorter right answers of a group before longer ones, ±0.5 (Kimi k1.5, section 2.3.3)
 ///   command:P    what program P says (rl/command_reward.h)
-/// Throws Error(invalid_argument) for an unknown name or a weight that is no number. `remark`: failures of commands.
-std::vector<WeightedReward> make_rewards(const ReinforcementOptions& options,
+///   model:FOLDER what a reward model says (rl/model_reward.h), in passes of `batch_tokens` with `context`
+/// Throws Error(invalid_argument) for an unknown name or a weight that is no number, and as opening a model does. `remark`:
+/// failures of commands.
+std::vector<WeightedReward> make_rewards(Context& context, const TrainingOptions& options,
                                          const std::function<void(const std::string&)>& remark);
 
 }  // namespace r1::rl

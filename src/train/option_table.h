@@ -177,8 +177,7 @@ void visit_training_options(TrainingOptions& o, Visitor&& visitor) {
       o.preset);
   option(row("rewards",
              "rewards with their weights: accuracy=1,format=1; also language, answer-tags, repetition, "
-             "overlong, "
-             "length, command:PROGRAM")
+             "overlong, length, command:PROGRAM, model:FOLDER")
              .in({grpo}),
          o.rewards);
   number(policy(row("questions", "questions of a step")), {1, kMillion}, o.questions);

@@ -24,17 +24,24 @@ Answer answer_of(const Question& question, std::string reasoning, std::string an
   return made;
 }
 
+std::vector<WeightedReward> make(const TrainingOptions& options,
+                                 const std::function<void(const std::string&)>& remark = {}) {
+  ThreadPool pool(1);
+  Context context(pool, kernels::select_kernels(), Arithmetic::mixed);
+  return make_rewards(context, options, remark);
+}
+
 std::vector<double> score(const std::string& reward, const std::vector<Answer>& answers,
                           std::vector<std::string>* remarks = nullptr, double seconds = 20) {
-  ReinforcementOptions options;
+  TrainingOptions options;
   options.rewards = {reward};
   options.answer_tokens = 100;
   options.overlong_buffer = 40;
   options.reward_seconds = seconds;
-  return make_rewards(options,
-                      [=](const std::string& text) {
-                        if (remarks != nullptr) remarks->push_back(text);
-                      })[0]
+  return make(options,
+              [=](const std::string& text) {
+                if (remarks != nullptr) remarks->push_back(text);
+              })[0]
       .reward->score(answers);
 }
 
@@ -109,19 +116,20 @@ TEST(RewardTest, RepetitionIsTheShareOfTriplesSeenBefore) {
 }
 
 TEST(RewardTest, NamesAndWeightsAreChecked) {
-  ReinforcementOptions options;
+  TrainingOptions options;
   options.rewards = {"accuracy", "format=-0.5"};
-  const std::vector<WeightedReward> made = make_rewards(options, {});
+  const std::vector<WeightedReward> made = make(options);
   EXPECT_EQ(made[0].weight, 1);
   EXPECT_EQ(made[1].weight, -0.5);
-  for (const char* bad : {"accuracie=1", "format=", "format=much", "format=inf", "command:"}) {
+  for (const char* bad : {"accuracie=1", "format=", "format=much", "format=inf",
+                          "command:", "model:", "model:/no/such/folder"}) {
     options.rewards = {bad};
-    EXPECT_THROW(make_rewards(options, {}), Error) << bad;
+    EXPECT_THROW(make(options), Error) << bad;
   }
   options.rewards = {"format", "format=2"};
-  EXPECT_THROW(make_rewards(options, {}), Error);
+  EXPECT_THROW(make(options), Error);
   options.rewards = {};
-  EXPECT_THROW(make_rewards(options, {}), Error);
+  EXPECT_THROW(make(options), Error);
 }
 
 class CommandRewardTest : public testing::Test {
