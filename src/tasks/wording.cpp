@@ -66,10 +66,17 @@ constexpr const char* kStatements[] = {"I need {e}",
                                        "I can't work out {e}",
                                        "I need the result of {e}",
                                        "I am stuck on {e}"};
+// {e}: a request.
+constexpr const char* kResultQuestions[] = {"what do you get if you {e}",     "what do you get when you {e}",
+                                            "what do I get if I {e}",         "what is the result if you {e}",
+                                            "what's the answer when you {e}", "if you {e}, what do you get",
+                                            "if I {e}, how much is it",       "what happens if I {e}",
+                                            "what do we have after we {e}",   "how much is it when you {e}"};
 constexpr const char* kSpokenEnds[] = {"",   "",     "",    "?",    "?",      " equals", " equals?",
                                        " =", " = ?", " is", " is?", " makes", "."};
-constexpr const char* kSignEnds[] = {"",   "",     "",     "",  "=",  "=",   " =",  " =", "=?",
-                                     "=?", " = ?", " = ?", "?", " ?", " =?", "= ?", ".",  "=??"};
+constexpr const char* kSignEnds[] = {"",   "",    "",        "",         "=",   "=",   " =",  " =",
+                                     "=?", "=?",  " = ?",    " = ?",     "?",   " ?",  " =?", "= ?",
+                                     ".",  "=??", " equals", " equals?", " is", " is?"};
 
 constexpr const char* kOpenings[] = {"Hi, ",
                                      "Hi! ",
@@ -161,12 +168,17 @@ std::string english_end(Draw& draw, bool is_question) {
 std::string english(Draw& draw, std::string_view phrase, Phrase form) {
   const int64_t at = draw.between(0, 99);
   const bool is_value = form == Phrase::signs || form == Phrase::spoken;
-  if (form == Phrase::signs && at < 28) return std::string(phrase) + draw.pick(kSignEnds);
+  if (form == Phrase::signs && at < 28) {
+    return draw.chance(0.08) ? std::string(phrase) + draw.pick(kTails)
+                             : std::string(phrase) + draw.pick(kSignEnds);
+  }
   if (form == Phrase::spoken && at < 22) return std::string(phrase) + draw.pick(kSpokenEnds);
   std::string core;
   bool is_question = true;
   if (form == Phrase::question) {
     core = phrase;
+  } else if (form == Phrase::request && at < 30) {
+    core = with(draw.pick(kResultQuestions), phrase);
   } else if (form == Phrase::request) {
     const std::string_view helper = draw.pick(kHelpers);
     core = fmt::format("{}{}", helper, phrase);
@@ -217,7 +229,10 @@ std::string chinese(Draw& draw, std::string_view phrase, Phrase form) {
   } else if (form == Phrase::question) {
     core = std::string(phrase) + (draw.chance(0.1) ? draw.pick(kChineseTails) : "") + chinese_end(draw, true);
   } else if (form == Phrase::request) {
-    core = fmt::format("{}{}{}", draw.pick(kChineseHelpers), phrase, chinese_end(draw, draw.chance(0.5)));
+    static constexpr const char* results[] = {"", "", "", "，得多少", "，结果是多少", "，等于几", "，是多少"};
+    const std::string_view result = draw.pick(results);
+    core = fmt::format("{}{}{}{}", draw.pick(kChineseHelpers), phrase, result,
+                       chinese_end(draw, !result.empty()));
   } else if (at < 68) {
     core = with(draw.pick(kChineseQuestions), phrase);
     if (draw.chance(0.1)) core += draw.pick(kChineseTails);
