@@ -113,9 +113,10 @@ void make(MakeOptions& options) {
 void add_make_command(Command data) {
   auto options = std::make_shared<MakeOptions>();
   Command command = data.add_subcommand("make", "Write generated exercises with worked answers");
-  std::string names;
-  for (const auto& kind : tasks::default_mixture()) names += (names.empty() ? "" : " ") + kind.kind;
-  command->add_option("--kind,--kinds", options->kinds, "all, or of " + names + "; NAME:SHARE weighs them")
+  command
+      ->add_option("--kind,--kinds", options->kinds,
+                   fmt::format("all (but chain), or of {}; NAME:SHARE weighs them",
+                               fmt::join(tasks::kind_names(), " ")))
       ->delimiter(',');
   command->add_option("--level,--levels", options->levels, "1 to 4, or a range as 1-3; all if not given")
       ->delimiter(',');
@@ -136,6 +137,12 @@ void add_make_command(Command data) {
   command->add_option("--full", options->corpus.full, "share of traces with every column worked out");
   command->add_option("--brief", options->corpus.brief, "share of traces with operations only");
   command->add_option("--none", options->corpus.none, "share of samples without a trace");
+  tasks::SampleStyle& style = options->corpus.style;
+  command->add_flag("--narrated", style.narrated,
+                    "words around the steps: a first line, and a word before each step");
+  command->add_option("--mixed", style.mixed, "share of narrated samples that mix English and Chinese words");
+  command->add_option("--unboxed", style.unboxed, "share of answers without a box");
+  command->add_option("--broken", style.broken, "share of answers with a broken box");
   command->add_option("--history", options->corpus.history, "share of samples with earlier turns")
       ->check(in_range(0.0, 1.0));
   command

@@ -1,5 +1,7 @@
 #include "tasks/corpus.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -7,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "tasks/style.h"
 
 namespace r1::tasks {
 namespace {
@@ -30,7 +33,8 @@ auto& pick_weighted(Draw& draw, const List& list, Weight weight) {
 }
 
 Problem make_problem(Task& task, const std::string& kind) {
-  static const std::map<std::string, Problem (*)(Task&)> makers = {{"equation", make_equation},
+  static const std::map<std::string, Problem (*)(Task&)> makers = {{"chain", make_chain},
+                                                                   {"equation", make_equation},
                                                                    {"comparison", make_comparison},
                                                                    {"percent", make_percent},
                                                                    {"unit", make_unit},
@@ -60,12 +64,10 @@ void check(const CorpusOptions& options) {
                 options.kinds.size(), options.levels.size(), options.languages.size());
   }
   for (const KindWeight& kind : options.kinds) {
-    const auto& known = default_mixture();
-    if (std::none_of(known.begin(), known.end(), [&](const auto& k) { return k.kind == kind.kind; })) {
-      std::string names;
-      for (const KindWeight& entry : known) names += (names.empty() ? "" : ", ") + entry.kind;
-      throw_error(ErrorKind::invalid_argument, "corpus: kind: expected one of {}, found '{}'", names,
-                  kind.kind);
+    const std::vector<std::string> known = kind_names();
+    if (std::ranges::find(known, kind.kind) == known.end()) {
+      throw_error(ErrorKind::invalid_argument, "corpus: kind: expected one of {}, found '{}'",
+                  fmt::join(known, ", "), kind.kind);
     }
     if (!(kind.weight > 0)) {
       throw_error(ErrorKind::invalid_argument, "corpus: share of {}: expected more than 0, found {}",
@@ -82,6 +84,7 @@ void check(const CorpusOptions& options) {
                 "corpus: shares of traces: expected numbers of 0 or more, not all 0, found {}, {} and {}",
                 options.full, options.brief, options.none);
   }
+  check_style(options.style);
   if (options.count < 0)
     throw_error(ErrorKind::invalid_argument, "corpus: count: expected 0 or more, found {}", options.count);
 }
@@ -142,6 +145,12 @@ const std::vector<KindWeight>& default_mixture() {
   return mixture;
 }
 
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names = {"chain"};
+  for (const KindWeight& entry : default_mixture()) names.push_back(entry.kind);
+  return names;
+}
+
 Split split_of(const std::string& canonical) {
   // Small talk has few wordings, and all of them shall be learnt, but for those with endless subjects.
   if (canonical.starts_with("chat:") && !canonical.starts_with("chat:unknown:") &&
@@ -168,6 +177,7 @@ int64_t make_corpus(const CorpusOptions& options, const std::function<void(const
     if (distinct && !seen.insert(problem.canonical).second) continue;
     misses = 0;
     maker.decorate(problem, draw);
+    apply_style(problem, options.style, draw);
     emit(problem);
     ++made;
   }

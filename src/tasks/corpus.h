@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tasks/problem.h"
+#include "tasks/style.h"
 
 namespace r1::tasks {
 
@@ -22,8 +23,11 @@ struct KindWeight {
   double weight;
 };
 
-/// Every kind with its usual share of a mixture.
+/// Kinds with their usual share of a mixture.
 const std::vector<KindWeight>& default_mixture();
+
+/// Every kind: those of the mixture, and "chain".
+std::vector<std::string> kind_names();
 
 struct CorpusOptions {
   std::vector<KindWeight> kinds = default_mixture();
@@ -33,6 +37,7 @@ struct CorpusOptions {
   double full = 1, brief = 0, none = 0;
   double history = 0.08;         // share of samples that begin with earlier turns
   double box_instruction = 0.1;  // share of questions with "Please reason step by step, …" behind them
+  SampleStyle style{};
   Split split = Split::train;
   bool distinct = false;  // no canonical form twice (the test split: always so)
   int64_t count = 1000;

@@ -42,6 +42,7 @@ struct Task {
 /// "sort(a,b,…)" in ascending order, "weekday(d±n)" (d: 1 is Monday), "days(M-D,M-D)", "date(M-D+n)",
 /// "heads(WHOLES,PARTS,few,many)", "countdown(a,b,…;TARGET)", "knights(PEOPLE;A:CLAIM;…)".
 Problem make_calculation(Task& task, std::string_view kind);  // addition, subtraction, … arithmetic
+Problem make_chain(Task& task);
 Problem make_equation(Task& task);
 Problem make_comparison(Task& task);
 Problem make_percent(Task& task);
