@@ -17,6 +17,7 @@
 #include "formats/vocabulary.h"
 #include "grade/boxed_answer.h"
 #include "grade/judge.h"
+#include "tasks/answer_check.h"
 #include "train/data/records.h"
 #include "train/data/render.h"
 
@@ -31,7 +32,7 @@ struct ScoreOptions {
 };
 
 struct Exercise {
-  std::string kind, language;
+  std::string kind, language, canonical;
   int64_t level = 0;
   std::string expected;  // what the right answer has boxed
   std::vector<int32_t> prompt;
@@ -42,6 +43,7 @@ struct Exercise {
 /// What is judged of it. Once it is answered.
 grade::ScoredAnswer scored(const Exercise& exercise) {
   const Generation& generation = exercise.generation;
+  const std::string boxed = grade::boxed_answer(generation.answer).value_or("");
   return {exercise.kind,
           exercise.level,
           exercise.language,
@@ -49,7 +51,8 @@ grade::ScoredAnswer scored(const Exercise& exercise) {
           generation.reasoning,
           generation.answer,
           generation.end == AnswerEnd::stop,
-          static_cast<int64_t>(generation.tokens.size())};
+          static_cast<int64_t>(generation.tokens.size()),
+          tasks::check_answer({exercise.kind, exercise.canonical, exercise.expected, boxed})};
 }
 
 bool is_right(const Exercise& exercise) {
@@ -70,6 +73,7 @@ std::vector<Exercise> read_exercises(const ScoreOptions& options, const SampleRe
     exercise.kind = record.fields->value("kind", "all");
     exercise.level = record.fields->value("level", int64_t{0});
     exercise.language = record.fields->value("language", "");
+    exercise.canonical = record.fields->value("canonical", "");
     const TokenSequence sequence = renderer.render(sample, TrainedTurns::last).front().sequence;
     const auto first = std::find(sequence.trained.begin(), sequence.trained.end(), 1);
     exercise.prompt.assign(sequence.tokens.begin(),

@@ -18,7 +18,7 @@ ScoreTally judge(const ScoredAnswer& answer) {
   tally.finished = answer.finished ? 1 : 0;
   tally.tokens = answer.tokens;
   const std::optional<std::string> boxed = boxed_answer(answer.answer);
-  tally.right = boxed && same_answer(*boxed, answer.expected) ? 1 : 0;
+  tally.right = answer.verdict.value_or(boxed && same_answer(*boxed, answer.expected)) ? 1 : 0;
   const TraceCheck check = check_trace(answer.reasoning);
   tally.equations_right = check.right;
   tally.equations_wrong = check.wrong;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace r1::grade {
@@ -17,6 +18,8 @@ struct ScoredAnswer {
   std::string answer;     // behind </think>
   bool finished = false;  // the model ended its answer with an end token
   int64_t tokens = 0;     // of reasoning and answer
+  std::optional<bool>
+      verdict{};  // by a check of the kind (tasks/answer_check.h); nothing: the box is compared
 };
 
 struct ScoreTally {
@@ -26,7 +29,7 @@ struct ScoreTally {
   void add(const ScoreTally& other);
 };
 
-/// An answer is right when its last \boxed{…} holds `expected` (same_answer). A box inside the reasoning does
+/// An answer without a verdict is right when its last \boxed{…} holds `expected` (same_answer). A box inside the reasoning does
 /// not count, nor does a number outside a box. Any text; any thread.
 ScoreTally judge(const ScoredAnswer& answer);
 

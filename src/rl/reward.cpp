@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "rl/command_reward.h"
 #include "rl/model_reward.h"
 #include "rl/text_measures.h"
+#include "tasks/answer_check.h"
 
 namespace r1::rl {
 
@@ -55,10 +57,24 @@ std::optional<std::string> committed_answer(const Answer& answer) {
   return grade::boxed_answer(answer.answer);
 }
 
+/// A text of the question's record; "" where there is none.
+std::string record_text(const Question& question, const char* name) {
+  if (!question.fields->is_object()) return "";
+  const auto found = question.fields->find(name);
+  return found != question.fields->end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 bool is_right(const Answer& answer) {
   const std::optional<std::string> committed = committed_answer(answer);
   if (!committed || committed->empty()) return false;
-  return grade::grade_math(answer.question->expected, "\\boxed{" + *committed + "}").correct;
+  // Generated exercises whose answers have several right forms have checks of their own.
+  const Question& question = *answer.question;
+  const std::string kind = record_text(question, "kind"), canonical = record_text(question, "canonical");
+  if (const std::optional<bool> checked =
+          tasks::check_answer({kind, canonical, question.expected, *committed})) {
+    return *checked;
+  }
+  return grade::grade_math(question.expected, "\\boxed{" + *committed + "}").correct;
 }
 
 double format_reward(const Answer& answer) {

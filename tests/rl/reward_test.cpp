@@ -45,6 +45,16 @@ std::vector<double> score(const std::string& reward, const std::vector<Answer>& 
       .reward->score(answers);
 }
 
+TEST(RewardTest, AccuracyOfGeneratedExercisesGoesByTheCheckOfTheirKind) {
+  Question question;
+  question.expected = "3×5+7";
+  question.fields = nlohmann::ordered_json{{"kind", "countdown"}, {"canonical", "countdown(3,5,7;22)"}};
+  EXPECT_EQ(score("accuracy",
+                  {answer_of(question, "x", "\\boxed{7+5\\times 3}"), answer_of(question, "x", "\\boxed{22}"),
+                   answer_of(question, "x", "\\boxed{7+7+5+3}")}),
+            (std::vector<double>{1, 0, 0}));
+}
+
 TEST(RewardTest, AccuracyCountsTheCommittedAnswerBehindTheThinkingAlone) {
   Question question;
   question.expected = "1/2";
