@@ -44,8 +44,8 @@ std::optional<char> letter_at(std::string_view text, size_t at, char last, bool 
 
 std::optional<char> announced(std::string_view text, std::string_view folded, std::string_view words,
                               char last) {
-  for (size_t at = folded.rfind(words); at != std::string_view::npos;
-       at = at == 0 ? std::string_view::npos : folded.rfind(words, at - 1)) {
+  for (size_t at = find_last(folded, words); at != std::string_view::npos;
+       at = at == 0 ? std::string_view::npos : find_last(folded, words, at - 1)) {
     const size_t behind = skip_marks(text, at + words.size());
     // "the answer is a number" names no choice: a small letter counts only where it ends the line.
     const bool ends = behind + 1 >= text.size() ||
@@ -58,22 +58,19 @@ std::optional<char> announced(std::string_view text, std::string_view folded, st
 /// "#### B", alone on the last line that begins so: the form of GSM8K's solutions. A heading has more words.
 std::optional<char> letter_behind_hashes(std::string_view text, char last) {
   constexpr std::string_view kMark = "####";
-  const size_t at = text.rfind(kMark);
+  const size_t at = find_last(text, kMark);
   if (at == std::string_view::npos) return std::nullopt;
   const std::string_view line = text.substr(at + kMark.size());
   const std::string_view letter = trim(line.substr(0, line.find('\n')));
   return letter.size() == 1 ? letter_at(letter, 0, last, false) : std::nullopt;
 }
 
-constexpr size_t kMaxOutput = size_t{1} << 20;
 constexpr auto kAnnouncements = std::to_array<std::string_view>(
     {"answer:", "answer：", "answer is", "answer**:", "答案", "故选", "应选", "选择", "\\boxed{"});
 
 /// What is read of an output: behind the thinking, from the end.
 std::string_view readable(std::string_view output) {
-  output = without_thinking(output).value_or("");
-  if (output.size() > kMaxOutput) output.remove_prefix(output.size() - kMaxOutput);
-  return output;
+  return without_thinking(output).value_or("");
 }
 
 void remove_all(std::string& text, std::string_view part) {
@@ -157,7 +154,7 @@ std::string chosen_letters(std::string_view output, char last) {
   constexpr auto kSeparators = std::to_array<std::string_view>(
       {" ", ",", "，", "、", ";", "；", "和", "and ", "\\text{", "}", "\\", "{", "(", ")", "&"});
   for (const std::string_view words : {"\\boxed{", "答案", "故选", "应选", "answer:", "answer is", "选"}) {
-    const size_t mark = folded.rfind(words);
+    const size_t mark = find_last(folded, words);
     if (mark == std::string::npos) continue;
     std::string letters;
     size_t at = skip_marks(output, mark + words.size());
@@ -181,7 +178,7 @@ std::string chosen_letters(std::string_view output, char last) {
 }
 
 std::optional<char> simple_evals_letter(std::string_view answer, char last) {
-  if (answer.size() > kMaxOutput) answer.remove_prefix(answer.size() - kMaxOutput);
+  if (answer.size() > kMaxGradedBytes) answer.remove_prefix(answer.size() - kMaxGradedBytes);
   std::string text(answer);
   for (const std::string_view part : kRemoved) remove_all(text, part);
   const std::string folded = lower_ascii(text);
@@ -210,7 +207,7 @@ std::optional<char> simple_evals_letter(std::string_view answer, char last) {
 }
 
 std::optional<char> mmlu_pro_letter(std::string_view answer) {
-  if (answer.size() > kMaxOutput) answer.remove_prefix(answer.size() - kMaxOutput);
+  if (answer.size() > kMaxGradedBytes) answer.remove_prefix(answer.size() - kMaxGradedBytes);
   const auto is_choice = [](char c) { return c >= 'A' && c <= 'J'; };
   constexpr std::string_view kIs = "answer is ";
   for (size_t at = answer.find(kIs); at != std::string_view::npos; at = answer.find(kIs, at + 1)) {

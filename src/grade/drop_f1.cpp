@@ -13,6 +13,7 @@ namespace r1::grade {
 namespace {
 
 constexpr size_t kMaxSpans = 32;
+constexpr size_t kMaxAnswerBytes = size_t{1} << 16;  // a span is part of a passage
 
 using Bag = std::set<std::string>;
 
@@ -149,6 +150,8 @@ Spans read_spans(const std::vector<std::string>& spans) {
 DropScore score_drop(const std::vector<std::vector<std::string>>& references,
                      const std::vector<std::string>& answer) {
   DropScore best;
+  const auto too_long = [](const std::string& span) { return span.size() > kMaxAnswerBytes; };
+  if (std::any_of(answer.begin(), answer.end(), too_long)) return best;
   const Spans given = read_spans(answer);
   for (const std::vector<std::string>& reference : references) {
     const Spans wanted = read_spans(reference);

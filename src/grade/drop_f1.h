@@ -15,7 +15,8 @@ struct DropScore {
 
 /// Best over the references. An answer of several spans: one entry each; spans are matched one to one so that the sum of
 /// their F1 is largest. Articles, punctuation and case are left out; numbers compare by value, and a span whose reference
-/// has numbers scores 0 unless they share one. F1 is rounded to 1/10,000. At most 32 spans a side are matched. As in the published
+/// has numbers scores 0 unless they share one. F1 is rounded to 1/10,000. At most 32 spans a side are matched; an answer with
+/// a span of more than 64 KiB scores 0. As in the published
 /// script, every hyphen parts tokens and "5.5%" is the number 55.
 DropScore score_drop(const std::vector<std::vector<std::string>>& references,
                      const std::vector<std::string>& answer);

@@ -9,16 +9,27 @@
 namespace r1::grade {
 namespace {
 
+/// Bytes of the mark at the text's beginning, or end; 0: there is none.
+size_t mark_at(std::string_view text, bool at_end) {
+  constexpr std::string_view kAscii = "*\"'`.!,;:$";
+  constexpr auto kOthers =
+      std::to_array<std::string_view>({"“", "”", "‘", "’", "。", "！", "，", "；", "："});
+  if (kAscii.find(at_end ? text.back() : text.front()) != std::string_view::npos) return 1;
+  const auto* mark = std::find_if(kOthers.begin(), kOthers.end(), [&](std::string_view one) {
+    return at_end ? text.ends_with(one) : text.starts_with(one);
+  });
+  return mark == kOthers.end() ? 0 : mark->size();
+}
+
+/// Without white space and marks at both ends. A text of one mark is kept.
 std::string_view without_marks(std::string_view text) {
-  constexpr auto kMarks = std::to_array<std::string_view>(
-      {"*", "\"", "'", "`", "“", "”", "‘", "’", ".", "。", "!", "！", ",", "，", ";", "；", ":", "：", "$"});
-  for (bool changed = true; changed;) {
-    changed = false;
+  for (const bool at_end : {false, true}) {
     text = trim(text);
-    for (const std::string_view mark : kMarks) {
-      if (text.size() > mark.size() && text.starts_with(mark))
-        text.remove_prefix(mark.size()), changed = true;
-      if (text.size() > mark.size() && text.ends_with(mark)) text.remove_suffix(mark.size()), changed = true;
+    for (size_t size = 1; size > 0;) {
+      size = text.empty() ? 0 : mark_at(text, at_end);
+      if (size >= text.size()) return text;
+      at_end ? text.remove_suffix(size) : text.remove_prefix(size);
+      if (size > 0) text = trim(text);
     }
   }
   return text;
@@ -43,7 +54,7 @@ std::string normal_text(std::string_view text) {
 
 std::string plain_answer(std::string_view output) {
   output = without_thinking(output).value_or("");
-  if (const size_t box = output.rfind("\\boxed{"); box != std::string_view::npos) {
+  if (const size_t box = find_last(output, "\\boxed{"); box != std::string_view::npos) {
     int depth = 0;
     for (size_t at = box; at < output.size(); ++at) {
       depth += output[at] == '{' ? 1 : output[at] == '}' ? -1 : 0;
@@ -55,7 +66,7 @@ std::string plain_answer(std::string_view output) {
   }
   const std::string folded = lower_ascii(output);
   for (const std::string_view words : {"answer:", "答案：", "答案:", "answer is"}) {
-    const size_t mark = folded.rfind(words);
+    const size_t mark = find_last(folded, words);
     if (mark == std::string::npos) continue;
     std::string_view rest = output.substr(mark + words.size());
     while (!rest.empty() && (is_space(rest.front()) || rest.front() == '*')) rest.remove_prefix(1);

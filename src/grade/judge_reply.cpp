@@ -17,8 +17,8 @@ bool is_word(char c) {
 
 /// Where the word is last, alone; npos: nowhere.
 size_t last_word(std::string_view text, std::string_view word) {
-  for (size_t at = text.rfind(word); at != std::string_view::npos;
-       at = at == 0 ? std::string_view::npos : text.rfind(word, at - 1)) {
+  for (size_t at = find_last(text, word); at != std::string_view::npos;
+       at = at == 0 ? std::string_view::npos : find_last(text, word, at - 1)) {
     const bool starts = at == 0 || !is_word(text[at - 1]);
     const bool ends = at + word.size() == text.size() || !is_word(text[at + word.size()]);
     if (starts && ends) return at;
@@ -44,8 +44,8 @@ std::optional<Value> value_of_last_word(std::string_view text,
 
 std::optional<std::string> last_in_brackets(std::string_view text, std::string_view open,
                                             std::string_view close) {
-  for (size_t at = text.rfind(open); at != std::string_view::npos;
-       at = at == 0 ? std::string_view::npos : text.rfind(open, at - 1)) {
+  for (size_t at = find_last(text, open); at != std::string_view::npos;
+       at = at == 0 ? std::string_view::npos : find_last(text, open, at - 1)) {
     const size_t start = at + open.size();
     const size_t end = text.find_first_not_of("AB<>=", start);
     if (end != std::string_view::npos && end > start && text.substr(end).starts_with(close))
@@ -71,10 +71,8 @@ std::optional<FactGrade> read_fact_grade(std::string_view reply) {
        {"未尝试", FactGrade::not_attempted}}};
   const std::string_view text = trim(without_thinking(reply).value_or(""));
   // "A", "A: CORRECT", "(B)"
+  const std::string_view inner = text.substr(std::min(text.find_first_not_of("(\"*"), text.size()));
   for (const auto& [letter, grade] : kLetters) {
-    const std::string_view inner = text.starts_with('(') || text.starts_with('"') || text.starts_with('*')
-                                       ? text.substr(text.find_first_not_of("(\"*"))
-                                       : text;
     if (inner.starts_with(letter) && (inner.size() == 1 || !is_word(inner[1]))) return grade;
   }
   const std::string folded = lower_ascii(text);
@@ -94,7 +92,7 @@ std::optional<bool> read_true_or_false(std::string_view reply) {
                                                                      {"b", false}}};
   const std::string folded = lower_ascii(without_thinking(reply).value_or(""));
   const std::string_view text = trim(folded);
-  if (const size_t decision = text.rfind("decision"); decision != std::string_view::npos) {
+  if (const size_t decision = find_last(text, "decision"); decision != std::string_view::npos) {
     if (const auto value = value_of_last_word(text.substr(decision), kWords)) return value;
   }
   if (text.size() <= 2) return value_of_last_word(text, kWords);

@@ -111,7 +111,7 @@ std::optional<std::string_view> announced(std::string_view text) {
   const std::string folded = lower_ascii(text);
   size_t best = std::string::npos, length = 0;
   for (const std::string_view words : kAnnouncements) {
-    const size_t at = folded.rfind(words);
+    const size_t at = find_last(folded, words);
     if (at != std::string::npos && (best == std::string::npos || at + words.size() > best + length)) {
       best = at;
       length = words.size();
@@ -167,9 +167,9 @@ std::optional<std::pair<std::string_view, size_t>> last_formula(std::string_view
   std::optional<std::pair<std::string_view, size_t>> best;
   for (const auto& [open, close] :
        {std::pair<std::string_view, std::string_view>{"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}}) {
-    const size_t end = text.rfind(close);
+    const size_t end = find_last(text, close);
     if (end == std::string_view::npos || end == 0) continue;
-    const size_t start = text.rfind(open, end - 1);
+    const size_t start = find_last(text, open, end - 1);
     if (start == std::string_view::npos || start + open.size() >= end) continue;
     const std::string_view inside = trim(text.substr(start + open.size(), end - start - open.size()));
     if (!looks_like_formula(inside)) continue;

@@ -27,7 +27,15 @@ std::string_view trim(std::string_view text);
 /// ASCII's capitals as small letters; as many bytes as before.
 std::string lower_ascii(std::string_view text);
 
-/// What follows the last </think>; the text itself where it has no tags; nothing where a <think> is never closed.
+/// The last place of a word that begins at `from` or before; npos: there is none. As std::string_view::rfind(), and several times as fast
+/// where the word's first byte is rare.
+size_t find_last(std::string_view text, std::string_view word, size_t from = std::string_view::npos);
+
+/// Of a longer output, graders read the last bytes: an output of 32,768 tokens has a tenth of them.
+inline constexpr size_t kMaxGradedBytes = size_t{1} << 20;
+
+/// What follows the last </think>; the text itself where it has no tags; nothing where a <think> is never closed. Of the last
+/// kMaxGradedBytes.
 std::optional<std::string_view> without_thinking(std::string_view output);
 
 }  // namespace r1::grade

@@ -17,6 +17,7 @@ TEST(JudgeReply, FactGrades) {
   EXPECT_EQ(read_fact_grade("My grade: A"), FactGrade::correct);
   EXPECT_FALSE(read_fact_grade("").has_value());
   EXPECT_FALSE(read_fact_grade("perhaps").has_value());
+  EXPECT_EQ(read_fact_grade("***"), std::nullopt);
 }
 
 TEST(JudgeReply, Decisions) {

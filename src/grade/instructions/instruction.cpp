@@ -236,9 +236,10 @@ bool ends_with_phrase(const Instruction& instruction, std::string_view answer) {
 }
 
 bool has_capital_words(const Instruction& instruction, std::string_view answer) {
-  const std::vector<std::string> tokens = treebank_tokens(answer);
-  return compare(instruction, std::count_if(tokens.begin(), tokens.end(),
-                                            [](const std::string& token) { return all_upper_case(token); }));
+  int64_t count = 0;
+  each_treebank_token(code_points(answer),
+                      [&](std::u32string_view token) { count += all_upper_case(token) ? 1 : 0; });
+  return compare(instruction, count);
 }
 
 /// In capitals a language is told by its words just the same.
@@ -291,9 +292,13 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"startend:end_checker", ends_with_phrase, "end_phrase"},
     {"change_case:capital_word_frequency", has_capital_words, "", "capital_frequency", "capital_relation"},
     {"change_case:english_capital",
-     [](const Instruction&, std::string_view text) { return all_upper_case(text) && is_english(text); }},
+     [](const Instruction&, std::string_view text) {
+       return all_upper_case(code_points(text)) && is_english(text);
+     }},
     {"change_case:english_lowercase",
-     [](const Instruction&, std::string_view text) { return all_lower_case(text) && is_english(text); }},
+     [](const Instruction&, std::string_view text) {
+       return all_lower_case(code_points(text)) && is_english(text);
+     }},
     {"punctuation:no_comma",
      [](const Instruction&, std::string_view text) { return text.find(',') == std::string_view::npos; }},
     {"startend:quotation", is_quoted},

@@ -204,6 +204,10 @@ std::string guess_language(std::string_view text) {
   if (!shared) return std::string(script);
 
   const std::map<std::string, int64_t> counts = count_by_word(text);
+  std::map<char32_t, int64_t> marked;  // letters beyond ASCII
+  for (const char32_t c : points) {
+    if (c >= 0x80) ++marked[c];
+  }
   std::string_view winner;
   double highest = -1;
   for (const Language& language : kLanguages) {
@@ -216,8 +220,9 @@ std::string guess_language(std::string_view text) {
       at = end + 1;
     }
     int64_t special = 0;
-    for (const char32_t c : points)
-      special += language.distinctive.find(c) != std::u32string_view::npos ? 1 : 0;
+    for (const char32_t c : language.distinctive) {
+      if (const auto found = marked.find(c); found != marked.end()) special += found->second;
+    }
     score += 0.25 * static_cast<double>(special);
     if (score > highest) {
       highest = score;

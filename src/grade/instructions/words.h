@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace r1::grade {
 
@@ -19,8 +19,8 @@ bool is_upper_case(char32_t c);
 bool is_lower_case(char32_t c);
 
 /// Letters with a case are there, and all are of that case (Python's str.isupper() and str.islower()).
-bool all_upper_case(std::string_view text);
-bool all_lower_case(std::string_view text);
+bool all_upper_case(std::u32string_view text);
+bool all_lower_case(std::u32string_view text);
 
 /// Lower case of every code point.
 std::string lower_case(std::string_view text);
@@ -28,8 +28,8 @@ std::string lower_case(std::string_view text);
 /// Runs of word characters.
 int64_t count_words(std::string_view text);
 
-/// Tokens as of a Penn Treebank tokenizer: punctuation and contractions apart.
-std::vector<std::string> treebank_tokens(std::string_view text);
+/// Tokens as of a Penn Treebank tokenizer: punctuation and contractions apart. They are parts of `text`.
+void each_treebank_token(std::u32string_view text, const std::function<void(std::u32string_view)>& take);
 
 /// English sentences as NLTK's Punkt tokenizer parts them (Kiss and Strunk, "Unsupervised Multilingual Sentence Boundary Detection",
 /// 2006), with lists of our own where that has learnt ones: a full stop ends a sentence but behind an abbreviation or an initial, and

@@ -261,11 +261,14 @@ TEST(Words, AreCountedAsTheReferenceCountsThem) {
   EXPECT_EQ(count_sentences("You are in c. Let us check."), 1);
   EXPECT_EQ(count_sentences("Written by A. Smith."), 1);
   EXPECT_EQ(count_sentences("1. Item one. 2. Who is it?"), 3);  // a number and "who" stay together
-  EXPECT_TRUE(all_upper_case("ABC 1-2"));
-  EXPECT_FALSE(all_upper_case("123"));
-  EXPECT_FALSE(all_lower_case("abC"));
-  const std::vector<std::string> tokens = treebank_tokens("I DON'T know, (U.S.) 1,000.");
-  EXPECT_EQ(tokens, (std::vector<std::string>{"I", "DO", "N'T", "know", ",", "(", "U.S.", ")", "1,000"}));
+  EXPECT_TRUE(all_upper_case(U"ABC 1-2"));
+  EXPECT_FALSE(all_upper_case(U"123"));
+  EXPECT_FALSE(all_lower_case(U"abC"));
+  std::vector<std::u32string_view> tokens;
+  each_treebank_token(U"I DON'T know, (U.S.) 1,000.",
+                      [&](std::u32string_view token) { tokens.push_back(token); });
+  EXPECT_EQ(tokens, (std::vector<std::u32string_view>{U"I", U"DO", U"N'T", U"know", U",", U"(", U"U.S.", U")",
+                                                      U"1,000"}));
 }
 
 }  // namespace
