@@ -13,20 +13,17 @@ namespace {
 
 struct Words {
   std::array<std::string_view, 6> openings;
-  std::array<std::string_view, 3> first, next;
-  std::string_view between;  // a word and its step
+  std::string_view first, next;
 };
 
 constexpr Words kEnglish = {
     {"Let me see.", "I work it out.", "Step by step.", "Now I think.", "One by one.", "Carefully now."},
-    {"first", "to begin", "start"},
-    {"then", "next", "after that"},
-    " "};
+    "first",
+    "then"};
 constexpr Words kChinese = {
     {"我来看看。", "我来算一算。", "一步一步来。", "我想一想。", "一个一个来。", "仔细地算。"},
-    {"首先", "先算", "第一步"},
-    {"然后", "接着", "再算"},
-    " "};
+    "首先",
+    "然后"};
 
 std::string narrate(const std::string& think, Language language, bool mixed, Draw& draw) {
   const auto words = [&]() -> const Words& {
@@ -38,7 +35,7 @@ std::string narrate(const std::string& think, Language language, bool mixed, Dra
   for (size_t begin = 0; begin < think.size();) {
     const size_t end = std::min(think.find('\n', begin), think.size());
     const Words& used = words();
-    told += fmt::format("\n{}{}{}", draw.pick(number++ == 0 ? used.first : used.next), used.between,
+    told += fmt::format("\n{} {}", number++ == 0 ? used.first : used.next,
                         std::string_view(think).substr(begin, end - begin));
     begin = end + 1;
   }
