@@ -1,13 +1,17 @@
-# Compiles src/eval/code/driver.py in, byte for byte: writes code_driver.cpp in the build folder.
-set(DRIVER_SCRIPT ${CMAKE_SOURCE_DIR}/src/eval/code/driver.py)
+# Compiles the files src/eval/code/driver*.py in, byte for byte: writes code_driver.cpp in the build folder.
 set(CODE_DRIVER ${CMAKE_BINARY_DIR}/code_driver.cpp)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${DRIVER_SCRIPT})
-file(READ ${DRIVER_SCRIPT} DRIVER_BYTES HEX)
-string(REGEX REPLACE "(..)" "\\\\x\\1" DRIVER_BYTES "${DRIVER_BYTES}")
+foreach(part driver driver_asserts driver_project)
+  set(script ${CMAKE_SOURCE_DIR}/src/eval/code/${part}.py)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
+  file(READ ${script} bytes HEX)
+  string(REGEX REPLACE "(..)" "\\\\x\\1" ${part}_bytes "${bytes}")
+endforeach()
 file(CONFIGURE OUTPUT ${CODE_DRIVER} CONTENT "// Written by cmake/code_driver.cmake.
 #include \"eval/code/code_runner.h\"
 
 namespace r1::eval {
-const std::string_view kDriverScript = \"${DRIVER_BYTES}\";
+const std::string_view kDriverScript = \"${driver_bytes}\";
+const std::string_view kDriverAsserts = \"${driver_asserts_bytes}\";
+const std::string_view kDriverProject = \"${driver_project_bytes}\";
 }  // namespace r1::eval
 " @ONLY)

@@ -144,11 +144,13 @@ Json header_for(const TestLimits& limits) {
           {"output_bytes", limits.output_bytes}};
 }
 
-/// Runs the driver; `take` sees each result and says whether to go on.
-SandboxResult run_driver(const Sandbox& sandbox, std::string_view input, const SandboxPolicy& policy,
-                         int64_t max_output, const std::function<bool(const DriverResult&)>& take) {
+/// Runs the driver with a further part of it; `take` sees each result and says whether to go on.
+SandboxResult run_driver(const Sandbox& sandbox, std::string_view part, std::string_view input,
+                         const SandboxPolicy& policy, int64_t max_output,
+                         const std::function<bool(const DriverResult&)>& take) {
   ResultReader results(max_output);
-  const std::vector<std::string> command{kPython, "-I", "-B", "-c", std::string(kDriverScript)};
+  const std::string script = fmt::format("{}\n\n{}\n\nmain()\n", kDriverScript, part);
+  const std::vector<std::string> command{kPython, "-I", "-B", "-S", "-c", script};
   return sandbox.run(command, input, policy, {}, [&](std::string_view piece) {
     results.add(piece);
     while (const std::optional<DriverResult> result = results.next()) {
@@ -215,7 +217,7 @@ CodeResult run_tests(const Sandbox& sandbox, const Solution& solution, const Cod
   header["tests"] = tests.inputs.size();
   std::string input;
   size_t largest = 0;
-  add_frame(input, header.dump(-1, ' ', true, Json::error_handler_t::replace));
+  add_frame(input, header.dump(-1, ' ', false, Json::error_handler_t::replace));
   add_frame(input, solution.code);
   for (const std::string& test : tests.inputs) {
     add_frame(input, test);
@@ -226,8 +228,9 @@ CodeResult run_tests(const Sandbox& sandbox, const Solution& solution, const Cod
   int64_t next = -1;  // the test whose result comes next; -1: the compiler's
   std::optional<CodeResult> failure;
   const SandboxResult ended =
-      run_driver(sandbox, input, policy_for(limits, wanted, static_cast<int64_t>(largest)),
-                 limits.output_bytes, [&](const DriverResult& result) {
+      run_driver(sandbox, asserts ? kDriverAsserts : "", input,
+                 policy_for(limits, wanted, static_cast<int64_t>(largest)), limits.output_bytes,
+                 [&](const DriverResult& result) {
                    if (result.test != next) {
                      failure = {End::runtime_error, next, "the program disturbed its tester"};
                    } else if (next < 0 && result.end == "compiled") {
@@ -257,7 +260,7 @@ std::vector<CommandResult> run_project(const Sandbox& sandbox, const Project& pr
   header["files"] = Json::array();
   for (const Project::File& file : project.files) header["files"].push_back(file.path);
   std::string input;
-  add_frame(input, header.dump(-1, ' ', true, Json::error_handler_t::replace));
+  add_frame(input, header.dump(-1, ' ', false, Json::error_handler_t::replace));
   add_frame(input, "");
   int64_t bytes = 0;
   for (const Project::File& file : project.files) {
@@ -271,15 +274,16 @@ std::vector<CommandResult> run_project(const Sandbox& sandbox, const Project& pr
   std::vector<CommandResult> results;
   bool prepared = false;
   std::string problem;
-  const SandboxResult ended = run_driver(
-      sandbox, input, policy, std::max(kShownBytes, limits.output_bytes), [&](const DriverResult& result) {
-        if (!prepared) {
-          problem = result.message;
-          return prepared = result.end == "compiled";
-        }
-        results.push_back({end_named(result.end), result.message, result.output});
-        return results.size() < project.commands.size();
-      });
+  const SandboxResult ended =
+      run_driver(sandbox, kDriverProject, input, policy, std::max(kShownBytes, limits.output_bytes),
+                 [&](const DriverResult& result) {
+                   if (!prepared) {
+                     problem = result.message;
+                     return prepared = result.end == "compiled";
+                   }
+                   results.push_back({end_named(result.end), result.message, result.output});
+                   return results.size() < project.commands.size();
+                 });
   if (results.size() < project.commands.size()) {
     const CodeResult why = without_report(ended, 0);
     results.push_back({why.end, prepared ? why.message : "the files could not be prepared: " + problem, ""});

@@ -23,8 +23,8 @@ class Sandbox;
 
 namespace r1::eval {
 
-/// The text of driver.py.
-extern const std::string_view kDriverScript;
+/// The texts of driver.py, driver_asserts.py and driver_project.py.
+extern const std::string_view kDriverScript, kDriverAsserts, kDriverProject;
 
 struct Solution {
   Language language = Language::python;

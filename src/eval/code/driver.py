@@ -1,5 +1,7 @@
 """Runs a solution on tests, inside the sandbox. Compiled into the program by cmake/code_driver.cmake; started with
-`python3 -I -B -c` by src/eval/code/code_runner.cpp, which has the protocol's other side.
+`python3 -I -B -S -c` by src/eval/code/code_runner.cpp, which has the protocol's other side and appends
+driver_asserts.py or driver_project.py where they are needed, and a call of main(). Half of a short test's time is the start of
+Python: this file imports neither site nor json, enum or re.
 
 Standard input is a sequence of frames: 16 hexadecimal digits, the length, then the bytes. The first is a JSON object, the
 second the solution; the others are tests. Standard output is a sequence of results: a line of JSON, then `bytes` bytes of
@@ -7,10 +9,9 @@ output. Nothing here knows an expected output. The solution runs in processes of
 process's descriptors nor tests that come later; there is no /proc, and the filter refuses ptrace, so that it cannot reach
 this process but by signals, and those end the run without a result.
 """
-import json
+import _signal as signal  # the module signal wraps it in enumerations
 import os
 import resource
-import signal
 import sys
 import time
 
@@ -68,6 +69,31 @@ def set_limit(kind, value):
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
     resource.setrlimit(kind, (value, value))
+
+
+def add_site():
+    """What programs use of the module site: installed packages, exit() and quit()."""
+    import _sitebuiltins
+    import builtins
+
+    version = "python%d.%d" % sys.version_info[:2]
+    for folder in ("/usr/local/lib/%s/dist-packages", "/usr/lib/python3/dist-packages", "/usr/lib/%s/site-packages"):
+        folder = folder.replace("%s", version)
+        if os.path.isdir(folder):
+            sys.path.append(folder)
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D (i.e. EOF)")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D (i.e. EOF)")
+
+
+def read_json(text):
+    """JSON that this program wrote, with letters beyond ASCII as they are: it is an expression of Python, too."""
+    return eval(text, {"__builtins__": {}, "true": True, "false": False, "null": None})
+
+
+def json_text(text):
+    units = memoryview(text.encode("utf-16-le", "replace")).cast("H")
+    plain = lambda unit: 32 <= unit < 127 and unit not in b'"\\'
+    return '"%s"' % "".join(chr(unit) if plain(unit) else "\\u%04x" % unit for unit in units)
 
 
 class Limits:
@@ -246,6 +272,8 @@ def find_function(names, entry):
 
 def run_function(code, preamble, entry, arguments):
     """LiveCodeBench's functional tests: one JSON argument a line; the value is written as JSON."""
+    import json
+
     names = fresh_main(preamble)
     exec(code, names)
     values = [json.loads(line) for line in arguments.decode().split("\n") if line.strip()]
@@ -254,154 +282,7 @@ def run_function(code, preamble, entry, arguments):
     return 0
 
 
-# --- values between a test and a solution: plain ones, so that neither can run code in the other ---
-
-
-class NotPlain(Exception):
-    pass
-
-
-def encode(value, depth=0):
-    kind = type(value)
-    if depth > 200:
-        raise NotPlain("a value nested more than 200 levels")
-    if value is None or kind in (bool, str):
-        return value
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, int):
-        return value if -(1 << 62) < value < 1 << 62 else {"t": "int", "v": hex(value)}
-    if isinstance(value, float):
-        return float(value)
-    if isinstance(value, complex):
-        return {"t": "complex", "v": [value.real, value.imag]}
-    if isinstance(value, (bytes, bytearray)):
-        return {"t": kind.__name__, "v": value.decode("latin-1")}
-    nested = lambda values: [encode(each, depth + 1) for each in values]
-    if isinstance(value, list):
-        return nested(value)
-    for name, base in (("tuple", tuple), ("set", set), ("frozenset", frozenset)):
-        if isinstance(value, base):
-            return {"t": name, "v": nested(value)}
-    if isinstance(value, dict):
-        return {"t": "dict", "v": [nested(pair) for pair in value.items()]}
-    if isinstance(value, range):
-        return {"t": "range", "v": [value.start, value.stop, value.step]}
-    if kind.__name__ == "deque" and kind.__module__ == "collections":
-        return {"t": "deque", "v": nested(value)}
-    if kind.__name__ in ("Decimal", "Fraction") and kind.__module__ in ("decimal", "fractions"):
-        return {"t": kind.__name__, "v": str(value)}
-    if hasattr(value, "__next__"):
-        import itertools
-
-        taken = list(itertools.islice(value, 1000001))
-        if len(taken) > 1000000:
-            raise NotPlain("an iterator of more than 1,000,000 values")
-        return {"t": "iterator", "v": nested(taken)}
-    raise NotPlain("a value of type %s" % kind.__name__)
-
-
-def decode(value):
-    if isinstance(value, list):
-        return [decode(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    kind, inner = value["t"], value["v"]
-    if kind == "int":
-        return int(inner, 16)
-    if kind == "complex":
-        return complex(*inner)
-    if kind in ("bytes", "bytearray"):
-        return {"bytes": bytes, "bytearray": bytearray}[kind](inner.encode("latin-1"))
-    if kind == "range":
-        return range(*inner)
-    if kind == "Decimal":
-        import decimal
-
-        return decimal.Decimal(inner)
-    if kind == "Fraction":
-        import fractions
-
-        return fractions.Fraction(inner)
-    values = [decode(each) for each in inner]
-    if kind == "dict":
-        return dict((key, each) for key, each in values)
-    if kind == "deque":
-        import collections
-
-        return collections.deque(values)
-    return {"tuple": tuple, "set": set, "frozenset": frozenset, "iterator": iter}[kind](values)
-
-
-def send_value(descriptor, value):
-    data = json.dumps(value).encode()
-    write_all(descriptor, b"%016x" % len(data) + data)
-
-
-def receive_value(descriptor):
-    size = int(read_exactly(descriptor, 16), 16)
-    if not 0 <= size <= MAX_VALUE_BYTES:
-        raise ValueError("a value of %d bytes" % size)
-    return json.loads(read_exactly(descriptor, size))
-
-
-def serve_calls(code, preamble, entry):
-    """Answers a tester's calls of the solution's function: requests from descriptor 3, replies to 4."""
-    names = fresh_main(preamble)
-    try:
-        exec(code, names)
-        function = find_function(names, entry)
-        problem = None
-    except BaseException as error:
-        problem = error
-    while True:
-        try:
-            positional, named = decode(receive_value(3))
-        except EOFError:
-            return 0
-        try:
-            if problem is not None:
-                raise problem
-            reply = {"value": encode(function(*positional, **named))}
-        except NotPlain as error:
-            reply = {"error": "TypeError", "message": "returned %s" % error}
-        except BaseException as error:
-            try:
-                text = str(error)[:500]
-            except BaseException:
-                text = ""
-            reply = {"error": type(error).__name__, "message": text}
-        send_value(4, reply)
-
-
 # --- the driver's side ---
-
-
-class TimeLimit(BaseException):
-    pass
-
-
-class SolutionError(Exception):
-    """An error that the solution raised, or its end."""
-
-
-class Unsupported(BaseException):
-    """The test needs what a separate process cannot give."""
-
-
-def raised_by_solution(name, message):
-    """An exception of the solution as one of the same built-in type, so that a test can expect it."""
-    import builtins
-
-    kind = getattr(builtins, name, None) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, Exception)) or kind is AssertionError:
-        return SolutionError("%s: %s" % (name, message))
-    try:
-        error = kind(message)
-    except TypeError:
-        return SolutionError("%s: %s" % (name, message))
-    error.of_solution = True
-    return error
 
 
 class Driver:
@@ -415,24 +296,24 @@ class Driver:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         # A test's output file may be full: an error here, not the end.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        self.header = json.loads(read_frame())
+        self.header = read_json(read_frame())
         self.limits = Limits(self.header)
         self.code = read_frame()
 
     def report(self, test, end, message="", output=b""):
-        line = {"test": test, "end": end, "message": message, "bytes": len(output)}
-        write_all(self.channel, json.dumps(line).encode() + b"\n" + output)
+        line = '{"test": %d, "end": "%s", "message": %s, "bytes": %d}\n'
+        write_all(self.channel, (line % (test, end, json_text(message), len(output))).encode() + output)
 
     def run(self):
         mode = self.header["mode"]
         if mode == "project":
-            return self.run_commands()
+            return run_commands(self)
         compiled = self.compile_cpp() if self.header["language"] == "cpp" else self.compile_python()
         if compiled is None:
             return None
         self.report(-1, "compiled")
         if mode == "asserts":
-            return self.run_asserts(compiled)
+            return run_asserts(self, compiled)
         exec(self.header["preamble"], {})  # imports its modules once, for all tests
         for test in range(self.header["tests"]):
             if not self.run_test(test, mode, compiled, read_frame()):
@@ -482,114 +363,9 @@ class Driver:
         self.report(test, end, message, output)
         return end == "ok"
 
-    def run_asserts(self, compiled):
-        """The test's code runs here, the solution in a process of its own that answers calls."""
-        header = self.header
-        request, to_child = os.pipe()
-        from_child, reply = os.pipe()
-        start = lambda: serve_calls(compiled, header["preamble"], header["entry"])
-        child = Child(start, self.limits, keep=(request, reply))
-        os.close(request)
-        os.close(reply)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-
-        def call(*positional, **named):
-            try:
-                arguments = encode([list(positional), named])
-            except NotPlain as error:
-                raise Unsupported("the test passes %s" % error)
-            try:
-                send_value(to_child, arguments)
-                answer = receive_value(from_child)
-                if "value" in answer:
-                    return decode(answer["value"])
-            except (OSError, EOFError, ValueError, TypeError, KeyError, RecursionError):
-                raise SolutionError("the solution ended or gave no value")
-            raise raised_by_solution(answer.get("error"), answer.get("message"))
-
-        def too_late(*_):
-            raise TimeLimit
-
-        test = read_frame()  # only now: the solution's process must not have it
-        signal.signal(signal.SIGALRM, too_late)
-        signal.setitimer(signal.ITIMER_REAL, self.limits.wall)
-        end, message = "ok", ""
-        try:
-            names = {"__name__": "test"}
-            exec(header["test_preamble"], names)
-            names[header["entry"]] = call
-            exec(compile(test, "test.py", "exec", dont_inherit=True), names)
-            if "check" in names and header["entry"] != "check":
-                names["check"](call)
-        except TimeLimit:
-            end = "time"
-        except Unsupported as error:
-            end, message = "unsupported", str(error)
-        except AssertionError as error:
-            end, message = "wrong", str(error)[:200]
-        except SolutionError as error:
-            end, message = "error", str(error)[:200]
-        except BaseException as error:
-            text = "%s: %s" % (type(error).__name__, str(error)[:200])
-            end, message = "error", text if getattr(error, "of_solution", False) else "in the test: " + text
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        os.close(to_child)
-        if end == "error":
-            end, message = self.why_ended(child, end, message)
-        kill_others()
-        self.report(0, end, message)
-
-    def why_ended(self, child, end, message):
-        """A solution's process that ended by itself has reached a limit, perhaps."""
-        time.sleep(0.01)
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid == 0:
-            return ("memory", message) if message.startswith("MemoryError") else (end, message)
-        found, text = child.classify(status, usage)
-        return (end, message) if found == "ok" else (found, text)
-
-    def run_commands(self):
-        """Files, then commands of a shell in their folder; each command has a result with its output."""
-        try:
-            self.prepare("project")
-        except (OSError, EOFError) as error:  # shutil.Error is an OSError
-            return self.report(-1, "error", str(error)[:300])
-        self.report(-1, "compiled")
-        for test, command in enumerate(self.header["commands"]):
-
-            def start():
-                os.chdir("project")
-                os.dup2(1, 2)
-                os.execv("/usr/bin/sh", ["sh", "-c", command])
-
-            child = Child(start, self.limits)
-            end, message = child.wait()
-            output = content(child.output, self.header["shown_bytes"], tail=True)
-            child.close()
-            self.report(test, end, message, output)
-
-    def prepare(self, folder):
-        header = self.header
-        if header["copy"]:
-            import shutil
-
-            shutil.copytree(header["copy"], folder, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-        os.makedirs(folder, exist_ok=True)
-        for name in header["files"]:
-            path = os.path.join(folder, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            data = read_frame()
-            with open(path, "wb") as file:
-                file.write(data)
-        for name in header["removed"]:
-            os.remove(os.path.join(folder, name))
-
 
 def main():
     if os.getpid() > 8 or os.getppid() != 1:  # kill_others() must never run outside a name space of its own
         sys.exit("driver: not in a sandbox")
+    add_site()
     Driver().run()
-
-
-if __name__ == "__main__":
-    main()

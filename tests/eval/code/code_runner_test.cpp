@@ -89,6 +89,26 @@ TEST_F(CodeRunner, ProgramsEndAsTheyDoOutside) {
   EXPECT_EQ(verdict("if __name__ == '__main__': print(open(0).read())", {"a\nb", "a\nb\n"}), "passed 1 test");
 }
 
+TEST_F(CodeRunner, TextsBeyondAsciiAndInstalledPackagesAreThere) {
+  EXPECT_EQ(verdict("print('é😀', input())\nquit()", {"中😀\n", "é😀 中😀\n"}), "passed 1 test");
+  EXPECT_EQ(verdict("raise ValueError('\\ud800 \\\\ \"😀\"')", {"", ""}).substr(0, 26),
+            "runtime error: ValueError:");
+  EXPECT_EQ(verdict("import sys, os\nprint(all(p in sys.path for p in ['/usr/lib/python3/dist-packages'] if "
+                    "os.path.isdir(p)))",
+                    {"", "True\n"}),
+            "passed 1 test");
+  CodeTests tests;
+  tests.kind = CodeTests::Kind::asserts;
+  tests.entry = "f";
+  tests.preamble = "name = '😀 \"\\\\ true'\n";
+  tests.test_preamble = "wanted = '😀 \"\\\\ true'\n";
+  tests.inputs = {"assert f() == wanted, 'not 😀'"};
+  EXPECT_EQ(describe(run_tests(sandbox(), {Language::python, "def f(): return name"}, tests, limits_), 1),
+            "passed 1 test");
+  EXPECT_EQ(describe(run_tests(sandbox(), {Language::python, "def f(): return 1"}, tests, limits_), 1),
+            "wrong answer: not 😀");
+}
+
 TEST_F(CodeRunner, CompilesCpp) {
   if (!std::filesystem::exists("/usr/bin/g++")) GTEST_SKIP() << "g++ is not installed";
   limits_.cpu_seconds = 5;
