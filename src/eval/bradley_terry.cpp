@@ -82,12 +82,11 @@ std::vector<double> bradley_terry(std::span<const Battle> battles, size_t player
 
 Estimate arena_hard_score(std::span<const ArenaGame> games, uint64_t seed, int64_t bootstraps) {
   if (games.empty()) return {0, 0, 1};
-  constexpr double kStrongWeight = 3;
   std::map<size_t, std::vector<Battle>> questions;
   std::vector<Battle> battles;
   battles.reserve(games.size());
   for (const ArenaGame& game : games) {
-    battles.push_back({1, 0, game.score, game.strong ? kStrongWeight : 1});
+    battles.push_back({1, 0, game.score, game.strong ? kStrongWinWeight : 1});
     questions[game.question].push_back(battles.back());
   }
   std::vector<const std::vector<Battle>*> clusters;

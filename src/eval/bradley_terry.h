@@ -21,11 +21,14 @@ struct Battle {
 /// a player that won or lost everything ends. Throws Error(invalid_argument) for players out of range.
 std::vector<double> bradley_terry(std::span<const Battle> battles, size_t players);
 
+/// Of a strong verdict (">>") in Arena-Hard.
+inline constexpr double kStrongWinWeight = 3;
+
 /// One game of Arena-Hard against the baseline.
 struct ArenaGame {
   size_t question = 0;
   double score = 0;     // of the model: 1, 0.5, 0
-  bool strong = false;  // ">>": three times the weight
+  bool strong = false;  // kStrongWinWeight
 };
 
 /// The model's expected score against the baseline, 0 to 1 (Li et al. 2024: Arena-Hard, v0.1). Interval: percentiles of bootstraps

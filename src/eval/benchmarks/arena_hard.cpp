@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
+#include <array>
 #include <nlohmann/json.hpp>
 
-#include "base/random.h"
 #include "eval/benchmarks/fact_form.h"
 #include "eval/benchmarks/list.h"
 #include "eval/benchmarks/record_fields.h"
+#include "eval/bradley_terry.h"
 #include "grade/judge_reply.h"
 
 namespace r1::eval {
@@ -15,8 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr double kStrongWeight = 3;
-constexpr int kBootstraps = 100;
+// Of a verdict: the model's share of each game, and whether the judge was sure.
+constexpr std::array<const char*, 2> kShare{"game 1", "game 2"};
+constexpr std::array<const char*, 2> kStrong{"game 1 strong", "game 2 strong"};
 
 // Of our own, with the published labels.
 constexpr std::string_view kJudgeSystem =
@@ -80,54 +80,42 @@ Verdict grade_games(const Item&, const Sample& sample, const GradingContext&) {
   if (sample.judge_replies.size() != 2)
     return undecided(
         fmt::format("expected the judge's replies to two games, found {}", sample.judge_replies.size()));
+  Verdict verdict;
   double points = 0, weight = 0;
   for (size_t game = 0; game < 2; ++game) {
     const std::optional<grade::GameVerdict> result = grade::read_game(sample.judge_replies[game]);
     if (!result) return undecided(fmt::format("game {}: the judge's reply has no verdict", game + 1));
     const double share = game == 0 ? 1 - result->share : result->share;  // the model is B in the first game
-    const double game_weight = result->strong ? kStrongWeight : 1;
+    const double game_weight = result->strong ? kStrongWinWeight : 1;
     points += share * game_weight;
     weight += game_weight;
+    verdict.metrics[kShare[game]] = share;
+    verdict.metrics[kStrong[game]] = result->strong ? 1 : 0;
   }
-  Verdict verdict;
   verdict.score = points / weight;
   verdict.correct = verdict.score > 0.5;
   verdict.extracted = sample.answer;
   verdict.reason = verdict.score > 0.5 ? "won" : verdict.score < 0.5 ? "lost" : "tied";
   verdict.answer_class = verdict.score >= 0.5 ? AnswerClass::right : AnswerClass::wrong;
-  verdict.metrics["points"] = points;
-  verdict.metrics["weight"] = weight;
   return verdict;
 }
 
-/// Against one baseline, Bradley–Terry's maximum likelihood is the weighted share of games won; ties are half a win.
 std::vector<std::pair<std::string, double>> metrics(std::span<const GradedSample> answers) {
-  std::vector<std::pair<double, double>> games;  // points, weight
-  for (const GradedSample& answer : answers) {
-    const auto& values = answer.verdict->metrics;
-    if (values.contains("weight")) games.emplace_back(values.at("points"), values.at("weight"));
+  std::vector<ArenaGame> games;
+  games.reserve(2 * answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const auto& values = answers[i].verdict->metrics;
+    for (size_t game = 0; game < 2; ++game) {
+      if (values.contains(kShare[game]))
+        games.push_back({i, values.at(kShare[game]), values.at(kStrong[game]) != 0});
+    }
   }
   if (games.empty()) return {{"win_rate", 0}};
-  const auto share = [&](auto&& index_of) {
-    double points = 0, weight = 0;
-    for (size_t i = 0; i < games.size(); ++i) {
-      const auto& [game_points, game_weight] = games[index_of(i)];
-      points += game_points;
-      weight += game_weight;
-    }
-    return points / weight;
-  };
-  std::vector<double> bootstraps;
-  bootstraps.reserve(kBootstraps);
-  for (uint64_t round = 0; round < kBootstraps; ++round) {
-    bootstraps.push_back(
-        share([&](size_t i) { return static_cast<size_t>(random_bits(round, i) % games.size()); }));
-  }
-  std::sort(bootstraps.begin(), bootstraps.end());
-  return {{"win_rate", share([](size_t i) { return i; })},
-          {"win_rate_low", bootstraps[kBootstraps * 5 / 200]},
-          {"win_rate_high", bootstraps[kBootstraps - 1 - kBootstraps * 5 / 200]},
-          {"games", 2 * static_cast<double>(games.size())}};
+  const Estimate score = arena_hard_score(games);
+  return {{"win_rate", score.value},
+          {"win_rate_low", score.low},
+          {"win_rate_high", score.high},
+          {"games", static_cast<double>(games.size())}};
 }
 
 }  // namespace
