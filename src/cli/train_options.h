@@ -9,14 +9,18 @@
 
 namespace r1::cli {
 
-/// Adds a flag --some-name for each option some_name; --help leaves out those without meaning in the stage.
-void add_training_options(Command command, TrainingOptions& options, TrainingStage stage);
+/// Adds a flag --some-name for each option some_name; --help leaves out those without meaning in the stage. `prefix`: of the
+/// names, as "student_" where a command trains besides other work.
+void add_training_options(Command command, TrainingOptions& options, TrainingStage stage,
+                          const std::string& prefix = "");
 
 /// After the command line: reads a TOML file (none: an empty path, unless a list such as --data has taken the
-/// file's name) and checks all options together (train/options_check.h). Keys are option names; tables only
-/// group them. What the command line gave wins. Throws Error(bad_file) "file:line: …" for an unknown key, one
-/// that is given twice, a wrong type or damaged TOML.
+/// file's name; cli/option_file.h) and completes the options.
 void finish_training_options(Command command, std::string path, TrainingOptions& options,
                              TrainingStage stage);
+
+/// Sets what depends on the stage where it was not given, and checks all options together (train/options_check.h).
+void complete_training_options(Command command, TrainingOptions& options, TrainingStage stage,
+                               const std::string& prefix = "");
 
 }  // namespace r1::cli
