@@ -8,38 +8,11 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "grade/boxed_answer.h"
+#include "grade/checkable_answer.h"
+#include "rl/text_measures.h"
 
 namespace r1::rl {
 namespace {
-
-constexpr size_t kLongestPlainAnswer = 200;  // bytes of an answer without a box that a rule can compare
-
-std::string trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(kSpace) - first + 1));
-}
-
-std::optional<std::string> checkable_part(const std::string& answer) {
-  if (std::optional<std::string> boxed = grade::boxed_answer(answer)) return boxed;
-  if (const size_t mark = answer.rfind("####"); mark != std::string::npos)
-    return trimmed(answer.substr(mark + 4));
-  std::string whole = trimmed(answer);
-  if (whole.empty() || whole.size() > kLongestPlainAnswer || whole.find('\n') != std::string::npos)
-    return std::nullopt;
-  return whole;
-}
-
-/// Han characters make a text Chinese.
-std::string language_of(std::string_view text) {
-  for (size_t i = 0; i + 2 < text.size(); ++i) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead >= 0xE4 && lead <= 0xE9) return "zh";  // U+4000 to U+9FFF
-  }
-  return "en";
-}
 
 std::vector<int32_t> prompt_of(const DataSample& sample, const SampleRenderer& renderer) {
   const TokenSequence sequence = renderer.render(sample, TrainedTurns::last).front().sequence;
@@ -63,7 +36,7 @@ Questions load_questions(const std::vector<std::string>& files, const ReadOption
                     sample.place, name_of(sample.format));
       }
       ChatMessage& answer = sample.messages.back();
-      std::optional<std::string> expected = checkable_part(answer.content.value_or(""));
+      std::optional<std::string> expected = grade::checkable_answer(answer.content.value_or(""));
       if (!expected) {
         ++questions.left_out;
         return;

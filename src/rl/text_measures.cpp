@@ -1,6 +1,5 @@
 #include "rl/text_measures.h"
 
-#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -82,6 +81,13 @@ bool is_only_tags(std::string_view text, std::string_view name) {
   const size_t first = text.find(open), last = text.find(close);
   return first < last && is_blank(text.substr(0, first)) && is_blank(text.substr(last + close.size())) &&
          !is_blank(text.substr(first + open.size(), last - first - open.size()));
+}
+
+std::string language_of(std::string_view text) {
+  for (size_t i = 0; i < text.size(); i += character_bytes(text[i])) {
+    if (is_han(text.substr(i, character_bytes(text[i])))) return "zh";
+  }
+  return "en";
 }
 
 double language_share(std::string_view text, std::string_view language) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace r1::rl {
@@ -14,6 +15,9 @@ int64_t occurrences(std::string_view text, std::string_view part);
 std::optional<std::string_view> inside_tags(std::string_view text, std::string_view name);
 /// The text is <name>…</name> with something in it, blanks around it apart, and the tags occur once.
 bool is_only_tags(std::string_view text, std::string_view name);
+
+/// "zh" for a text with Han characters, else "en".
+std::string language_of(std::string_view text);
 
 /// Share of the words that belong to a language: "zh": Han characters, a word each; any other: words of Latin letters.
 /// Formulas (LaTeX commands, single letters), digits and signs are in no language. 1 where there are no words.

@@ -124,6 +124,32 @@ TEST(Benchmarks, GoldLettersAreRight) {
   EXPECT_GT(redux.items.size(), 5000U);
 }
 
+TEST(Benchmarks, OwnQuestionsAreReadAsTrainingDataIsAndAskedAsTheyAre) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder.path / "data.jsonl")
+      << R"({"question": "1+1?", "think": "1+1=2", "answer": "It is \\boxed{2}.", "kind": "sum"}
+{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "#### 4"}]}
+{"question": "Why?", "answer": "Many\nlines."}
+{"question": "And so?", "language": "en"}
+)";
+  const Benchmark& questions = find_benchmark("questions");
+  const ItemList data = read_items(questions, folder.path / "data.jsonl");
+  ASSERT_EQ(data.items.size(), 3U);
+  ASSERT_EQ(data.excluded.size(), 1U);
+  EXPECT_EQ(data.items[0].messages.size(), 1U);
+  EXPECT_EQ(data.items[0].messages[0].content, "1+1?");
+  EXPECT_EQ(data.items[0].group, "sum");
+  EXPECT_EQ(data.items[1].messages.size(), 2U);
+  const auto answer_class = [&](size_t item, const std::string& text) {
+    Sample sample;
+    sample.answer = text;
+    return grade_sample(questions, data.items[item], sample, {}).answer_class;
+  };
+  EXPECT_EQ(answer_class(0, "\\boxed{2}"), AnswerClass::right);
+  EXPECT_EQ(answer_class(1, "\\boxed{5}"), AnswerClass::wrong);
+  EXPECT_EQ(answer_class(2, "\\boxed{5}"), AnswerClass::unknown);
+}
+
 class Outputs : public testing::Test {
  protected:
   std::filesystem::path write(const std::string& name, const std::string& text) {

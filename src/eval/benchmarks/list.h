@@ -42,6 +42,7 @@
   ADD(gaokao_2024_mix)     \
   ADD(gaokao_cloze)        \
   ADD(gaokao_qa)           \
+  ADD(questions)           \
   ADD(math)                \
   ADD(choice)              \
   ADD(exact)               \
