@@ -1,10 +1,10 @@
 // r1 eval: benchmarks asked; its subcommands are in command_eval_*.cpp.
-#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "cli/answer_options.h"
 #include "cli/commands.h"
 #include "cli/evaluation.h"
 
@@ -15,20 +15,8 @@ void add_options(Command command, EvalOptions& options) {
   command->add_option("task", options.tasks, "benchmarks to ask: `r1 eval list` names them");
   command->add_option("-m,--model", options.model,
                       "GGUF file, hub directory or hub name; none: the small model that ships with r1");
-  command
-      ->add_option(
-          "--endpoint", options.endpoints,
-          "instead of a model here: the address of an OpenAI-compatible server; several share the questions")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command->add_option("--endpoint-model", options.endpoint_model,
-                      "model to ask there; the server's first if not given");
-  command->add_option("--api-key-file", options.api_key_file,
-                      "file with the endpoints' key (or R1_API_KEY in the environment)");
   command->add_option("-k,--samples", options.samples, "answers to each question; 0: as the release has it")
       ->check(in_range(0, 100'000));
-  command->add_option("--limit", options.limit, "questions, from the first; -1: all")
-      ->check(in_range(int64_t{-1}, std::numeric_limits<int64_t>::max()));
   command->add_option("--shard", options.shard,
                       "I/N: every Nth question from the Ith; `r1 eval report` joins the folders");
   command->add_option(
@@ -40,26 +28,11 @@ void add_options(Command command, EvalOptions& options) {
                       "URL or URL#MODEL of the server that judges, for the tasks where a model decides");
   command->add_option("--judge-key-file", options.judge_key_file,
                       "file with the judge's key (or R1_JUDGE_API_KEY in the environment)");
-  command->add_option("--system-prompt", options.system_prompt, "none by the release's protocol");
   command
       ->add_option("-n,--max-tokens", options.max_tokens,
                    "tokens of an answer, thinking included; 0: as the release has it, 32,768")
       ->check(not_negative());
-  command->add_option("-s,--seed", options.sampling.seed, "of sample 0; sample i draws with seed + i");
-  command
-      ->add_option("-c,--ctx-size", options.context_length,
-                   "tokens of a question and its answer; 0: the model's")
-      ->check(not_negative());
-  command->add_option("--batch", options.batch, "answers that a model here generates at once")
-      ->check(in_range(1, 4096));
-  command->add_option("--concurrency", options.concurrency, "requests at once, of each endpoint")
-      ->check(in_range(1, 1024));
-  command->add_option("--timeout", options.timeout, "seconds until an endpoint's answer must be complete")
-      ->check(in_range(1, 10'000'000));
-  command->add_flag("--ui", options.ui, "a page on this machine that shows the run while it lasts");
-  command->add_option("--ui-port", options.ui_port, "its port; 0: any free one")->check(in_range(0, 65535));
-  add_sampling_options(command, options.sampling);
-  add_runtime_options(command, options.runtime);
+  add_answer_options(command, options);
 }
 
 /// `--endpoint A B` reads as an endpoint and a task.

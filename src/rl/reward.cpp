@@ -64,26 +64,6 @@ std::string record_text(const Question& question, const char* name) {
   return found != question.fields->end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-bool is_right(const Answer& answer) {
-  const std::optional<std::string> committed = committed_answer(answer);
-  if (!committed || committed->empty()) return false;
-  // Generated exercises whose answers have several right forms have checks of their own.
-  const Question& question = *answer.question;
-  const std::string kind = record_text(question, "kind"), canonical = record_text(question, "canonical");
-  if (const std::optional<bool> checked =
-          tasks::check_answer({kind, canonical, question.expected, *committed})) {
-    return *checked;
-  }
-  return grade::grade_math(question.expected, "\\boxed{" + *committed + "}").correct;
-}
-
-double format_reward(const Answer& answer) {
-  const bool thought = !answer.in_reasoning && !is_blank(answer.reasoning) && answer.finished;
-  const bool tags_elsewhere = answer.answer.find("think>") != std::string::npos ||
-                              answer.reasoning.find("<think>") != std::string::npos;
-  return thought && !tags_elsewhere && occurrences(answer.answer, "\\boxed{") == 1 ? 1 : 0;
-}
-
 double answer_tags_reward(const Answer& answer) {
   const bool thought = !answer.in_reasoning && !is_blank(answer.reasoning) && answer.finished;
   return thought && is_only_tags(answer.answer, "answer") &&
@@ -127,7 +107,7 @@ std::unique_ptr<Reward> make_reward(Context& context, const std::string& name, c
   if (name.starts_with(kModel))
     return make_model_reward(context, name.substr(kModel.size()), options.batch_tokens, remark);
   if (name == "accuracy") return each([](const Answer& answer) { return is_right(answer) ? 1.0 : 0.0; });
-  if (name == "format") return each(format_reward);
+  if (name == "format") return each([](const Answer& answer) { return is_well_formed(answer) ? 1.0 : 0.0; });
   if (name == "answer-tags") return each(answer_tags_reward);
   if (name == "language") {
     return each(
@@ -151,6 +131,26 @@ std::unique_ptr<Reward> make_reward(Context& context, const std::string& name, c
 }
 
 }  // namespace
+
+bool is_right(const Answer& answer) {
+  const std::optional<std::string> committed = committed_answer(answer);
+  if (!committed || committed->empty()) return false;
+  // Generated exercises whose answers have several right forms have checks of their own.
+  const Question& question = *answer.question;
+  const std::string kind = record_text(question, "kind"), canonical = record_text(question, "canonical");
+  if (const std::optional<bool> checked =
+          tasks::check_answer({kind, canonical, question.expected, *committed})) {
+    return *checked;
+  }
+  return grade::grade_math(question.expected, "\\boxed{" + *committed + "}").correct;
+}
+
+bool is_well_formed(const Answer& answer) {
+  const bool thought = !answer.in_reasoning && !is_blank(answer.reasoning) && answer.finished;
+  const bool tags_elsewhere = answer.answer.find("think>") != std::string::npos ||
+                              answer.reasoning.find("<think>") != std::string::npos;
+  return thought && !tags_elsewhere && occurrences(answer.answer, "\\boxed{") == 1;
+}
 
 std::vector<WeightedReward> make_rewards(Context& context, const TrainingOptions& options,
                                          const std::function<void(const std::string&)>& remark) {

@@ -27,6 +27,11 @@ struct Answer {
   int64_t tokens = 0;
 };
 
+/// The boxed answer behind the thinking, or the one in <answer> tags, is equal to the expected one.
+bool is_right(const Answer& answer);
+/// Thinking that is not empty was closed once, and exactly one boxed answer follows.
+bool is_well_formed(const Answer& answer);
+
 /// Rewards are finite, or kNoReward: the answer could not be judged, and is not learnt from. One thread.
 class Reward {
  public:
