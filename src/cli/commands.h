@@ -25,6 +25,7 @@ void add_train_command(Command app);              // train pretrain, sft, …
 void add_train_tokenizer_command(Command train);  // train tokenizer
 void add_train_watch_command(Command train);      // train watch
 void add_distill_command(Command app);
+void add_pipeline_command(Command app);
 void add_serve_command(Command app);
 void add_keys_command(Command app);           // keys create, list, revoke
 void add_extract_child_command(Command app);  // hidden

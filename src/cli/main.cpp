@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   add_debug_commands(app);
   add_train_command(app);
   add_distill_command(app);
+  add_pipeline_command(app);
   add_merge_command(app);
   add_grade_command(app);
   add_eval_command(app);

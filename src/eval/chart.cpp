@@ -43,12 +43,17 @@ std::string curve(const std::vector<AtK>& values, std::string_view name, const T
 }
 
 /// 1, 2 or 5 times a power of ten: the smallest that gives at most `steps` steps up to `largest`.
-double round_step(double largest, int steps) {
-  const double rough = std::max(largest, 1.0) / steps;
+double decimal_step(double largest, int steps) {
+  const double rough = largest / steps;
   const double power = std::pow(10, std::floor(std::log10(rough)));
   for (const double factor : {1.0, 2.0, 5.0})
     if (factor * power >= rough) return factor * power;
   return 10 * power;
+}
+
+/// The same for lengths, where an axis has at least one token.
+double round_step(double largest, int steps) {
+  return decimal_step(std::max(largest, 1.0), steps);
 }
 
 std::string token_text(double tokens) {
@@ -147,6 +152,48 @@ std::string length_chart(const Summary& summary) {
                  fmt::format("Tokens an answer. Right answers: median {}. Others: median {}.",
                              summary.right.quantile(0.5), summary.wrong.quantile(0.5)),
                  out);
+}
+
+std::string line_chart(const std::string& title, std::span<const ChartLine> lines) {
+  constexpr double kTop = 10, kBottom = 180;
+  constexpr size_t kMostPoints = 400;  // of a line: more are closer than its width
+  double last = 0, low = 0, high = 0;
+  bool any = false;
+  const auto finite = [](const auto& point) {
+    return std::isfinite(point.first) && std::isfinite(point.second);
+  };
+  for (const ChartLine& line : lines) {
+    if (std::ranges::count_if(line.points, finite) > 1) any = true;
+    for (const auto& point : line.points) {
+      if (!finite(point)) continue;
+      last = std::max(last, point.first);
+      low = std::min(low, point.second), high = std::max(high, point.second);
+    }
+  }
+  if (!any || last <= 0) return {};
+  if (high <= low) high = low + 1;
+  const double step = decimal_step(high - low, 5);
+  const double bottom = step * std::floor(low / step), top = step * std::ceil(high / step);
+  const auto x = [&](double at) { return kLeft + (kRight - kLeft) * at / last; };
+  const auto y = [&](double value) { return kBottom - (kBottom - kTop) * (value - bottom) / (top - bottom); };
+  std::string out;
+  for (double value = bottom; value <= top + step / 2; value += step) {
+    out += horizontal(y(value));
+    out +=
+        label(kLeft - 6, y(value) + 4, "end", fmt::format("{:.4g}", std::abs(value) < step / 2 ? 0 : value));
+  }
+  out += label(kLeft, kBottom + 16, "start", "0") +
+         label(kRight, kBottom + 16, "end", fmt::format("step {:.0f}", last));
+  for (const ChartLine& line : lines) {
+    const size_t stride = line.points.size() / kMostPoints + 1;
+    std::string points;
+    for (size_t i = 0; i < line.points.size(); ++i) {
+      if (finite(line.points[i]) && (i % stride == 0 || i + 1 == line.points.size()))
+        points += fmt::format("{:.1f},{:.1f} ", x(line.points[i].first), y(line.points[i].second));
+    }
+    out += fmt::format(R"(<polyline class="line {}" points="{}"/>)", line.style, points);
+  }
+  return picture(200, "", title, out);
 }
 
 std::string class_bar(const Summary& summary) {
