@@ -5,8 +5,9 @@
 #   make check-all        what CI does not run: clang, sanitizers, plain kernels, clients, browser, fuzzing, mutations (hours);
 #                         STEPS="clang fuzz": these alone
 #   make eval-demo        the model that ships, evaluated end to end, with a report (minutes)
+#   make reason-demo      base, R1-Zero, cold start, R1 and a distilled student, trained from nothing, with a report (minutes)
 #   make coverage         line coverage by folder
-.PHONY: setup configure build run eval-demo test check-sources check-all coverage format
+.PHONY: setup configure build run eval-demo reason-demo test check-sources check-all coverage format
 
 setup: build/.packages
 build/.packages: tools/setup.sh
@@ -26,6 +27,10 @@ run: configure
 eval-demo: configure
 	@cmake --build --preset release --target r1
 	@bash tools/eval_demo.sh build/release/r1
+
+reason-demo: configure
+	@cmake --build --preset release --target r1
+	@bash tools/reason_demo.sh build/release/r1
 
 test: check-sources build
 	@bash tools/check.sh

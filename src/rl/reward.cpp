@@ -30,7 +30,7 @@ constexpr std::string_view kCommand = "command:", kModel = "model:";
 template <typename Score>
 class EachAnswer final : public Reward {
  public:
-  explicit EachAnswer(Score score) : score_(std::move(score)) {}
+  explicit EachAnswer(Score how) : score_(std::move(how)) {}
   std::vector<double> score(std::span<const Answer> answers) override {
     std::vector<double> result;
     result.reserve(answers.size());

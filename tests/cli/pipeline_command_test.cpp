@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 using test::BackgroundProgram;
 using test::Outcome;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -183,10 +184,28 @@ TEST_F(PipelineCommandTest, WhatIsWrongWithARecipeIsNamedByLineBeforeAnythingRun
               HasSubstr("bad.toml:2: name: expected letters"));
   EXPECT_THAT(refusal(data + "[[stage]]\nname = \"s\"\nkind = \"sft\"\ntokenizer = \"t\"\ndata = [\"@c\"]\n"),
               HasSubstr("bad.toml:8: data: expected '@' and an earlier stage (d), found '@c'"));
+  EXPECT_THAT(
+      refusal(data +
+              "[[stage]]\nname = \"s\"\nkind = \"grpo\"\nmodel = \"@d\"\nrewards = [\"model:@c=0.2\"]\n"),
+      HasSubstr("bad.toml:8: rewards: expected '@' and an earlier stage (d), found 'model:@c=0.2'"));
   EXPECT_THAT(refusal("[[stage]]\nname = \"s\"\nkind = \"sft\"\ntokenizer = \"t\"\nbeta = 0.2\n"),
               HasSubstr("bad.toml:1: stage 's': beta: goes with train dpo, kto"));
   EXPECT_THAT(refusal("outputs = \"x\"\n" + data), HasSubstr("bad.toml:1: expected output, title, "));
   EXPECT_THAT(refusal("output = \"x\"\n"), HasSubstr("bad.toml: expected stages"));
+}
+
+TEST_F(PipelineCommandTest, TheRecipesAreReadAndPlanned) {
+  for (const char* name : {"reason-small", "grpo-gsm8k", "r1-full"}) {
+    const std::string recipe = std::string(R1_TEST_FIXTURES) + "/../../recipes/" + name + "/recipe.toml";
+    const Outcome outcome = r1("pipeline --plan --output out " + recipe);
+    EXPECT_EQ(outcome.code, 0) << outcome.error;
+    EXPECT_THAT(outcome.out, HasSubstr("time that is left: about "));
+    if (name == std::string("reason-small")) {
+      EXPECT_THAT(outcome.out, ContainsRegex("r1-zero +grpo +to do +[0-9.]+ MiB"));
+      EXPECT_THAT(outcome.out, Not(HasSubstr("not known: ")));
+    }
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "out"));
+  }
 }
 
 TEST_F(PipelineCommandTest, AStageThatFailsIsNamedWithWhatItsCommandSaid) {

@@ -51,6 +51,8 @@ class PipelineFolder {
   StageRecord read_record(const RecipeStage& stage) const;
   void write_record(const RecipeStage& stage, const StageRecord& record) const;
 
+  /// What a reference names.
+  std::filesystem::path path_of(const Reference& reference) const;
   /// "@NAME" as the path of what the stage leaves; other values as they are.
   std::string resolve(const std::string& value) const;
   /// Of the stage's command and evaluation: what `r1` is called with.

@@ -111,11 +111,14 @@ const RecipeStage& PipelineFolder::stage_named(const std::string& name) const {
   return *std::ranges::find(recipe_.stages, name, &RecipeStage::name);
 }
 
+fs::path PipelineFolder::path_of(const Reference& reference) const {
+  const RecipeStage& stage = stage_named(reference.stage);
+  return reference.file.empty() ? product_of(stage) : folder_of(stage) / reference.file;
+}
+
 std::string PipelineFolder::resolve(const std::string& value) const {
   const auto reference = reference_of(value);
-  if (!reference) return value;
-  const RecipeStage& stage = stage_named(reference->stage);
-  return (reference->file.empty() ? product_of(stage) : folder_of(stage) / reference->file).string();
+  return reference ? reference->before + path_of(*reference).string() + reference->behind : value;
 }
 
 std::vector<std::string> PipelineFolder::command_of(const RecipeStage& stage, bool continues) const {
@@ -150,8 +153,8 @@ bool PipelineFolder::append_options(std::string& text, const std::vector<StageOp
     for (const std::string& value : option.values) {
       text.append(option.name).append("=");
       const auto reference = reference_of(value);
-      const fs::path path(resolve(value));
-      if (!reference) text.append(value);
+      const fs::path path = reference ? path_of(*reference) : fs::path(value);
+      text.append(reference ? reference->before + reference->behind : value);
       std::error_code ignored;
       const bool exists = fs::exists(path, ignored);
       if (reference && (!exists || read_record(stage_named(reference->stage)).product_hash.empty()))

@@ -148,7 +148,7 @@ class RecipeReader {
         throw_error(ErrorKind::bad_file, "{}:{}: {}: set by the pipeline", path_, value.line, value.name);
       }
       const bool refers =
-          std::ranges::any_of(value.values, [](const std::string& v) { return v.starts_with('@'); });
+          std::ranges::any_of(value.values, [](const std::string& v) { return reference_of(v).has_value(); });
       if (!refers) {
         set_option(value, path_);
         value.option->clear();
@@ -196,10 +196,17 @@ std::string RecipeStage::value(std::string_view option) const {
 }
 
 std::optional<Reference> reference_of(const std::string& value) {
-  if (!value.starts_with('@')) return std::nullopt;
-  const size_t slash = value.find('/');
-  if (slash == std::string::npos) return Reference{value.substr(1), ""};
-  return Reference{value.substr(1, slash - 1), value.substr(slash + 1)};
+  const size_t at = value.starts_with('@') ? 0 : value.find(":@") + 1;  // npos + 1: 0
+  if (value.empty() || value[at] != '@') return std::nullopt;
+  Reference reference;
+  reference.before = value.substr(0, at);
+  const size_t equals = at > 0 ? std::min(value.find('=', at), value.size()) : value.size();
+  const std::string target = value.substr(at + 1, equals - at - 1);
+  const size_t slash = std::min(target.find('/'), target.size());
+  reference.stage = target.substr(0, slash);
+  if (slash < target.size()) reference.file = target.substr(slash + 1);
+  reference.behind = value.substr(equals);
+  return reference;
 }
 
 Recipe read_recipe(Command root, const std::string& path) {

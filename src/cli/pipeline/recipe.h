@@ -59,10 +59,11 @@ struct Recipe {
 /// value that the option refuses, an input that no earlier stage leaves, a name that is given twice.
 Recipe read_recipe(Command root, const std::string& path);
 
-/// The place of a value "@NAME" or "@NAME/FILE"; nothing: it is no reference.
+/// "@NAME", "@NAME/FILE"; also behind a colon and before "=", as in the reward "model:@NAME=0.2".
 struct Reference {
-  std::string stage, file;  // file: empty: the stage's product
+  std::string before, stage, file, behind;  // file: empty: the stage's product
 };
+/// Nothing: it is no reference.
 std::optional<Reference> reference_of(const std::string& value);
 
 }  // namespace r1::cli
