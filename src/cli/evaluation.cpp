@@ -220,12 +220,12 @@ class Evaluation {
     return run;
   }
 
-  Responder& prepare(const Task& task) {
+  Responder& prepare(const Task& task, const std::vector<eval::Item>& items) {
     if (!local_) {
       if (!remote_) remote_ = std::make_unique<eval::EndpointResponder>(*endpoints_);
       return *remote_;
     }
-    const int64_t longest = local_->longest_prompt(task.items);
+    const int64_t longest = local_->longest_prompt(items);
     const int64_t context = local_->context_length();
     if (task.max_tokens + longest > context) {
       remark(fmt::format(
@@ -271,7 +271,7 @@ class Evaluation {
       judge = std::make_unique<eval::EndpointResponder>(*judge_);
     }
     const eval::RunProgress progress =
-        eval::run_benchmark(benchmark, folder, prepare(task), judge.get(), options);
+        eval::run_benchmark(benchmark, folder, prepare(task, folder.items()), judge.get(), options);
     bar.finish();
     if (monitor_) monitor_->end(InterruptGuard::interrupted() ? "interrupted" : "finished");
     if (InterruptGuard::interrupted()) {

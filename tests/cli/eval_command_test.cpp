@@ -77,6 +77,11 @@ TEST_F(EvalCommandTest, AnswersAreKeptAndAskedOnce) {
   EXPECT_THAT(refused.error, HasSubstr("temperature: 0.6 and 0.7"));
 }
 
+TEST_F(EvalCommandTest, AnAnswerHasAllItsTokensWhateverTheLengthOfItsQuestion) {
+  ASSERT_EQ(r1("eval math --data sums.jsonl --limit 2 -k 1 --max-tokens 12 --out short").code, 0);
+  for (const auto& [id, answer] : answers("short")) EXPECT_EQ(answer["tokens"], 12) << id.first;
+}
+
 TEST_F(EvalCommandTest, AKilledRunContinuesToTheSameAnswers) {
   ASSERT_EQ(eval("-k 6 --out whole").code, 0);
   {
