@@ -45,7 +45,9 @@ Json without_answer(const Record& record) {
   for (size_t i = 0; i + 1 < sample.messages.size(); ++i)
     messages.push_back(message_json(sample.messages[i]));
   Json line{{"messages", messages}};
-  if (record.fields->contains("language")) line["language"] = record.fields->at("language");
+  for (const char* name : {"language", "kind", "canonical"}) {
+    if (record.fields->contains(name)) line[name] = record.fields->at(name);
+  }
   return line;
 }
 
@@ -77,6 +79,9 @@ Json training_line(const eval::Item& item, const rl::Answer& answer) {
     line["messages"].push_back(last);
   }
   line["language"] = answer.question->language;
+  for (const char* name : {"kind", "canonical"}) {
+    if (item.fields->contains(name)) line[name] = item.fields->at(name);
+  }
   return line;
 }
 

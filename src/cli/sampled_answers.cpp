@@ -19,6 +19,7 @@ SampledAnswers::SampledAnswers(const eval::Run& run) {
     if (const auto expected = fields.find("references"); expected != fields.end() && !expected->empty())
       question.expected = expected->front().get<std::string>();
     question.language = fields.value("language", rl::language_of(question.text));
+    *question.fields = fields;
     questions.push_back(std::move(question));
   }
   answers.reserve(run.samples.size());

@@ -127,14 +127,15 @@ TEST(Benchmarks, GoldLettersAreRight) {
 TEST(Benchmarks, OwnQuestionsAreReadAsTrainingDataIsAndAskedAsTheyAre) {
   const test::TemporaryFolder folder;
   std::ofstream(folder.path / "data.jsonl")
-      << R"({"question": "1+1?", "think": "1+1=2", "answer": "It is \\boxed{2}.", "kind": "sum"}
+      << R"x({"question": "1+1?", "think": "1+1=2", "answer": "It is \\boxed{2}.", "kind": "sum"}
 {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "#### 4"}]}
 {"question": "Why?", "answer": "Many\nlines."}
 {"question": "And so?", "language": "en"}
-)";
+{"question": "Sort 3, 1.", "answer": "\\boxed{1, 3}", "kind": "sorting", "canonical": "sort(3,1)"}
+)x";
   const Benchmark& questions = find_benchmark("questions");
   const ItemList data = read_items(questions, folder.path / "data.jsonl");
-  ASSERT_EQ(data.items.size(), 3U);
+  ASSERT_EQ(data.items.size(), 4U);
   ASSERT_EQ(data.excluded.size(), 1U);
   EXPECT_EQ(data.items[0].messages.size(), 1U);
   EXPECT_EQ(data.items[0].messages[0].content, "1+1?");
@@ -148,6 +149,8 @@ TEST(Benchmarks, OwnQuestionsAreReadAsTrainingDataIsAndAskedAsTheyAre) {
   EXPECT_EQ(answer_class(0, "\\boxed{2}"), AnswerClass::right);
   EXPECT_EQ(answer_class(1, "\\boxed{5}"), AnswerClass::wrong);
   EXPECT_EQ(answer_class(2, "\\boxed{5}"), AnswerClass::unknown);
+  EXPECT_EQ(answer_class(3, "\\boxed{1,3}"), AnswerClass::right);
+  EXPECT_EQ(answer_class(3, "\\boxed{3,1}"), AnswerClass::wrong);
 }
 
 class Outputs : public testing::Test {

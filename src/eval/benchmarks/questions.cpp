@@ -4,7 +4,9 @@
 #include "eval/benchmarks/list.h"
 #include "eval/benchmarks/math_form.h"
 #include "eval/benchmarks/record_fields.h"
+#include "grade/boxed_answer.h"
 #include "grade/checkable_answer.h"
+#include "tasks/answer_check.h"
 #include "train/data/data_sample.h"
 
 namespace r1::eval {
@@ -58,16 +60,33 @@ Item read_question(const nlohmann::json& record, int64_t, const ItemOptions&) {
                 item.messages.empty() ? "none" : "the role '" + item.messages.back().role + "'");
   }
   fields["question"] = item.messages.back().content.value_or("");
-  if (const std::string language = optional_text_field(record, {"language"}); !language.empty())
-    fields["language"] = language;
+  for (const char* name : {"language", "kind", "canonical"}) {
+    if (const auto text = record.find(name); text != record.end() && text->is_string()) fields[name] = *text;
+  }
   return item;
 }
 
 Verdict grade_question(const Item& item, const Sample& sample, const GradingContext& context) {
-  if (!(*item.fields)["references"].empty()) return grade_math_item(item, sample, context);
+  const nlohmann::json& fields = *item.fields;
+  const nlohmann::json& references = fields["references"];
   Verdict verdict;
-  verdict.reason = "no expected answer";
-  verdict.answer_class = AnswerClass::unknown;
+  if (references.empty()) {
+    verdict.reason = "no expected answer";
+    verdict.answer_class = AnswerClass::unknown;
+    return verdict;
+  }
+  verdict = grade_math_item(item, sample, context);
+  // Generated exercises whose answers have several right forms have checks of their own.
+  const std::string boxed = grade::boxed_answer(sample.answer).value_or("");
+  const std::string kind = fields.value("kind", ""), canonical = fields.value("canonical", "");
+  const auto checked =
+      tasks::check_answer({kind, canonical, references.front().get_ref<const std::string&>(), boxed});
+  if (!checked || boxed.empty()) return verdict;
+  verdict.correct = *checked;
+  verdict.score = *checked ? 1 : 0;
+  verdict.extracted = boxed;
+  verdict.reason = "checked by the rule of " + kind;
+  verdict.answer_class = *checked ? AnswerClass::right : AnswerClass::wrong;
   return verdict;
 }
 
