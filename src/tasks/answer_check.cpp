@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -96,6 +98,7 @@ bool is_prime(int64_t n) {
 /// "2*2*3", "2^2*3" in any order.
 bool is_prime_product(std::string_view canonical, const std::string& given) {
   constexpr std::string_view kOpen = "factor(";
+  if (!canonical.starts_with(kOpen)) return false;
   const std::string number(canonical.substr(kOpen.size(), canonical.size() - kOpen.size() - 1));
   if (!is_digits(number)) return false;
   int64_t rest = std::stoll(number);
@@ -149,7 +152,7 @@ std::optional<Rational> value_of(const Expression& expression) {
 bool reaches_target(std::string_view canonical, std::string given) {
   constexpr std::string_view kOpen = "countdown(";
   const size_t semicolon = canonical.find(';');
-  if (semicolon == std::string_view::npos) return false;
+  if (!canonical.starts_with(kOpen) || semicolon == std::string_view::npos) return false;
   const std::string target(canonical.substr(semicolon + 1, canonical.size() - semicolon - 2));
   if (!is_digits(target)) return false;
   std::vector<int64_t> allowed;
@@ -173,6 +176,18 @@ bool reaches_target(std::string_view canonical, std::string given) {
   std::sort(used.begin(), used.end());
   std::sort(allowed.begin(), allowed.end());
   return used == allowed && value_of(*expression) == Rational{std::stoll(target), 1};
+}
+
+/// "632", "-18", "9.90". A calculation ("347+285") is no answer.
+bool is_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const size_t point = text.find('.');
+  const std::string_view fraction = point == std::string_view::npos ? "0" : text.substr(point + 1);
+  return is_digits(text.substr(0, point)) && is_digits(fraction);
+}
+
+bool same_number(const std::string& a, const std::string& b) {
+  return std::abs(std::stod(a) - std::stod(b)) < 1e-9;
 }
 
 /// 1 to 7 for a weekday in either language, 0 for other texts.
@@ -219,24 +234,25 @@ bool same_roles(const std::string& expected, const std::string& given) {
 }  // namespace
 
 std::optional<bool> check_answer(const GivenAnswer& answer) {
-  const std::string_view canonical = answer.canonical;
-  const bool is_known = answer.kind == "fraction" || answer.kind == "factor" || answer.kind == "sorting" ||
-                        answer.kind == "countdown" || answer.kind == "knights" || answer.kind == "date" ||
-                        answer.kind == "heads";
-  if (!is_known || !canonical.ends_with(answer.kind == "fraction" ? "" : ")")) return std::nullopt;
+  static const std::set<std::string_view> numeric = {
+      "addition",   "subtraction", "multiplication", "division", "arithmetic", "equation",
+      "comparison", "percent",     "unit",           "word",     "power",      "root",
+      "gcd",        "lcm",         "sequence",       "letters",  "date",       "heads"};
+  static const std::set<std::string_view> others = {"fraction", "factor", "sorting", "countdown", "knights"};
+  const std::string_view kind = answer.kind, canonical = answer.canonical;
+  if (canonical.empty() || (!numeric.contains(kind) && !others.contains(kind))) return std::nullopt;
   if (answer.given.size() > kLongestAnswer) return false;
   const std::string expected = plain(answer.expected), given = plain(answer.given);
   if (expected == given) return true;
-  if (answer.kind == "fraction") return same_fraction(canonical, expected, given);
-  if (answer.kind == "factor" && canonical.starts_with("factor(")) return is_prime_product(canonical, given);
-  if (answer.kind == "countdown" && canonical.starts_with("countdown("))
-    return reaches_target(canonical, given);
-  if (answer.kind == "sorting")
+  if (kind == "fraction") return same_fraction(canonical, expected, given);
+  if (kind == "factor") return is_prime_product(canonical, given);
+  if (kind == "countdown") return reaches_target(canonical, given);
+  if (kind == "sorting")
     return split(expected, ",") == split(replaced(replaced(given, "<", ","), ">", ","), ",");
-  if (answer.kind == "knights") return same_roles(expected, given);
-  if (answer.kind == "heads" && !is_digits(expected)) return same_counts(expected, given);
-  if (answer.kind == "date" && weekday_of(expected) != 0) return weekday_of(expected) == weekday_of(given);
-  return std::nullopt;
+  if (kind == "knights") return same_roles(expected, given);
+  if (weekday_of(expected) != 0) return weekday_of(expected) == weekday_of(given);
+  if (kind == "heads" && !is_number(expected)) return same_counts(expected, given);
+  return is_number(expected) && is_number(given) && same_number(expected, given);
 }
 
 }  // namespace r1::tasks

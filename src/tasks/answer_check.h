@@ -1,4 +1,5 @@
-// Answers that have several right forms: an order of numbers, an expression that reaches a target, who is a knight.
+// Whether an answer to a generated exercise is right: a number is the expected one, and answers with several right forms
+// (an order of numbers, an expression that reaches a target, who is a knight) are judged by the rule of their kind.
 #pragma once
 
 #include <optional>
@@ -12,8 +13,8 @@ struct GivenAnswer {
   std::string_view expected, given;
 };
 
-/// Whether `given` is right, by the rule of its kind. Nothing for kinds whose answers are compared as numbers or texts, and
-/// for records that are no exercise of this program. Any text; any thread.
+/// Nothing for records that are no exercise of this program, and for small talk. A calculation that is left to the
+/// reader ("347+285" for 632) is wrong: as a reward it would teach to box the question. Any text; any thread.
 std::optional<bool> check_answer(const GivenAnswer& answer);
 
 }  // namespace r1::tasks

@@ -302,16 +302,24 @@ TEST(AnswerCheck, AcceptsEveryRightFormAndNoOther) {
       check("knights", "knights(2;A:B=N)", "A is a knight, B is a knave", "A is a knave, B is a knight"),
       false);
   EXPECT_EQ(check("knights", "knights(2;A:B=N)", "A是骑士，B是无赖", "B是无赖，A是骑士"), true);
-  EXPECT_EQ(check("addition", "1+2", "3", "3"), std::nullopt);
+  EXPECT_EQ(check("addition", "285+347", "632", "632"), true);
+  EXPECT_EQ(check("addition", "285+347", "632", "347+285"), false) << "the question is no answer";
+  EXPECT_EQ(check("subtraction", "12-30", "-18", "−18"), true);
+  EXPECT_EQ(check("comparison", "max(9.11,9.9)", "9.9", "9.90"), true);
+  EXPECT_EQ(check("date", "days(3-1,3-9)", "8", "9"), false);
+  EXPECT_EQ(check("", "", "3", "3"), std::nullopt);
+  EXPECT_EQ(check("factor", "fac", "2", "3"), false);
   EXPECT_EQ(check("sorting", "sort(1,5,9)", "1,5,9", std::string(9999, '1').c_str()), false);
 }
 
 TEST(AnswerCheck, AcceptsTheAnswersOfItsOwnExercises) {
-  for (const char* kind : {"fraction", "factor", "sorting", "countdown", "knights", "date", "heads"}) {
+  for (const char* kind : {"addition", "subtraction", "comparison", "letters", "fraction", "factor",
+                           "sorting", "countdown", "knights", "date", "heads"}) {
     for (const Problem& problem : make(kind, 300)) {
       const std::string answer = answer_of(problem);
-      EXPECT_NE(check_answer({problem.kind, problem.canonical, answer, answer}), false) << problem.answer;
-      EXPECT_NE(check_answer({problem.kind, problem.canonical, answer, "0"}), true) << problem.answer;
+      EXPECT_EQ(check_answer({problem.kind, problem.canonical, answer, answer}), true) << problem.answer;
+      EXPECT_EQ(check_answer({problem.kind, problem.canonical, answer, answer + "1"}), false)
+          << problem.answer;
     }
   }
 }
