@@ -235,9 +235,9 @@ bool same_roles(const std::string& expected, const std::string& given) {
 
 std::optional<bool> check_answer(const GivenAnswer& answer) {
   static const std::set<std::string_view> numeric = {
-      "addition",   "subtraction", "multiplication", "division", "arithmetic", "equation",
-      "comparison", "percent",     "unit",           "word",     "power",      "root",
-      "gcd",        "lcm",         "sequence",       "letters",  "date",       "heads"};
+      "chain",      "addition", "subtraction", "multiplication", "division", "arithmetic", "equation",
+      "comparison", "percent",  "unit",        "word",           "power",    "root",       "gcd",
+      "lcm",        "sequence", "letters",     "date",           "heads"};
   static const std::set<std::string_view> others = {"fraction", "factor", "sorting", "countdown", "knights"};
   const std::string_view kind = answer.kind, canonical = answer.canonical;
   if (canonical.empty() || (!numeric.contains(kind) && !others.contains(kind))) return std::nullopt;
