@@ -49,7 +49,7 @@ ExpressionPointer try_pair(std::string& steps, int64_t a, int64_t b, int64_t tar
   static constexpr char operations[] = {'+', '-', '*', '/'};
   for (const char operation : operations) {
     if (operation == '/' && high % low != 0) continue;
-    const ExpressionPointer pair = make_operation(operation, make_number(high), make_number(low));
+    ExpressionPointer pair = make_operation(operation, make_number(high), make_number(low));
     const int64_t value = evaluate(*pair);
     fmt::format_to(std::back_inserter(steps), "{}{}={}", steps.empty() ? "" : " ", to_text(*pair), value);
     if (value == target) return pair;
