@@ -57,31 +57,36 @@ std::string duration_text(double seconds) {
   return seconds < 100 ? fmt::format("{:.0f} s", seconds) : fmt::format("{:.1f} min", seconds / 60);
 }
 
-/// Rows of the overview: a header, then a row a stage. Columns behind the second are numbers.
-std::vector<std::vector<std::string>> overview(const std::vector<ReportedStage>& stages) {
+using Rows = std::vector<std::vector<std::string>>;  // a header, then a row a stage
+
+/// What the answers of each evaluated stage say.
+Rows score_rows(const std::vector<ReportedStage>& stages) {
   int64_t k = 1;
   for (const ReportedStage& stage : stages) {
     if (stage.result && !stage.result->evaluation.summary.pass_at.empty())
       k = std::max(k, stage.result->evaluation.summary.pass_at.back().k);
   }
-  std::vector<std::vector<std::string>> rows{{"stage", "kind", "pass@1 [95%]", fmt::format("pass@{}", k),
-                                              fmt::format("cons@{}", k), "format", "one language",
-                                              "thinking tokens", "cut off", "time"}};
+  Rows rows{{"stage", "pass@1 [95%]", fmt::format("pass@{}", k), fmt::format("cons@{}", k), "format",
+             "one language", "thinking tokens", "cut off"}};
   for (const ReportedStage& stage : stages) {
-    std::vector<std::string> row{stage.stage->name, std::string(stage.stage->kind->name)};
-    if (stage.result) {
-      const StageResult& result = *stage.result;
-      const eval::Summary& summary = result.evaluation.summary;
-      row.push_back(estimate_text(summary.score));
-      row.push_back(summary.pass_at.empty() ? "–" : estimate_text(summary.pass_at.back().estimate));
-      row.push_back(summary.consensus_at.empty() ? "–" : estimate_text(summary.consensus_at.back().estimate));
-      row.insert(row.end(), {percent(result.format), percent(result.language),
-                             fmt::format("{:.1f}", result.thinking_tokens), percent(result.cut_off)});
-    } else {
-      row.insert(row.end(), 7, "–");
-    }
-    row.push_back(stage.record.product_hash.empty() ? "not done" : duration_text(stage.record.seconds));
-    rows.push_back(std::move(row));
+    if (!stage.result) continue;
+    const StageResult& result = *stage.result;
+    const eval::Summary& summary = result.evaluation.summary;
+    rows.push_back({stage.stage->name, estimate_text(summary.score),
+                    summary.pass_at.empty() ? "–" : estimate_text(summary.pass_at.back().estimate),
+                    summary.consensus_at.empty() ? "–" : estimate_text(summary.consensus_at.back().estimate),
+                    percent(result.format), percent(result.language),
+                    fmt::format("{:.1f}", result.thinking_tokens), percent(result.cut_off)});
+  }
+  return rows;
+}
+
+Rows time_rows(const std::vector<ReportedStage>& stages) {
+  Rows rows{{"stage", "kind", "time", "evaluation"}};
+  for (const ReportedStage& stage : stages) {
+    rows.push_back({stage.stage->name, std::string(stage.stage->kind->name),
+                    stage.record.product_hash.empty() ? "not done" : duration_text(stage.record.seconds),
+                    stage.result ? duration_text(stage.record.evaluation_seconds) : "–"});
   }
   return rows;
 }
@@ -122,16 +127,22 @@ std::string filter_markdown(const Json& filters) {
   return out;
 }
 
-std::string report_markdown(const Recipe& recipe, const std::vector<ReportedStage>& stages) {
-  std::string out = fmt::format("# {}\n\n", recipe.title);
-  const auto rows = overview(stages);
+/// `texts`: columns before the numbers.
+std::string table_markdown(const Rows& rows, size_t texts) {
+  std::string out;
   for (size_t r = 0; r < rows.size(); ++r) {
-    for (const std::string& cell : rows[r]) out += "| " + eval::markdown_cell(cell) + " ";
+    for (const std::string& cell : rows[r]) out.append("| ").append(eval::markdown_cell(cell)).append(" ");
     out += "|\n";
     if (r > 0) continue;
-    for (size_t c = 0; c < rows[r].size(); ++c) out += c < 2 ? "|---" : "|---:";
+    for (size_t c = 0; c < rows[r].size(); ++c) out += c < texts ? "|---" : "|---:";
     out += "|\n";
   }
+  return out;
+}
+
+std::string report_markdown(const Recipe& recipe, const std::vector<ReportedStage>& stages) {
+  std::string out = fmt::format("# {}\n\n{}\n{}", recipe.title, table_markdown(score_rows(stages), 1),
+                                table_markdown(time_rows(stages), 2));
   for (const ReportedStage& stage : stages) {
     if (stage.curves.empty() && stage.filters.is_null()) continue;
     out += fmt::format("\n## {}\n", stage.stage->name);
@@ -154,13 +165,13 @@ std::string report_markdown(const Recipe& recipe, const std::vector<ReportedStag
   return out;
 }
 
-std::string table_html(const std::vector<std::vector<std::string>>& rows, size_t texts) {
+std::string table_html(const Rows& rows, size_t texts) {
   std::string out = R"(<div class="wide" tabindex="0" role="region" aria-label="Stages"><table>)";
   for (size_t r = 0; r < rows.size(); ++r) {
     out += "<tr>";
     for (size_t c = 0; c < rows[r].size(); ++c) {
       const std::string_view cell = r == 0 ? "th" : "td";
-      out += fmt::format(R"(<{}{}>{}</{}>)", cell, c < texts ? "" : R"( class="number")",
+      out += fmt::format(R"(<{}{}>{}</{}>)", cell, c < texts ? R"( class="nowrap")" : R"( class="number")",
                          html_text(rows[r][c]), cell);
     }
     out += "</tr>";
@@ -188,17 +199,18 @@ std::string curves_html(const std::vector<TrainingCurve>& curves) {
 std::string report_page(const Recipe& recipe, const std::vector<ReportedStage>& stages) {
   std::string body =
       fmt::format("<header><h1>{}</h1></header>\n<main>\n<section><h2>Stages</h2>", html_text(recipe.title));
-  body += table_html(overview(stages), 2) +
+  body += table_html(score_rows(stages), 1) +
           "<p class=\"soft\">Of each stage's model: answers to the held-out questions. Intervals are 95%, "
           "clustered by "
-          "question.</p></section>\n";
+          "question.</p><details><summary>Times of all stages</summary>" +
+          table_html(time_rows(stages), 2) + "</details></section>\n";
   for (const ReportedStage& stage : stages) {
     if (stage.curves.empty() && stage.filters.is_null()) continue;
     body += fmt::format("<section><h2>{} <small>{}</small></h2>", html_text(stage.stage->name),
                         stage.stage->kind->name);
     if (!stage.curves.empty()) body += curves_html(stage.curves);
     if (!stage.filters.is_null()) {
-      std::vector<std::vector<std::string>> rows{{"what happened to the answers", "number"}};
+      Rows rows{{"what happened to the answers", "number"}};
       for (const auto& [name, count] : stage.filters["fates"].items()) rows.push_back({name, count.dump()});
       body += table_html(rows, 1);
     }
