@@ -277,7 +277,7 @@ class Planner {
     }
     const auto reference = reference_of(options.model);
     if (!reference) return locate_model(options.model);
-    const fs::path product = folder_.resolve(options.model);
+    fs::path product = folder_.resolve(options.model);
     if (fs::exists(product)) return product;
     const auto shape = shapes_.find(reference->stage);
     if (shape != shapes_.end() && !shape->second.model.empty()) return shape->second.model;
