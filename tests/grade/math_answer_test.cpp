@@ -36,6 +36,14 @@ std::vector<Pair> read_pairs() {
   return pairs;
 }
 
+TEST(MathAnswer, ACommandThatWasEscapedTwiceIsTheCommand) {
+  EXPECT_EQ(compare_answers("4\\sqrt{2}", "4 \\\\sqrt{2}"), Equivalence::equal);
+  EXPECT_EQ(compare_answers("\\frac{1}{2}", "\\\\frac{1}{3}"), Equivalence::different);
+  EXPECT_EQ(
+      compare_answers("\\begin{pmatrix} 1 \\\\ x \\end{pmatrix}", "\\begin{pmatrix}1\\\\x\\end{pmatrix}"),
+      Equivalence::equal);
+}
+
 TEST(MathAnswer, PairsAreJudgedAsAPersonWould) {
   const std::vector<Pair> pairs = read_pairs();
   ASSERT_GE(pairs.size(), 900U);

@@ -196,6 +196,15 @@ bool contains(const List& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
+/// Words that mean nothing behind "\\", a new row, without a backslash of their own.
+bool begins_with_common_command(std::string_view text) {
+  static constexpr std::array<std::string_view, 12> kCommon = {
+      "sqrt", "frac", "dfrac", "tfrac", "boxed", "text", "mathrm", "cdot", "times", "infty", "left", "right"};
+  size_t end = 0;
+  while (end < text.size() && is_letter(text[end])) ++end;
+  return contains(kCommon, text.substr(0, end));
+}
+
 std::string with_replacements(std::string_view text) {
   std::string out;
   out.reserve(text.size() + 16);
@@ -282,6 +291,10 @@ std::string plain_latex(std::string_view text) {
     if (next == '%') {
       out += '%';
       at += 2;
+      continue;
+    }
+    if (next == '\\' && begins_with_common_command(rest.substr(2))) {  // escaped once too often: "4\\sqrt{2}"
+      ++at;
       continue;
     }
     if (!is_letter(next)) {  // "\{", "\\", "\|", "\_"
