@@ -112,7 +112,7 @@ Notation draw_words(Task& task) {
   Notation notation;
   if (task.is_chinese()) {
     static constexpr const char* plus[] = {"加", "加", "加上", "再加", "再加上"};
-    static constexpr const char* minus[] = {"减", "减", "减去", "减去", "减掉", "再减"};
+    static constexpr const char* minus[] = {"减", "减", "减", "减去", "减去", "减掉", "再减", "扣除"};
     static constexpr const char* times[] = {"乘", "乘", "乘以", "乘以", "乘上"};
     notation.plus = draw.pick(plus);
     notation.minus = draw.pick(minus);
@@ -125,10 +125,14 @@ Notation draw_words(Task& task) {
     }
     return notation;
   }
-  static constexpr const char* minus[] = {" minus ", " minus ", " minus ", " take away ", " less "};
-  static constexpr const char* times[] = {" times ", " times ", " multiplied by ", " multiplied with "};
-  static constexpr const char* divided[] = {" divided by ", " divided by ", " over "};
-  notation.plus = " plus ";
+  static constexpr const char* minus[] = {" minus ",     " minus ", " minus ",   " minus ",
+                                          " take away ", " less ",  " subtract "};
+  static constexpr const char* times[] = {" times ",         " times ",         " times ",
+                                          " multiplied by ", " multiplied by ", " multiplied with ",
+                                          " multiply "};
+  static constexpr const char* divided[] = {" divided by ", " divided by ", " divided by ", " over ",
+                                            " divide by "};
+  notation.plus = draw.chance(0.1) ? " add " : " plus ";
   notation.minus = draw.pick(minus);
   notation.times = draw.pick(times);
   notation.divided = draw.pick(divided);

@@ -146,12 +146,15 @@ TEST(Wording, SignsAndWordsReadBackAsTheSameExpression) {
     std::string text = with_digits(plain(problem.question));
     if (problem.canonical.find('%') != std::string::npos) continue;
     for (const char* other : {" less than ", "加多少", "加起来"}) replace_all(text, other, "#");
-    for (const char* plus : {"再加上", "再加", "加上", "加", " plus "}) replace_all(text, plus, "+");
-    for (const char* minus : {"减去", "减掉", "再减", "减", " minus ", " take away ", " less "})
+    for (const char* plus : {"再加上", "再加", "加上", "加", " plus ", " add "}) replace_all(text, plus, "+");
+    for (const char* minus :
+         {"减去", "减掉", "再减", "减", "扣除", " minus ", " take away ", " less ", " subtract "})
       replace_all(text, minus, "-");
-    for (const char* times : {"乘以", "乘上", "乘", " times ", " multiplied by ", " multiplied with "})
+    for (const char* times :
+         {"乘以", "乘上", "乘", " times ", " multiplied by ", " multiply ", " multiplied with "})
       replace_all(text, times, "*");
-    for (const char* divided : {"除以", " divided by ", " over "}) replace_all(text, divided, "/");
+    for (const char* divided : {"除以", " divided by ", " divide by ", " over "})
+      replace_all(text, divided, "/");
     text = std::regex_replace(text, std::regex("([\\d)])\\s*x\\s*(?=[\\d(])"), "$1*");
     text = std::regex_replace(text, std::regex("\\s*([-+*/()])\\s*"), "$1");
     static const std::regex expression(R"(\(*\d+\)*([-+*/]\(*\d+\)*)+)");
@@ -166,12 +169,13 @@ TEST(Wording, SignsAndWordsReadBackAsTheSameExpression) {
 
 TEST(Wording, WordsGiveTheOrderOfASubtraction) {
   static const std::regex reversed(
-      "from|less than|fewer than|how much (less|smaller)|add to|加多少|少多少|小多少|take .* away from|is it "
-      "from");
-  static const std::regex either("difference|far apart|相差");
+      "from|off|less than|how (much|many) (less|smaller)|more than .* is|add to|what plus|plus "
+      "what|加多少|少多少|小多少|少几");
+  static const std::regex either("difference|far apart|gap|distance|相差|差多少|差几");
   int turned = 0, symmetric = 0;
   for (const Problem& problem : make({{"subtraction", 1}}, 6000)) {
-    const std::string text = with_digits(plain(problem.question));
+    std::string text = with_digits(plain(problem.question));
+    replace_all(text, "do you get from", "#");
     const std::vector<std::string> asked = numbers_of(text);
     if (asked.size() != 2) continue;
     int64_t a = std::stoll(asked[0]), b = std::stoll(asked[1]);
