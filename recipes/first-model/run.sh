@@ -9,10 +9,10 @@ r1=build/release/r1
 out=build/first-model
 mkdir -p "$out"
 
-[ -f "$out/train.jsonl" ] || "$r1" data make --count "${SAMPLES:-400000}" --seed 1 --out "$out/train.jsonl"
+[ -f "$out/train.jsonl" ] || "$r1" data make --count "${SAMPLES:-600000}" --seed 1 --out "$out/train.jsonl"
 # Problems that occur nowhere in training: some to watch the loss, others for the report.
 [ -f "$out/held-out.jsonl" ] || "$r1" data make --split test --count 3000 --seed 2 --out "$out/held-out.jsonl"
-[ -f "$out/test.jsonl" ] || "$r1" data make --split test --count 4000 --seed 3 --history 0 --out "$out/test.jsonl"
+[ -f "$out/test.jsonl" ] || "$r1" data make --split test --count 6000 --seed 3 --history 0 --out "$out/test.jsonl"
 [ -f "$out/tokenizer/tokenizer.json" ] ||
   "$r1" train tokenizer "$out/train.jsonl" --vocab-size 2048 --context-length 2048 --out "$out/tokenizer"
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "base/random.h"
 #include "formats/sha256.h"
 
 namespace r1::eval {
@@ -174,6 +176,11 @@ Sample read_sample(const Json& json, const std::string& place) {
   return sample;
 }
 
+uint64_t sample_seed(uint64_t seed, const Item& item, int64_t index) {
+  constexpr uint64_t kMostSamples = uint64_t{1} << 16U, kSeeds = uint64_t{1} << 31U;
+  return (seed + static_cast<uint64_t>(index) + mix_bits(fnv1a(item.id)) * kMostSamples) % kSeeds;
+}
+
 std::string answer_key(const RunDescription& run, const Item& item, int64_t index) {
   Json json;
   json["messages"] = messages_json(item.messages);
@@ -182,7 +189,7 @@ std::string answer_key(const RunDescription& run, const Item& item, int64_t inde
   json["further_sampling"] = run.further_sampling;
   json["max_tokens"] = run.max_tokens;
   json["context_length"] = run.context_length;
-  json["seed"] = run.seed + static_cast<uint64_t>(index);
+  json["seed"] = sample_seed(run.seed, item, index);
   json["weights"] = run.weights_sha256.empty() ? "endpoint " + run.model : run.weights_sha256;
   json["cache_types"] = run.cache_types;
   return sha256(line_of(json));

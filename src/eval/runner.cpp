@@ -105,8 +105,7 @@ class Runner {
 
   /// Samples [begin, end) of a question, in one question to the responder: they share its prompt.
   void ask(size_t number, int64_t begin, int64_t end) {
-    Question question = question_for(item(number).messages, begin);
-    question.id = item(number).id;
+    Question question = question_for(item(number), item(number).messages, begin);
     question.samples = end - begin;
     under_way_ += question.samples;
     try {
@@ -124,11 +123,13 @@ class Runner {
     }
   }
 
-  Question question_for(const std::vector<ChatMessage>& messages, int64_t index) const {
+  /// About the item's sample `index` and those behind it.
+  Question question_for(const Item& item, const std::vector<ChatMessage>& messages, int64_t index) const {
     Question question;
+    question.id = item.id;
     question.messages = messages;
     question.options = options_.generation;
-    question.options.sampling.seed += static_cast<uint64_t>(index);
+    question.options.sampling.seed = sample_seed(options_.generation.sampling.seed, item, index);
     return question;
   }
 
@@ -165,8 +166,7 @@ class Runner {
   void ask_again(Rollout rollout, ChatMessage message) {
     rollout.messages.push_back({"assistant", rollout.tries.back().answer});
     rollout.messages.push_back(std::move(message));
-    Question question = question_for(rollout.messages, rollout.index);
-    question.id = item(rollout.item).id;
+    const Question question = question_for(item(rollout.item), rollout.messages, rollout.index);
     auto shared = std::make_shared<Rollout>(std::move(rollout));
     try {
       responder_.ask(question, [this, shared](int64_t, Generation generation) {

@@ -29,7 +29,9 @@ class FakeResponder : public Responder {
     const size_t which = random_bits(order_, static_cast<uint64_t>(answered_++)) % open_.size();
     const Open open = std::move(open_[which]);
     open_.erase(open_.begin() + static_cast<int64_t>(which));
-    const uint64_t seed = open.question.options.sampling.seed + static_cast<uint64_t>(open.sample);
+    // Without the question's part (eval::sample_seed).
+    const uint64_t seed =
+        (open.question.options.sampling.seed + static_cast<uint64_t>(open.sample)) % (uint64_t{1} << 16U);
     open.on_answer(open.sample, answer_(open.question.messages, seed));
     return true;
   }

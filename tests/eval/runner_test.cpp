@@ -175,6 +175,16 @@ TEST_F(RunnerTest, MoreSamplesAndMoreQuestionsContinueARun) {
   EXPECT_EQ(contents({temporary_ / "run"}), contents({temporary_ / "whole"}));
 }
 
+TEST_F(RunnerTest, SamplesOfTwoQuestionsDrawWithDifferentNumbers) {
+  Item one, other;
+  one.id = "q0";
+  other.id = "q1";
+  EXPECT_NE(sample_seed(7, one, 0), sample_seed(7, other, 0));
+  EXPECT_EQ(sample_seed(7, one, 3), sample_seed(7, one, 0) + 3);
+  EXPECT_EQ(sample_seed(8, one, 0), sample_seed(7, one, 1));
+  for (int64_t index = 0; index < 1000; ++index) EXPECT_LT(sample_seed(7, other, index), uint64_t{1} << 31U);
+}
+
 TEST_F(RunnerTest, ErrorsAreAskedAgainAndNothingElse) {
   test::FakeResponder failing([](const std::vector<ChatMessage>& messages, uint64_t seed) {
     Generation generation = test::plain_answer(messages, seed);
