@@ -177,8 +177,9 @@ Sample read_sample(const Json& json, const std::string& place) {
 }
 
 uint64_t sample_seed(uint64_t seed, const Item& item, int64_t index) {
-  constexpr uint64_t kMostSamples = uint64_t{1} << 16U, kSeeds = uint64_t{1} << 31U;
-  return (seed + static_cast<uint64_t>(index) + mix_bits(fnv1a(item.id)) * kMostSamples) % kSeeds;
+  constexpr uint64_t kMostSamples = uint64_t{1} << 17U, kSeeds = uint64_t{1} << 31U;
+  const uint64_t first = (seed + mix_bits(fnv1a(item.id)) * kMostSamples) % (kSeeds - kMostSamples);
+  return first + static_cast<uint64_t>(index);
 }
 
 std::string answer_key(const RunDescription& run, const Item& item, int64_t index) {

@@ -20,7 +20,8 @@ nlohmann::ordered_json to_json(const Sample& sample, const std::string& key);
 Sample read_sample(const nlohmann::ordered_json& json, const std::string& place);
 
 /// What sample `index` of a question draws with: seed + index, moved by a hash of the question's id, so that samples of
-/// different questions are independent. Below 2^31, which all servers take.
+/// different questions are independent. Consecutive for consecutive samples, as a question may be asked for the rest of them
+/// alone. Below 2^31, which all servers take, for fewer than 2^17 samples.
 uint64_t sample_seed(uint64_t seed, const Item& item, int64_t index);
 
 /// SHA-256 over all that determines the answer: the prompt, the sampling, the seed of this sample and the weights (of an

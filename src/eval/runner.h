@@ -27,7 +27,7 @@ struct RunProgress {
 
 struct RunnerOptions {
   int64_t samples = 1;
-  GenerationOptions generation{};  // its seed is that of sample 0
+  GenerationOptions generation{};  // its seed: sample_seed() (eval/run_json.h)
   int64_t in_flight = 64;          // answers asked for and not there, about
   GradingContext grading{};
   std::function<bool()> cancelled{};                      // asked often
