@@ -157,9 +157,10 @@ bool reaches_target(std::string_view canonical, std::string given) {
   if (!is_digits(target)) return false;
   std::vector<int64_t> allowed;
   for (const std::string& number : split(canonical.substr(kOpen.size(), semicolon - kOpen.size()), ",")) {
-    if (!is_digits(number)) return false;
+    if (!is_digits(number) || number.size() > 3) return false;
     allowed.push_back(std::stoll(number));
   }
+  if (allowed.size() > 4) return false;  // value_of
   if (given.ends_with("=" + target)) given.erase(given.size() - target.size() - 1);
   given = replaced(std::move(given), "x", "*");
   for (const std::string& run : split(given, "+-*/()")) {
@@ -212,7 +213,17 @@ bool same_counts(const std::string& expected, const std::string& given) {
   return a == b;
 }
 
-/// "aisaknight": the person's name, and what follows it first.
+/// "aisaknight", "a=knight", "a:knight". "aisnotaknight" is something else.
+bool says_role(std::string_view part, std::string_view name, std::string_view role) {
+  static constexpr std::array<std::string_view, 9> between = {"",  "is", "isa",  "isthe", "=",
+                                                              ":", "是", "是个", "是一个"};
+  if (part.size() < name.size() + role.size() || !part.starts_with(name) || !part.ends_with(role))
+    return false;
+  return std::ranges::find(between, part.substr(name.size(), part.size() - name.size() - role.size())) !=
+         between.end();
+}
+
+/// Every person's role, in any order.
 bool same_roles(const std::string& expected, const std::string& given) {
   static constexpr std::array<std::string_view, 4> roles = {"knight", "knave", "骑士", "无赖"};
   const std::vector<std::string> wanted = split(expected, ",");
@@ -224,7 +235,7 @@ bool same_roles(const std::string& expected, const std::string& given) {
       if (!want.ends_with(role)) continue;
       const std::string_view is = want.find("是") != std::string::npos ? "是" : "isa";
       const std::string name = want.substr(0, want.size() - role.size() - is.size());
-      for (const std::string& part : parts) found = found || (part.starts_with(name) && part.ends_with(role));
+      for (const std::string& part : parts) found = found || says_role(part, name, role);
     }
     if (!found) return false;
   }

@@ -302,6 +302,13 @@ TEST(AnswerCheck, AcceptsEveryRightFormAndNoOther) {
       check("knights", "knights(2;A:B=N)", "A is a knight, B is a knave", "A is a knave, B is a knight"),
       false);
   EXPECT_EQ(check("knights", "knights(2;A:B=N)", "A是骑士，B是无赖", "B是无赖，A是骑士"), true);
+  EXPECT_EQ(
+      check("knights", "knights(2;A:B=N)", "A is a knight, B is a knave", "A is not a knight, B is a knave"),
+      false);
+  EXPECT_EQ(check("knights", "knights(2;A:B=N)", "A是骑士，B是无赖", "A不是骑士，B是无赖"), false);
+  EXPECT_EQ(
+      check("countdown", "countdown(999999999,999999999,999999999;1)", "1", "999999999*999999999*999999999"),
+      false);
   EXPECT_EQ(check("addition", "285+347", "632", "632"), true);
   EXPECT_EQ(check("addition", "285+347", "632", "347+285"), false) << "the question is no answer";
   EXPECT_EQ(check("subtraction", "12-30", "-18", "−18"), true);
