@@ -18,7 +18,8 @@ void add_answer_options(Command command, EvalOptions& options) {
   command->add_option("--limit", options.limit, "questions, from the first; -1: all")
       ->check(in_range(int64_t{-1}, std::numeric_limits<int64_t>::max()));
   command->add_option("--system-prompt", options.system_prompt, "none by the release's protocol");
-  command->add_option("-s,--seed", options.sampling.seed, "of sample 0; sample i draws with seed + i");
+  command->add_option("-s,--seed", options.sampling.seed,
+                      "of the random numbers, with the question's id and the sample's number");
   command
       ->add_option("-c,--ctx-size", options.context_length,
                    "tokens of a question and its answer; 0: the model's")
