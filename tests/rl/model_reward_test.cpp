@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "tests/train/data_files.h"
+#include "tests/rl/tiny_policy.h"
 #include "train/objective.h"
 #include "train/trained_model.h"
 #include "train/training_step.h"
@@ -19,20 +19,9 @@
 namespace r1::rl {
 namespace {
 
-class ModelRewardTest : public DataFiles {
+class ModelRewardTest : public TinyPolicy {
  protected:
   ModelRewardTest() {
-    const TrainedTokenizer trained = trained_tokenizer();
-    write("tokenizer.json", trained.tokenizer_json());
-    write("tokenizer_config.json", trained.tokenizer_config_json(64));
-    options_.tokenizer = folder_.string();
-    options_.layers = 2;
-    options_.hidden = 32;
-    options_.heads = 2;
-    options_.key_value_heads = 1;
-    options_.intermediate = 48;
-    options_.context_length = 96;
-    options_.initial_deviation = 0.3;
     model_ = std::make_unique<TrainedModel>(options_, std::filesystem::path(), TrainingStage::reward, pool_);
     Parameter& head = *model_->score();
     for (int64_t i = 0; i < head.count; ++i)
@@ -51,7 +40,6 @@ class ModelRewardTest : public DataFiles {
     return made;
   }
 
-  TrainingOptions options_;
   ThreadPool pool_{2};
   Context context_{pool_, kernels::select_kernels(), Arithmetic::mixed};
   std::unique_ptr<TrainedModel> model_;

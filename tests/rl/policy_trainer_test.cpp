@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "formats/vocabulary.h"
-#include "tests/train/data_files.h"
+#include "tests/rl/tiny_policy.h"
 
 namespace r1::rl {
 namespace {
@@ -23,12 +23,9 @@ namespace fs = std::filesystem;
 constexpr const char* kLetterReward =
     R"(command:awk '{ print "{\"id\": " NR - 1 ", \"reward\": " gsub(/e/, "e") "}" }')";
 
-class PolicyTrainerTest : public DataFiles {
+class PolicyTrainerTest : public TinyPolicy {
  protected:
   PolicyTrainerTest() {
-    const TrainedTokenizer trained = trained_tokenizer();
-    write("tokenizer.json", trained.tokenizer_json());
-    write("tokenizer_config.json", trained.tokenizer_config_json(64));
     std::string lines;
     for (int i = 0; i < 5; ++i) {
       lines += nlohmann::json{{"question", std::to_string(i) + "+1?"},
@@ -37,14 +34,6 @@ class PolicyTrainerTest : public DataFiles {
                "\n";
     }
     write("questions.jsonl", lines);
-    options_.tokenizer = folder_.string();
-    options_.layers = 2;
-    options_.hidden = 32;
-    options_.heads = 2;
-    options_.key_value_heads = 1;
-    options_.intermediate = 48;
-    options_.context_length = 96;
-    options_.initial_deviation = 0.3;  // distributions that are not flat
     TrainedModel(options_, {}, TrainingStage::sft, pool_)
         .write(folder_ / "base", "", SaveType::automatic, false);
     options_.tokenizer.clear();
@@ -98,7 +87,6 @@ class PolicyTrainerTest : public DataFiles {
     return outcome;
   }
 
-  TrainingOptions options_;
   ThreadPool pool_{1};
 };
 
